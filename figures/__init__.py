@@ -1,0 +1,1 @@
+"""Publication figures: one file each, drawn from saved results only."""

@@ -1,0 +1,1 @@
+"""Information-bottleneck learning with a local three-factor rule and a working memory."""

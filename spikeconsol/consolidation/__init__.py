@@ -1,0 +1,1 @@
+"""Curvature-gated consolidation: storing patterns one after another without overwriting the old."""

@@ -1,0 +1,217 @@
+"""Binary patterns to store and the damaged cues that recall them."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+__all__ = [
+    "binarised_digits",
+    "check_patterns",
+    "correlated_patterns",
+    "corrupt",
+    "sparse_patterns",
+]
+
+
+def active_units(n: int, coding_level: float) -> int:
+    """Number of active units k = round(f N) of a pattern, refused where it is 0 or N.
+
+    Raises
+    ------
+    ValueError
+        If the coding level is outside (0, 1) or leaves no active or no silent unit.
+    """
+    if not 0 < coding_level < 1:
+        raise ValueError(f"coding_level: got {coding_level!r}; allowed: > 0 and < 1")
+    k = round(coding_level * n)
+    if not 0 < k < n:
+        raise ValueError(
+            f"coding_level: got {coding_level!r} for n={n}, that is {k} active units; "
+            f"allowed: 1 to {n - 1} active units"
+        )
+    return k
+
+
+def sparse_patterns(
+    count: int, n: int, *, coding_level: float, seed: int | np.random.SeedSequence
+) -> NDArray[np.bool_]:
+    """Draw random patterns with exactly ``round(coding_level * n)`` active units each.
+
+    Parameters
+    ----------
+    count : int
+        Number of patterns P.
+    n : int
+        Number of units N.
+    coding_level : float
+        Fraction f of active units, between 0 and 1.
+    seed : int or numpy.random.SeedSequence
+        Seed of the draw.
+
+    Returns
+    -------
+    ndarray of bool, shape (P, N)
+
+    Raises
+    ------
+    ValueError
+        If the coding level is outside (0, 1) or leaves no active unit.
+    """
+    _check_count("count", count)
+    k = active_units(n, coding_level)
+    rng = np.random.default_rng(seed)
+    patterns = np.zeros((count, n), bool)
+    winners = np.argpartition(rng.random((count, n)), k - 1, axis=1)[:, :k]
+    np.put_along_axis(patterns, winners, True, axis=1)
+    return patterns
+
+
+def correlated_patterns(
+    count: int,
+    n: int,
+    *,
+    coding_level: float,
+    correlation: float,
+    prototypes: int = 10,
+    seed: int | np.random.SeedSequence,
+) -> NDArray[np.bool_]:
+    """Draw patterns that share active units with one of a few prototypes.
+
+    Each pattern takes Binomial(k, `correlation`) of its k active units from a randomly chosen
+    prototype and the others from the remaining units.
+
+    Parameters
+    ----------
+    count, n, coding_level, seed
+        As for `sparse_patterns`.
+    correlation : float
+        Expected fraction of active units taken from the prototype, between 0 and 1.
+    prototypes : int, optional
+        Number of prototypes, themselves random patterns of the same coding level.
+
+    Returns
+    -------
+    ndarray of bool, shape (P, N)
+    """
+    if not 0 <= correlation <= 1:
+        raise ValueError(f"correlation: got {correlation!r}; allowed: >= 0 and <= 1")
+    _check_count("count", count)
+    _check_count("prototypes", prototypes)
+    k = active_units(n, coding_level)
+    rng = np.random.default_rng(seed)
+    bases = sparse_patterns(prototypes, n, coding_level=coding_level, seed=int(rng.integers(2**31)))
+    patterns = np.zeros((count, n), bool)
+    for pattern in patterns:
+        base = bases[rng.integers(prototypes)]
+        shared = rng.binomial(k, correlation)
+        if k - shared > n - k:  # not enough silent units to fill up from
+            shared = k - (n - k)
+        pattern[rng.choice(np.flatnonzero(base), shared, replace=False)] = True
+        pattern[rng.choice(np.flatnonzero(~base), k - shared, replace=False)] = True
+    return patterns
+
+
+def corrupt(
+    patterns: ArrayLike, *, deleted: float, added: float, seed: int | np.random.SeedSequence
+) -> NDArray[np.bool_]:
+    """Make cues: silence some active units and switch on some silent ones.
+
+    Parameters
+    ----------
+    patterns : array_like of bool, shape (P, N)
+        Patterns; each may have its own number k of active units.
+    deleted, added : float
+        Fractions of k: ``round(deleted * k)`` active units are silenced and
+        ``round(added * k)`` silent ones are switched on, drawn uniformly.
+    seed : int or numpy.random.SeedSequence
+        Seed of the draw.
+
+    Returns
+    -------
+    ndarray of bool, shape (P, N)
+    """
+    patterns = check_patterns(patterns)
+    if not 0 <= deleted <= 1:
+        raise ValueError(f"deleted: got {deleted!r}; allowed: >= 0 and <= 1")
+    if not added >= 0:
+        raise ValueError(f"added: got {added!r}; allowed: >= 0")
+    rng = np.random.default_rng(seed)
+    active = patterns.sum(axis=1)
+    n = patterns.shape[1]
+    lost = np.rint(deleted * active).astype(int)
+    gained = np.minimum(np.rint(added * active).astype(int), n - active)
+    # Rank the active and the silent units of every pattern in random order, each group apart.
+    noise = rng.random(patterns.shape)
+    rank_active = np.argsort(np.argsort(np.where(patterns, noise, 2.0), axis=1), axis=1)
+    rank_silent = np.argsort(np.argsort(np.where(patterns, 2.0, noise), axis=1), axis=1)
+    kept = patterns & (rank_active >= lost[:, None])
+    return kept | (~patterns & (rank_silent < gained[:, None]))
+
+
+def binarised_digits(count: int, *, coding_level: float, seed: int) -> NDArray[np.bool_]:
+    """Return handwritten digits of 8 x 8 pixels as patterns of 64 units.
+
+    The ``round(64 * coding_level)`` brightest pixels of each image are active; ties between
+    equally bright pixels are broken at random. Images come in random order.
+
+    Parameters
+    ----------
+    count : int
+        Number of images, at most 1797.
+    coding_level : float
+        Fraction of active pixels.
+    seed : int
+        Seed of order and ties.
+
+    Returns
+    -------
+    ndarray of bool, shape (P, 64)
+
+    References
+    ----------
+    Optical recognition of handwritten digits, UCI repository, as shipped with scikit-learn.
+    """
+    from sklearn.datasets import load_digits
+
+    images = load_digits().data
+    if not 0 < count <= len(images):
+        raise ValueError(f"count: got {count!r}; allowed: 1 to {len(images)}")
+    k = active_units(images.shape[1], coding_level)
+    rng = np.random.default_rng(seed)
+    chosen = images[rng.permutation(len(images))[:count]] + 1e-3 * rng.random((count, 64))
+    patterns = np.zeros(chosen.shape, bool)
+    np.put_along_axis(patterns, np.argsort(chosen, axis=1)[:, -k:], True, axis=1)
+    return patterns
+
+
+def check_patterns(patterns: ArrayLike, *, n: int | None = None, name: str = "patterns") -> NDArray:
+    """Return patterns as a (P, N) array of bool, or say what is wrong with them.
+
+    Raises
+    ------
+    ValueError
+        If the patterns are not two-dimensional, not binary, not `n` units wide, or if one of them
+        has no active unit.
+    """
+    array = np.asarray(patterns)
+    if array.ndim != 2:
+        raise ValueError(f"{name}: got shape {array.shape}; allowed: (patterns, units)")
+    if n is not None and array.shape[1] != n:
+        raise ValueError(f"{name}: got {array.shape[1]} units; allowed: {n}, the network's size")
+    if array.dtype != bool:
+        wrong = array[~np.isin(array, (0, 1))]
+        if wrong.size:
+            raise ValueError(f"{name}: got the value {wrong.flat[0]!r}; allowed: 0 and 1")
+        array = array.astype(bool)
+    empty = np.flatnonzero(~array.any(axis=1))
+    if empty.size:
+        raise ValueError(
+            f"{name}: got no active unit in pattern {empty[0]}; allowed: at least one in each"
+        )
+    return array
+
+
+def _check_count(name: str, count: int) -> None:
+    if count < 1:
+        raise ValueError(f"{name}: got {count!r}; allowed: >= 1")

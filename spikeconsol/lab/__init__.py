@@ -1,0 +1,1 @@
+"""Run, repeat and store experiments; knows nothing about any of the models."""

@@ -1,0 +1,1 @@
+"""Meta-learned Hebbian plasticity: exact gradients through Hebbian traces."""

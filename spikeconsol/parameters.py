@@ -1,0 +1,297 @@
+"""Frozen parameter classes that refuse unknown and impossible values.
+
+A parameter class is a frozen dataclass whose fields carry their unit and their allowed range::
+
+    @dataclass(frozen=True)
+    class Membrane(Parameters):
+        time_constant: float = parameter(0.01, unit="second", above=0, doc="membrane time constant")
+        cells: int = parameter(200, at_least=1, doc="number of cells")
+
+    Membrane(time_constant="10 ms")        # text with a unit
+    Membrane(time_constant=10 * ms)        # a Brian2 quantity
+    Membrane().with_settings({"cells": "400"})
+
+Values with a unit are kept as plain floats in SI units, so that saved parameters and compiled
+networks can be read without importing Brian2.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import hashlib
+import json
+import math
+import re
+import types
+import typing
+from collections.abc import Mapping
+from typing import Any, Self
+
+__all__ = ["ParameterError", "Parameters", "parameter"]
+
+#: SI scale and base-unit exponents (m, kg, s, A, K, mol, cd) of the units that may be written out.
+_UNITS: dict[str, tuple[float, tuple[int, ...]]] = {
+    "1": (1.0, (0, 0, 0, 0, 0, 0, 0)),
+    "second": (1.0, (0, 0, 1, 0, 0, 0, 0)),
+    "hertz": (1.0, (0, 0, -1, 0, 0, 0, 0)),
+}
+_ABBREVIATIONS = {
+    "s": ("second", 1.0),
+    "second": ("second", 1.0),
+    "seconds": ("second", 1.0),
+    "ms": ("second", 1e-3),
+    "msecond": ("second", 1e-3),
+    "us": ("second", 1e-6),
+    "usecond": ("second", 1e-6),
+    "min": ("second", 60.0),
+    "Hz": ("hertz", 1.0),
+    "hertz": ("hertz", 1.0),
+    "kHz": ("hertz", 1e3),
+}
+_EXAMPLES = {"second": "'10 ms' or 10*ms", "hertz": "'80 Hz' or 80*Hz"}
+
+
+class ParameterError(ValueError):
+    """A value that is not allowed; the message names the field, the value and what is allowed."""
+
+
+def parameter(
+    default: Any = dataclasses.MISSING,
+    *,
+    doc: str,
+    unit: str = "1",
+    above: float | None = None,
+    at_least: float | None = None,
+    below: float | None = None,
+    at_most: float | None = None,
+    choices: tuple[Any, ...] | None = None,
+) -> Any:
+    """Declare one field of a `Parameters` class.
+
+    Parameters
+    ----------
+    default : object, optional
+        Default value; a field without one is required.
+    doc : str
+        One line that says what the value is.
+    unit : {"1", "second", "hertz"}
+        Dimension of the value. Anything but ``"1"`` must be given with its unit.
+    above, at_least, below, at_most : float, optional
+        Allowed range, in SI units. For tuples it holds for every element.
+    choices : tuple, optional
+        The only allowed values.
+    """
+    if unit not in _UNITS:
+        raise ValueError(f"unit: got {unit!r}; allowed: {', '.join(_UNITS)}")
+    if unit != "1" and isinstance(default, str):
+        default = _to_si(default, unit, "default")
+    metadata = {
+        "doc": doc,
+        "unit": unit,
+        "above": above,
+        "at_least": at_least,
+        "below": below,
+        "at_most": at_most,
+        "choices": choices,
+    }
+    if isinstance(default, Parameters):
+        # Frozen, hence safe to share between instances.
+        return dataclasses.field(default_factory=lambda: default, metadata=metadata)
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+@dataclasses.dataclass(frozen=True)
+class Parameters:
+    """Base class of all parameter classes; checks every field when it is made.
+
+    Raises
+    ------
+    ParameterError
+        If a value has the wrong type, the wrong dimension or lies outside its range.
+    """
+
+    def __post_init__(self) -> None:
+        hints = typing.get_type_hints(type(self))
+        for field in dataclasses.fields(self):
+            value = _checked(getattr(self, field.name), hints[field.name], field)
+            object.__setattr__(self, field.name, value)
+
+    def replace(self, **changes: Any) -> Self:
+        """Return a copy with some fields changed.
+
+        Raises
+        ------
+        ParameterError
+            If a field does not exist (with the nearest names) or its value is not allowed.
+        """
+        names = [field.name for field in dataclasses.fields(self)]
+        for name in changes:
+            if name not in names:
+                raise ParameterError(_unknown(name, names, type(self).__name__))
+        return dataclasses.replace(self, **changes)
+
+    def with_settings(self, settings: Mapping[str, Any]) -> Self:
+        """Return a copy with settings such as ``{"rule.protection_time": "150"}`` applied.
+
+        Names are dotted paths into nested parameter classes; text is read according to the
+        type and unit of its field.
+
+        Raises
+        ------
+        ParameterError
+            If a name does not exist (with the nearest names) or its value is not allowed.
+        """
+        known = self.flat()
+        nested: dict[str, dict[str, Any]] = {}
+        changes: dict[str, Any] = {}
+        for name, value in settings.items():
+            if name not in known:
+                raise ParameterError(_unknown(name, list(known), type(self).__name__))
+            head, _, rest = name.partition(".")
+            if rest:
+                nested.setdefault(head, {})[rest] = value
+            else:
+                field = next(field for field in dataclasses.fields(self) if field.name == head)
+                # A number typed without its unit is refused: 10 could be seconds or milliseconds.
+                if field.metadata.get("unit", "1") == "1":
+                    value = _parsed(value, typing.get_type_hints(type(self))[head], name)
+                changes[head] = value
+        for head, inner in nested.items():
+            changes[head] = getattr(self, head).with_settings(inner)
+        return self.replace(**changes) if changes else self
+
+    def flat(self) -> dict[str, Any]:
+        """Return all values under dotted names, nested classes opened."""
+        values: dict[str, Any] = {}
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, Parameters):
+                values |= {f"{field.name}.{name}": inner for name, inner in value.flat().items()}
+            else:
+                values[field.name] = value
+        return values
+
+    def fingerprint(self) -> str:
+        """Return a short, stable hash of the class and all its values."""
+        text = json.dumps([type(self).__qualname__, self.flat()], sort_keys=True, default=str)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _unknown(name: str, names: list[str], owner: str) -> str:
+    near = difflib.get_close_matches(name, names, n=3, cutoff=0.4) or sorted(names)[:6]
+    return f"{name}: unknown name in {owner}; nearest: {', '.join(near)}"
+
+
+def _checked(value: Any, hint: Any, field: dataclasses.Field[Any]) -> Any:
+    """Convert one value to its field's type and check its range."""
+    rule = field.metadata
+    unit = rule.get("unit", "1")
+    options = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
+    if value is None and type(None) in options:
+        return None
+    hint = next(option for option in options if option is not type(None))
+    origin = typing.get_origin(hint) or hint
+    if isinstance(origin, type) and issubclass(origin, Parameters):
+        if not isinstance(value, origin):
+            raise ParameterError(f"{field.name}: got {value!r}; allowed: a {origin.__name__}")
+        return value
+    if origin is tuple:
+        if isinstance(value, str) or not hasattr(value, "__iter__"):
+            raise ParameterError(f"{field.name}: got {value!r}; allowed: a sequence of values")
+        kind = typing.get_args(hint)[0]
+        elements = tuple(_scalar(element, kind, unit, field.name) for element in value)
+    else:
+        value = _scalar(value, origin, unit, field.name)
+        elements = (value,)
+    for element in elements:
+        if not _in_range(element, rule):
+            raise ParameterError(f"{field.name}: got {element!r}; allowed: {_allowed(rule)}")
+    return elements if origin is tuple else value
+
+
+def _scalar(value: Any, kind: type, unit: str, name: str) -> Any:
+    if unit != "1":
+        return _to_si(value, unit, name)
+    if hasattr(value, "item") and getattr(value, "ndim", None) == 0:
+        value = value.item()
+    if kind is float and isinstance(value, int | float) and not isinstance(value, bool):
+        if math.isnan(value):
+            raise ParameterError(f"{name}: got nan; allowed: a number")
+        return float(value)
+    if kind is int and isinstance(value, float) and value.is_integer():
+        return int(value)
+    if kind is int and isinstance(value, bool):
+        raise ParameterError(f"{name}: got {value!r}; allowed: a whole number")
+    if isinstance(value, kind):
+        return value
+    wanted = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
+    raise ParameterError(
+        f"{name}: got {value!r}; allowed: {wanted.get(kind, f'a {kind.__name__}')}"
+    )
+
+
+def _to_si(value: Any, unit: str, name: str) -> float:
+    """Read text with a unit, a Brian2 quantity, or a number that is in SI units already."""
+    allowed = f"a value in {unit}s, for example {_EXAMPLES[unit]}"
+    dimension = getattr(value, "dim", None)
+    if dimension is not None:  # a Brian2 quantity, recognised without importing Brian2
+        if tuple(getattr(dimension, "_dims", ())) != _UNITS[unit][1]:
+            raise ParameterError(f"{name}: got {value!s}; allowed: {allowed}")
+        return float(value)
+    if isinstance(value, str):
+        match = re.fullmatch(r"\s*([-+0-9.eE]+)\s*\*?\s*([A-Za-z]+)\s*", value)
+        found = _ABBREVIATIONS.get(match[2]) if match else None
+        if match is None or found is None or found[0] != unit:
+            raise ParameterError(f"{name}: got {value!r}; allowed: {allowed}")
+        try:
+            return float(match[1]) * found[1]
+        except ValueError:
+            raise ParameterError(f"{name}: got {value!r}; allowed: {allowed}") from None
+    if isinstance(value, int | float) and not isinstance(value, bool) and not math.isnan(value):
+        return float(value)
+    raise ParameterError(f"{name}: got {value!r}; allowed: {allowed}")
+
+
+def _parsed(value: Any, hint: Any, name: str) -> Any:
+    """Turn the text of a command-line setting into a value for `_checked`."""
+    if not isinstance(value, str):
+        return value
+    options = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
+    if value.lower() == "none" and type(None) in options:
+        return None
+    hint = next(option for option in options if option is not type(None))
+    if typing.get_origin(hint) is tuple:
+        kind = typing.get_args(hint)[0]
+        return tuple(_parsed(part, kind, name) for part in value.split(",") if part.strip())
+    if hint is bool:
+        if value.lower() not in ("true", "false"):
+            raise ParameterError(f"{name}: got {value!r}; allowed: true or false")
+        return value.lower() == "true"
+    if hint in (int, float):
+        try:
+            return int(value) if hint is int else float(value)
+        except ValueError:
+            return value  # text with a unit, or wrong: `_checked` decides and words the error
+    return value
+
+
+def _in_range(value: Any, rule: Mapping[str, Any]) -> bool:
+    if rule.get("choices") is not None and value not in rule["choices"]:
+        return False
+    return (
+        (rule.get("above") is None or value > rule["above"])
+        and (rule.get("at_least") is None or value >= rule["at_least"])
+        and (rule.get("below") is None or value < rule["below"])
+        and (rule.get("at_most") is None or value <= rule["at_most"])
+    )
+
+
+def _allowed(rule: Mapping[str, Any]) -> str:
+    if rule.get("choices") is not None:
+        return "one of " + ", ".join(map(str, rule["choices"]))
+    signs = {"above": ">", "at_least": ">=", "below": "<", "at_most": "<="}
+    unit = "" if rule.get("unit", "1") == "1" else f" {rule['unit']}"
+    return " and ".join(
+        f"{sign} {rule[key]:g}{unit}" for key, sign in signs.items() if rule.get(key) is not None
+    )

@@ -1,0 +1,64 @@
+"""Measures of agreement and of uncertainty that all wings share."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import stats
+
+__all__ = ["confidence_interval", "dice", "mean_and_interval"]
+
+
+def dice(a: ArrayLike, b: ArrayLike) -> NDArray[np.float64]:
+    r"""Dice coefficient of binary patterns, :math:`2|a \cap b| / (|a| + |b|)`.
+
+    Parameters
+    ----------
+    a, b : array_like of bool, shape (..., N)
+        Patterns; leading dimensions broadcast.
+
+    Returns
+    -------
+    ndarray of float, shape (...)
+        1 for equal patterns, 0 for disjoint ones; two empty patterns count as equal.
+    """
+    a, b = np.asarray(a, bool), np.asarray(b, bool)
+    if a.shape[-1] != b.shape[-1]:
+        raise ValueError(f"b: got patterns of {b.shape[-1]} units; allowed: {a.shape[-1]}, as in a")
+    overlap = np.sum(a & b, axis=-1)
+    total = np.sum(a, axis=-1) + np.sum(b, axis=-1)
+    return np.where(total == 0, 1.0, 2 * overlap / np.maximum(total, 1))
+
+
+def confidence_interval(
+    values: ArrayLike, *, level: float = 0.95, axis: int = 0
+) -> NDArray[np.float64]:
+    """Half-width of the Student-t confidence interval of the mean.
+
+    Parameters
+    ----------
+    values : array_like of float
+        Independent repeats along `axis`, for example one value per seed.
+    level : float, optional
+        Coverage, between 0 and 1.
+    axis : int, optional
+        Axis of the repeats.
+
+    Returns
+    -------
+    ndarray of float
+        Half-width; NaN where there is a single repeat.
+    """
+    if not 0 < level < 1:
+        raise ValueError(f"level: got {level!r}; allowed: > 0 and < 1")
+    values = np.asarray(values, float)
+    n = values.shape[axis]
+    if n < 2:
+        return np.full(np.delete(values.shape, axis), np.nan)
+    return stats.t.ppf((1 + level) / 2, n - 1) * stats.sem(values, axis=axis)
+
+
+def mean_and_interval(values: ArrayLike, *, axis: int = 0) -> tuple[NDArray, NDArray]:
+    """Mean and half-width of its 95% confidence interval along `axis`."""
+    values = np.asarray(values, float)
+    return values.mean(axis=axis), confidence_interval(values, axis=axis)
