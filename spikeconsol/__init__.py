@@ -1,4 +1,4 @@
-"""Spiking and rate networks of local plasticity: consolidation, bottleneck learning, metaplasticity."""
+"""Spiking and rate networks of local plasticity."""
 
 from importlib.metadata import version
 
