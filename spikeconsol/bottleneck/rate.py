@@ -241,7 +241,8 @@ class BottleneckClassifier(TransformerMixin, ClassifierMixin, BaseEstimator):
         path = Path(path)
         about = {
             "parameters": _plain(self.get_params(deep=False)),
-            "rng": self._rng.bit_generator.state,
+            "order_rng": self._rng.bit_generator.state,
+            "memory_rng": self._memory_rng.bit_generator.state,
             "n_epochs": self.n_epochs_,
             "n_features": self.n_features_in_,
         }
@@ -332,13 +333,14 @@ class BottleneckClassifier(TransformerMixin, ClassifierMixin, BaseEstimator):
         rng = self.random_state
         if isinstance(rng, np.random.RandomState):
             rng = rng.randint(2**31)
-        self._rng = np.random.default_rng(rng)
+        # Streams of their own, so that all signals and memories start from the same weights.
+        weights_rng, self._rng, self._memory_rng = np.random.default_rng(rng).spawn(3)
         self.classes_ = classes
         self.n_epochs_ = 0
         hidden = [int(units) for units in np.atleast_1d(self.hidden)]
         memories = self._memories(inputs, hidden, dtype) if self._remembers() else []
         self.network_ = Network(
-            [inputs, *hidden, len(classes)], self._rule(), memories, self._rng, dtype
+            [inputs, *hidden, len(classes)], self._rule(), memories, weights_rng, dtype
         )
         self._label_counts = np.zeros(len(classes), np.int64)
 
@@ -370,7 +372,7 @@ class BottleneckClassifier(TransformerMixin, ClassifierMixin, BaseEstimator):
             parameters = self.reservoir or ReservoirParameters()
             return [
                 kind.trained(
-                    inputs, units, classes, self.window, objective, parameters, rng=self._rng
+                    inputs, units, classes, self.window, objective, parameters, rng=self._memory_rng
                 )
                 for units in hidden
             ]
@@ -426,7 +428,8 @@ class BottleneckClassifier(TransformerMixin, ClassifierMixin, BaseEstimator):
             self._label_counts[...] = archive["label_counts"]
         self.n_features_in_ = about["n_features"]
         self.n_epochs_ = about["n_epochs"]
-        self._rng.bit_generator.state = about["rng"]
+        self._rng.bit_generator.state = about["order_rng"]
+        self._memory_rng.bit_generator.state = about["memory_rng"]
 
 
 def _plain(settings: dict[str, Any]) -> dict[str, Any]:

@@ -106,13 +106,14 @@ class Reservoir:
         gx, gy, gz = p.input_gains
         self._gains = np.repeat([gx, gy, gz], [inputs, classes, units])
         heard = int(np.count_nonzero(self._gains))
+        gates = classes if p.gated else 1
         connected = rng.random((p.cells, p.cells)) < p.connection_probability
         deviation = 1 / np.sqrt(p.connection_probability * p.cells)
         self.recurrent = p.gain * deviation * connected * rng.standard_normal(connected.shape)
-        self.input = rng.uniform(-p.input_scale, p.input_scale, (p.cells, heard))
+        self.input = rng.uniform(-p.input_scale, p.input_scale, (gates, p.cells, heard))
         self.feedback = rng.uniform(-1, 1, (p.cells, units)) * p.feedback
         n_features = p.cells + (heard + 1) * p.direct
-        self.readout = np.zeros((classes if p.gated else 1, units, n_features))
+        self.readout = np.zeros((gates, units, n_features))
         self.membrane = np.zeros(p.cells)
         self.heard = np.zeros(heard)
         self.output = np.zeros(units)
@@ -224,7 +225,8 @@ class Reservoir:
 
     def _step(self) -> None:
         p = self.parameters
-        drive = self.recurrent @ self._rates() + self.input @ self.heard - self.membrane
+        drive = self.recurrent @ self._rates() - self.membrane
+        drive += self.input[self.cursor[0]] @ self.heard
         if p.feedback > 0:
             drive += self.feedback @ (self.readout[self.cursor[0]] @ self._seen())
         self.membrane += drive / (p.steps * p.time_constant)
