@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from brian2 import Network, NeuronGroup, SpikeMonitor, Synapses, TimedArray, linked_var, second
+from brian2 import Network, NeuronGroup, SpikeMonitor, Synapses, TimedArray, second
 
 from spikeconsol.brian import noise
 from spikeconsol.brian.backend import Built
@@ -257,7 +257,7 @@ def _pairs(cells: NeuronGroup, structure: Mapping[str, Any]) -> Synapses:
         constants = (*LATCH_CONSTANTS, *structure["rule_constants"])
         lines += [f"{name} : 1 (shared, constant)" for name in constants]
         if structure["elsewhere"]:
-            lines += ["partner : integer (constant)", "trace_elsewhere : 1 (linked)"]
+            lines += ["trace_elsewhere : 1 (constant)"]
     single = structure["precision"] == "single"
     forward = TRANSMIT.format(to="post", source="pre")
     backward = TRANSMIT.format(to="pre", source="post") if structure["symmetric"] else ""
@@ -276,8 +276,6 @@ def _pairs(cells: NeuronGroup, structure: Mapping[str, Any]) -> Synapses:
     pairs.pre.order, pairs.post.order = 0, 1
     pairs.connect(condition="i < j" if structure["symmetric"] else "i != j")
     if structure["slot"] is not None:
-        if structure["elsewhere"]:
-            pairs.trace_elsewhere = linked_var(pairs, "trace", index="partner")
         kept = ["w", *structure["traces"]]
         pairs.run_regularly(
             LATCH.format(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -256,6 +257,8 @@ class SpikingMemory:
     def _parts(self, patterns: NDArray[np.bool_], bins: int) -> Iterator[NDArray[np.bool_]]:
         """Cut a stream into pieces that the compiled protocol can hold."""
         size = min(self._rows - 1, (self._bin_capacity - 1) // bins)
+        if self._shuffled:
+            size = 1  # Brian2 cannot read another synapse: the shuffled trace goes in from outside
         for start in range(0, len(patterns), size):
             yield patterns[start : start + size]
 
@@ -296,7 +299,7 @@ class SpikingMemory:
         inputs = (
             *self._constants(storing=True, noise_seed=0),
             *(f"pairs.{name}" for name in self._state),
-            *(("pairs.partner",) if self._shuffled else ()),
+            *(("pairs.trace_elsewhere",) if self._shuffled else ()),
             "row",
             "window",
             "table",
@@ -383,7 +386,7 @@ class SpikingMemory:
         )
         values |= {f"pairs.{name}": array for name, array in self._state.items()}
         if self._shuffled:
-            values["pairs.partner"] = self._partners()
+            values["pairs.trace_elsewhere"] = self._state["trace"][self._partners]
         state = [f"pairs.{name}" for name in self._state] if storing else []
         # One step more than the protocol: the last pattern is latched at its very end.
         steps = round(bins * self.parameters.phases.bin / self.parameters.time_step) + 1
@@ -395,10 +398,11 @@ class SpikingMemory:
             target=self.target,
         )
 
-    def _partners(self) -> NDArray[np.int32]:
+    @cached_property
+    def _partners(self) -> NDArray[np.intp]:
         """Index of the pair whose trace gates each pair, for the shuffled control."""
         assert isinstance(self.rule, Shuffled)
-        index = np.zeros((self.n, self.n), np.int32)
+        index = np.zeros((self.n, self.n), np.intp)
         index[self._pairs] = np.arange(len(self._pairs[0]))
         if self.parameters.symmetric:
             index += index.T
