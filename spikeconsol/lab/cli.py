@@ -1,0 +1,300 @@
+"""The command line: ``spikeconsol list``, ``run``, ``show``, ``figures``, ``doctor``.
+
+Heavy modules are imported inside the commands, so that each answers as fast as it can.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from spikeconsol.lab.experiment import Experiment, find_experiments, find_figures, unknown_name
+from spikeconsol.parameters import Parameters
+
+if TYPE_CHECKING:
+    from spikeconsol.lab.cells import Cell
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+cache = typer.Typer(help="The cache of compiled networks.", no_args_is_help=True)
+app.add_typer(cache, name="cache")
+
+Out = Annotated[Path | None, typer.Option("--out", help="Folder for the results.")]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="NAME=VALUE", help="Change a parameter; may be repeated."),
+]
+
+
+def main() -> None:
+    """Run the command line; bad input ends with one line on stderr and exit code 2."""
+    try:
+        app()
+    except (ValueError, OSError, ModuleNotFoundError) as error:
+        if "--debug" in sys.argv:
+            raise
+        print("error: " + " ".join(str(error).split()), file=sys.stderr)
+        sys.exit(2)
+
+
+@app.callback()
+def options(
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of errors.")] = False,
+) -> None:
+    """Local learning rules as mathematics, rate references and spiking Brian2 networks."""
+
+
+@app.command("list")
+def list_experiments() -> None:
+    """Show the experiments that can be run."""
+    table = Table(box=None)
+    for column in ("experiment", "what it shows", "seeds", "presets"):
+        table.add_column(column)
+    for experiment in find_experiments().values():
+        first, count = experiment.seeds
+        table.add_row(
+            experiment.name,
+            experiment.summary,
+            f"{first} to {first + count - 1}" if count > 1 else str(first),
+            ", ".join(experiment.presets),
+        )
+    _console().print(table)
+
+
+@app.command()
+def run(
+    name: Annotated[str, typer.Argument(help="An experiment, a model, or your own Python file.")],
+    settings: Settings = None,
+    preset: Annotated[str, typer.Option(help="Named settings, for example demo.")] = "",
+    level: Annotated[str, typer.Option(help="Only these conditions: rate or spiking.")] = "",
+    seed: Annotated[int | None, typer.Option(help="First seed.")] = None,
+    seeds: Annotated[int | None, typer.Option(help="Number of seeds.")] = None,
+    out: Out = None,
+    jobs: Annotated[int, typer.Option(help="Processes to use.")] = 1,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would run.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Keep what is finished.")] = False,
+) -> None:
+    """Run an experiment, or all experiments of a model; print the table and draw the figures."""
+    if jobs < 1:
+        raise ValueError(f"jobs: got {jobs}; allowed: >= 1")
+    from spikeconsol.lab.cells import cells_of
+
+    source, experiments = _chosen(name)
+    plans = []
+    for experiment in experiments:
+        parameters, numbers = _settled(experiment, settings or [], preset, seed, seeds)
+        folder = out or Path("results") / experiment.name
+        if out and len(experiments) > 1:
+            folder = out / experiment.name
+        plans.append((experiment, parameters, numbers, folder))
+    complete = True
+    for experiment, parameters, numbers, folder in plans:
+        cells = cells_of(experiment, source, parameters, numbers, level, folder)
+        if dry_run:
+            _describe(experiment, parameters, cells)
+        else:
+            complete &= _run(experiment, cells, jobs, resume)
+    if complete and not dry_run:
+        root = Path("results")
+        folder = out or root / experiments[0].name.split("/")[0]
+        wanted = [name for experiment in experiments for name in experiment.figures]
+        _draw(list(dict.fromkeys(wanted)), source, folder / "figures", [folder, root])
+    if not complete:
+        raise typer.Exit(1)
+
+
+@app.command()
+def show(file: Annotated[Path, typer.Argument(help="A result file.")]) -> None:
+    """Print what a result file holds and how it was made."""
+    import json
+
+    from spikeconsol.lab.results import load
+    from spikeconsol.lab.table import heading, with_interval
+
+    dataset = load(file)
+    console = _console()
+    attributes = dict(dataset.attrs)
+    parameters = json.loads(attributes.pop("parameters", "{}"))
+    for title, values in (("provenance", attributes), ("parameters", parameters)):
+        table = Table(title=title, title_justify="left", show_header=False, box=None)
+        for key, value in values.items():
+            table.add_row(key, str(value))
+        console.print(table)
+    table = Table(title="variables", title_justify="left", box=None)
+    for column in ("name", "meaning", "dimensions", "mean ± 95% CI"):
+        table.add_column(column)
+    for key, variable in dataset.data_vars.items():
+        shape = ", ".join(f"{dim} {size}" for dim, size in variable.sizes.items())
+        numeric = variable.dims == ("seed",) and variable.dtype.kind in "biuf"
+        summary = with_interval(variable.values) if numeric else ""
+        table.add_row(str(key), heading(variable), shape, summary)
+    console.print(table)
+
+
+@app.command()
+def figures(
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Figures; all where none is named.")
+    ] = None,
+    results: Annotated[Path, typer.Option(help="Folder of results.")] = Path("results"),
+    out: Annotated[Path | None, typer.Option(help="Folder for the figures.")] = None,
+) -> None:
+    """Draw figures from saved results."""
+    known = find_figures()
+    for name in names or ():
+        if name not in known:
+            raise ValueError(unknown_name("figure", name, known))
+    if not _draw(names or list(known), "", out or results / "figures", [results]):
+        raise typer.Exit(1)
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    import spikeconsol
+
+    print(spikeconsol.__version__)
+
+
+@app.command()
+def doctor() -> None:
+    """Check versions, compiler and Brian2's targets with a tiny run on each."""
+    from spikeconsol.brian import backend
+
+    checks = backend.doctor()
+    table = Table(show_header=False, box=None)
+    for check in checks:
+        table.add_row("[green]ok[/]" if check.ok else "[red]no[/]", check.name, check.detail)
+    _console().print(table)
+    if not all(check.ok for check in checks):
+        raise typer.Exit(1)
+
+
+@cache.command("clear")
+def clear_cache() -> None:
+    """Remove the compiled networks."""
+    from spikeconsol.brian import backend
+
+    folders, size = backend.clear_cache()
+    print(f"removed {folders} compiled networks, {size / 1e6:.1f} MB")
+
+
+def _console() -> Console:
+    console = Console()
+    return console if console.is_terminal else Console(width=140)
+
+
+def _chosen(name: str) -> tuple[str, list[Experiment]]:
+    """Find what to run: (path of the user's own file or "", experiments)."""
+    if name.endswith(".py"):
+        source = str(Path(name).resolve())
+        return source, list(find_experiments(source).values())
+    known = find_experiments()
+    chosen = [known[key] for key in known if key == name or key.startswith(f"{name}/")]
+    if not chosen:
+        raise ValueError(unknown_name("experiment", name, known))
+    return "", chosen
+
+
+def _settled(
+    experiment: Experiment,
+    settings: Sequence[str],
+    preset: str,
+    seed: int | None,
+    count: int | None,
+) -> tuple[Parameters, tuple[int, ...]]:
+    """Defaults, then the preset, then ``--set``; and the seeds."""
+    values: dict[str, Any] = {}
+    if preset:
+        if preset not in experiment.presets:
+            raise ValueError(unknown_name(f"{experiment.name}: preset", preset, experiment.presets))
+        values |= experiment.presets[preset]
+    first, number = experiment.seeds
+    number = values.pop("seeds", number)
+    for setting in settings:
+        key, sign, text = setting.partition("=")
+        if not sign:
+            raise ValueError(f"set: got {setting!r}; allowed: name=value")
+        values[key.strip()] = text.strip()
+    first = first if seed is None else seed
+    number = number if count is None else count
+    if first < 0:
+        raise ValueError(f"seed: got {first}; allowed: >= 0")
+    if number < 1:
+        raise ValueError(f"seeds: got {number}; allowed: >= 1")
+    return experiment.parameters().with_settings(values), tuple(range(first, first + number))
+
+
+def _describe(experiment: Experiment, parameters: Parameters, cells: Sequence[Cell]) -> None:
+    console = _console()
+    table = Table(title=experiment.name, title_justify="left", show_header=False, box=None)
+    for key, value in parameters.flat().items():
+        table.add_row(key, str(value))
+    console.print(table)
+    seeds = cells[0].seeds
+    console.print(f"seeds: {seeds[0]} to {seeds[-1]} (n = {len(seeds)})", highlight=False)
+    for cell in cells:
+        console.print(str(cell.path), highlight=False, soft_wrap=True)
+
+
+def _run(experiment: Experiment, cells: Sequence[Cell], jobs: int, resume: bool) -> bool:
+    """Run cells and print their table; return whether none has failed."""
+    from spikeconsol.lab.cells import command_line
+    from spikeconsol.lab.results import load
+    from spikeconsol.lab.runner import in_processes, in_this_process, run_cells
+    from spikeconsol.lab.table import table
+
+    console = _console()
+    executor = in_this_process if jobs == 1 else in_processes(jobs)
+    try:
+        outcome = run_cells(cells, executor, resume=resume, console=console)
+    except KeyboardInterrupt:
+        again = command_line() + ("" if resume else " --resume")
+        done = sum(cell.path.exists() for cell in cells)
+        print(f"interrupted: {done} of {len(cells)} conditions are kept in {cells[0].path.parent}")
+        print(f"continue with: {again}")
+        raise typer.Exit(130) from None
+    if outcome.kept:
+        print(f"{len(outcome.kept)} of {len(cells)} conditions were finished already")
+    present = [cell for cell in cells if cell in outcome.computed or cell in outcome.kept]
+    if present:
+        console.print(table(experiment.name, [load(c.path) for c in present], experiment.columns))
+    print(f"results: {cells[0].path.parent}")
+    by_reason: dict[str, list[Cell]] = {}
+    for cell, reason in outcome.failed.items():
+        by_reason.setdefault(reason, []).append(cell)
+    for reason, failed in by_reason.items():
+        text = f"failed ({len(failed)}): {failed[0].condition}: {reason}; "
+        print(text + f"traceback: {failed[0].error_path}", file=sys.stderr)
+    return not outcome.failed
+
+
+def _draw(names: Sequence[str], source: str, out: Path, roots: Sequence[Path]) -> bool:
+    """Draw the figures whose results are there; say what the others lack."""
+    from spikeconsol.lab.cells import command_line
+    from spikeconsol.lab.pipeline import draw, result_files
+
+    known = find_figures(source)
+    complete = True
+    for name in names:
+        if name not in known:
+            raise ValueError(unknown_name("figure", name, known))
+        figure = known[name]
+        files = {need: result_files(need, roots) for need in figure.needs}
+        missing = [need for need, paths in files.items() if not paths]
+        if missing:
+            complete = False
+            commands = " and ".join(f"spikeconsol run {need}" for need in missing)
+            print(f"figure {name}: not drawn, it needs the results of {commands}")
+            continue
+        print(f"figure: {draw(figure, files, out, command_line())} (and .png, .json)")
+    return complete
