@@ -180,7 +180,8 @@ class Parameters:
 
 def _unknown(name: str, names: list[str], owner: str) -> str:
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.4) or sorted(names)[:6]
-    return f"{name}: unknown name in {owner}; nearest: {', '.join(near)}"
+    shown = name if name.isprintable() else repr(name)
+    return f"{shown}: unknown name in {owner}; nearest: {', '.join(near)}"
 
 
 def _checked(value: Any, hint: Any, field: dataclasses.Field[Any]) -> Any:

@@ -72,7 +72,7 @@ def list_experiments() -> None:
 
 @app.command()
 def run(
-    name: Annotated[str, typer.Argument(help="An experiment, a model, or your own Python file.")],
+    name: Annotated[str, typer.Argument(help="Experiment, model, or your own my_model.py.")],
     settings: Settings = None,
     preset: Annotated[str, typer.Option(help="Named settings, for example demo.")] = "",
     level: Annotated[str, typer.Option(help="Only these conditions: rate or spiking.")] = "",
@@ -195,14 +195,18 @@ def _console() -> Console:
 
 def _chosen(name: str) -> tuple[str, list[Experiment]]:
     """Find what to run: (path of the user's own file or "", experiments)."""
-    if name.endswith(".py"):
-        source = str(Path(name).resolve())
-        return source, list(find_experiments(source).values())
-    known = find_experiments()
-    chosen = [known[key] for key in known if key == name or key.startswith(f"{name}/")]
+    file, own, part = name.partition(".py")
+    if own and part[:1] in ("", "/"):
+        source = str(Path(file + own).resolve())
+        known = find_experiments(source)
+        chosen = [e for key, e in known.items() if key.endswith(part)]
+    else:
+        source = ""
+        known = find_experiments()
+        chosen = [e for key, e in known.items() if key == name or key.startswith(f"{name}/")]
     if not chosen:
         raise ValueError(unknown_name("experiment", name, known))
-    return "", chosen
+    return source, chosen
 
 
 def _settled(
