@@ -49,7 +49,10 @@ _ABBREVIATIONS = {
     "hertz": ("hertz", 1.0),
     "kHz": ("hertz", 1e3),
 }
-_EXAMPLES = {"second": "'10 ms' or 10*ms", "hertz": "'80 Hz' or 80*Hz"}
+_EXAMPLES = {
+    "second": "a value in seconds, for example '10 ms' or 10*ms",
+    "hertz": "a value in hertz, for example '80 Hz' or 80*Hz",
+}
 
 
 class ParameterError(ValueError):
@@ -234,7 +237,7 @@ def _scalar(value: Any, kind: type, unit: str, name: str) -> Any:
 
 def _to_si(value: Any, unit: str, name: str) -> float:
     """Read text with a unit, a Brian2 quantity, or a number that is in SI units already."""
-    allowed = f"a value in {unit}s, for example {_EXAMPLES[unit]}"
+    allowed = _EXAMPLES[unit]
     dimension = getattr(value, "dim", None)
     if dimension is not None:  # a Brian2 quantity, recognised without importing Brian2
         if tuple(getattr(dimension, "_dims", ())) != _UNITS[unit][1]:

@@ -102,6 +102,7 @@ def test_digits_have_their_brightest_pixels_active():
         (lambda: sparse_patterns(5, 20, coding_level=1.5, seed=0), r"coding_level: got 1.5"),
         (lambda: sparse_patterns(5, 20, coding_level=0.01, seed=0), "0 active units"),
         (lambda: sparse_patterns(0, 20, coding_level=0.1, seed=0), "count: got 0"),
+        (lambda: sparse_patterns(2.5, 20, coding_level=0.1, seed=0), "count: got 2.5; allowed: a"),
         (lambda: binarised_digits(5000, coding_level=0.2, seed=0), "count: got 5000"),
         (lambda: corrupt(np.ones((1, 4)), deleted=1.5, added=0, seed=0), "deleted: got 1.5"),
         (lambda: corrupt(np.ones((1, 4)), deleted=0, added=-1, seed=0), "added: got -1"),
