@@ -2,8 +2,9 @@
 #
 # The newest Python from 3.11 on is used; choose another with `make demo PYTHON=/path/to/python3`.
 
-PYTHON ?= $(shell for name in python3.13 python3.12 python3.11 python3 python \
-	$$(ls -rd "$$(pyenv root 2>/dev/null)"/versions/3.1[1-9]*/bin/python3 2>/dev/null); do \
+PYTHON ?= $(shell for name in python3.13 \
+	$$(ls -rd "$$(pyenv root 2>/dev/null)"/versions/3.1[1-9]*/bin/python3 2>/dev/null) \
+	python3.12 python3.11 python3 python; do \
 	if $$name -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' \
 	>/dev/null 2>&1; then echo $$name; break; fi; done)
 BIN := .venv/bin

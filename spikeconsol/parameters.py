@@ -175,6 +175,20 @@ class Parameters:
                 values[field.name] = value
         return values
 
+    @classmethod
+    def fields(cls) -> dict[str, Mapping[str, Any]]:
+        """Return what was declared of each value (doc, unit, range) under its dotted name."""
+        hints = typing.get_type_hints(cls)
+        declared: dict[str, Mapping[str, Any]] = {}
+        for field in dataclasses.fields(cls):
+            hint = hints[field.name]
+            if isinstance(hint, type) and issubclass(hint, Parameters):
+                inner = hint.fields()
+                declared |= {f"{field.name}.{name}": inner[name] for name in inner}
+            else:
+                declared[field.name] = field.metadata
+        return declared
+
     def fingerprint(self) -> str:
         """Return a short, stable hash of the class and all its values."""
         text = json.dumps([type(self).__qualname__, self.flat()], sort_keys=True, default=str)

@@ -127,6 +127,13 @@ def test_wrong_types_are_refused_when_made_in_python():
             Model(**wrong)
 
 
+def test_every_value_has_its_unit_and_its_doc():
+    fields = Model.fields()
+    assert fields.keys() == Model().flat().keys()
+    assert fields["trace.time_constant"]["unit"] == "second"
+    assert fields["cells"]["doc"] == "number of cells"
+
+
 def test_parameters_cannot_be_changed():
     with pytest.raises(AttributeError):
         Model().cells = 3

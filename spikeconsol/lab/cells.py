@@ -11,7 +11,6 @@ import functools
 import json
 import os
 import shlex
-import shutil
 import sys
 import time
 import traceback
@@ -56,6 +55,8 @@ class Cell:
     seeds : tuple of int
     path : pathlib.Path
         The result file.
+    sweep : str, optional
+        Where it stands in a sweep, as JSON: the design and the swept values.
     command : str, optional
         Command line that asked for it, written into the file.
     """
@@ -66,6 +67,7 @@ class Cell:
     condition: str
     seeds: tuple[int, ...]
     path: Path
+    sweep: str = ""
     command: str = ""
 
     @property
@@ -91,6 +93,8 @@ def cells_of(
     seeds: tuple[int, ...],
     level: str,
     folder: Path,
+    *,
+    sweep: str = "",
 ) -> list[Cell]:
     """Make the cells of an experiment: one for each condition, all in one folder.
 
@@ -114,6 +118,7 @@ def cells_of(
             condition=condition.stem,
             seeds=seeds,
             path=folder / f"{condition.stem}.nc",
+            sweep=sweep,
             command=command_line(),
         )
         for condition in chosen
@@ -148,6 +153,10 @@ def compute(cell: Cell) -> xr.Dataset:
             "level": condition.level,
             "label": condition.label or condition.name,
             "parameters": cell.values,
+            "units": {
+                name: field["unit"] for name, field in experiment.parameters.fields().items()
+            },
+            "sweep": cell.sweep,
             "seeds": list(cell.seeds),
             "command": cell.command,
             "code": results.code_version(cell.source),
@@ -157,13 +166,20 @@ def compute(cell: Cell) -> xr.Dataset:
     )
 
 
-def attempt(cell: Cell) -> str:
+def attempt(cell: Cell, keep: bool = False) -> str:
     """Compute and save a cell; return "" or, where it failed, one line that says why.
 
-    The traceback of a failure is kept beside the place of the result.
+    The traceback of a failure is kept beside the place of the result. With `keep`, a finished
+    file that has meanwhile appeared in its place (made by another sweep) is left alone.
     """
+    one_thread()
     try:
-        results.save(compute(cell), cell.path)
+        if keep and state(cell) == "done":
+            return ""
+        dataset = compute(cell)
+        # Another sweep that has just joined the pieces may have removed their folder.
+        cell.path.parent.mkdir(parents=True, exist_ok=True)
+        results.save(dataset, cell.path)
     except Exception as error:
         text = " ".join(f"{type(error).__name__}: {error}".split())
         with contextlib.suppress(OSError):
@@ -184,7 +200,12 @@ def parts(cell: Cell) -> list[Cell]:
 
 def join(cell: Cell) -> None:
     """Put the finished pieces of a cell together into its result file."""
-    pieces = [results.load(part.path) for part in parts(cell)]
+    try:
+        pieces = [results.load(part.path) for part in parts(cell)]
+    except results.ResultError:
+        if state(cell) == "done":  # another sweep in this folder was faster
+            return
+        raise
     names = [name for name, variable in pieces[0].variables.items() if "seed" in variable.dims]
     seeded = xr.concat(
         [piece[names] for piece in pieces],
@@ -209,11 +230,13 @@ def join(cell: Cell) -> None:
 
 
 def discard_parts(cell: Cell) -> None:
-    """Remove the pieces of a cell."""
+    """Remove the pieces of a cell, whatever their seeds."""
     folder = _parts_folder(cell)
-    shutil.rmtree(folder, ignore_errors=True)
-    with contextlib.suppress(OSError):
-        folder.parent.rmdir()  # only where it is empty
+    for path in [*folder.glob("seed-*.nc"), *folder.glob("seed-*.error.txt")]:
+        path.unlink(missing_ok=True)
+    for empty in (folder, folder.parent):
+        with contextlib.suppress(OSError):
+            empty.rmdir()
 
 
 def state(cell: Cell) -> str:
@@ -244,6 +267,7 @@ def state(cell: Cell) -> str:
     return "done"
 
 
+@functools.cache
 def one_thread() -> None:
     """Hold numerical libraries to one thread in this process.
 

@@ -6,7 +6,7 @@ Heavy modules are imported inside the commands, so that each answers as fast as 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,6 +19,7 @@ from spikeconsol.parameters import Parameters
 
 if TYPE_CHECKING:
     from spikeconsol.lab.cells import Cell
+    from spikeconsol.lab.runner import Executor, Outcome
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -28,7 +29,10 @@ app = typer.Typer(
 cache = typer.Typer(help="The cache of compiled networks.", no_args_is_help=True)
 app.add_typer(cache, name="cache")
 
-Out = Annotated[Path | None, typer.Option("--out", help="Folder for the results.")]
+Preset = Annotated[str, typer.Option(help="Named settings, for example demo.")]
+Level = Annotated[str, typer.Option(help="Only these conditions: rate or spiking.")]
+Seed = Annotated[int | None, typer.Option(help="First seed.")]
+Seeds = Annotated[int | None, typer.Option(help="Number of seeds.")]
 Settings = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="NAME=VALUE", help="Change a parameter; may be repeated."),
@@ -74,11 +78,11 @@ def list_experiments() -> None:
 def run(
     name: Annotated[str, typer.Argument(help="Experiment, model, or your own my_model.py.")],
     settings: Settings = None,
-    preset: Annotated[str, typer.Option(help="Named settings, for example demo.")] = "",
-    level: Annotated[str, typer.Option(help="Only these conditions: rate or spiking.")] = "",
-    seed: Annotated[int | None, typer.Option(help="First seed.")] = None,
-    seeds: Annotated[int | None, typer.Option(help="Number of seeds.")] = None,
-    out: Out = None,
+    preset: Preset = "",
+    level: Level = "",
+    seed: Seed = None,
+    seeds: Seeds = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Folder for the results.")] = None,
     jobs: Annotated[int, typer.Option(help="Processes to use.")] = 1,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would run.")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Keep what is finished.")] = False,
@@ -91,7 +95,8 @@ def run(
     source, experiments = _chosen(name)
     plans = []
     for experiment in experiments:
-        parameters, numbers = _settled(experiment, settings or [], preset, seed, seeds)
+        changed = dict(_split("set", setting) for setting in settings or ())
+        parameters, numbers = _settled(experiment, changed, preset, seed, seeds)
         folder = out or Path("results") / experiment.name
         if out and len(experiments) > 1:
             folder = out / experiment.name
@@ -110,6 +115,79 @@ def run(
         _draw(list(dict.fromkeys(wanted)), source, folder / "figures", [folder, root])
     if not complete:
         raise typer.Exit(1)
+
+
+@app.command()
+def sweep(
+    name: Annotated[str, typer.Argument(help="Experiment, your own my_model.py, or a TOML file.")],
+    over: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=VALUES", help="100,200,400 or 40:220:20; may be repeated."),
+    ] = None,
+    settings: Settings = None,
+    preset: Preset = "",
+    level: Level = "",
+    seed: Seed = None,
+    seeds: Seeds = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Folder for the cells.")] = None,
+    design: Annotated[str, typer.Option(help="grid, list or random.")] = "grid",
+    samples: Annotated[int, typer.Option(help="Points of a random design.")] = 0,
+    design_seed: Annotated[int, typer.Option(help="Seed of a random design.")] = 0,
+    workers: Annotated[int, typer.Option(help="Processes on this machine.")] = 1,
+    scheduler: Annotated[str, typer.Option(help="Address of a Dask scheduler.")] = "",
+    retry: Annotated[bool, typer.Option("--retry", help="Compute failed cells again.")] = False,
+    replace: Annotated[bool, typer.Option("--replace", help="Replace finished cells.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would run.")] = False,
+) -> None:
+    """Run an experiment at many points; the same command goes on where it stopped."""
+    from spikeconsol.lab import sweep as sweeps
+    from spikeconsol.lab.runner import on_dask
+
+    if workers < 1:
+        raise ValueError(f"workers: got {workers}; allowed: >= 1")
+    given: dict[str, Any] = dict(_split("over", setting) for setting in over or ())
+    changed: dict[str, Any] = dict(_split("set", setting) for setting in settings or ())
+    if name.endswith(".toml"):
+        if given or design != "grid" or samples:
+            raise ValueError(f"over: got it beside {name}; allowed: one or the other")
+        read = sweeps.read_toml(name)
+        name, plan = read.experiment, read.sweep
+        if name.endswith(".py"):
+            name = str(Path(read.path).parent / name)
+        changed = {**read.settings, **changed}
+        preset, level = preset or read.preset, level or read.level
+        seed = read.seed if seed is None else seed
+        seeds = read.seeds if seeds is None else seeds
+    else:
+        plan = sweeps.Sweep(given, design, samples, design_seed)
+    source, experiments = _chosen(name)
+    if len(experiments) > 1:
+        names = {experiment.name: experiment for experiment in experiments}
+        raise ValueError(unknown_name("experiment", name, names))
+    (experiment,) = experiments
+    parameters, numbers = _settled(experiment, changed, preset, seed, seeds)
+    folder = out or Path("results") / "sweeps" / experiment.name
+    cells = sweeps.sweep_cells(experiment, source, parameters, numbers, level, plan, folder)
+    if dry_run:
+        _describe(experiment, parameters, cells)
+        return
+    if not _sweep(cells, on_dask(workers, scheduler), folder, retry, replace):
+        raise typer.Exit(1)
+
+
+@app.command()
+def rerun(file: Annotated[Path, typer.Argument(help="A result file.")]) -> None:
+    """Compute a result again from what stands in its file and say whether the numbers match."""
+    from spikeconsol.lab.rerun import rerun as compute_again
+
+    differences, notes = compute_again(file, _console())
+    for note in notes:
+        print(f"note: {note}")
+    for difference in differences:
+        print(f"differs: {difference}")
+    if differences:
+        raise typer.Exit(1)
+    print("every number matches")
 
 
 @app.command()
@@ -209,9 +287,17 @@ def _chosen(name: str) -> tuple[str, list[Experiment]]:
     return source, chosen
 
 
+def _split(option: str, setting: str) -> tuple[str, str]:
+    """Split ``name=value``."""
+    key, sign, text = setting.partition("=")
+    if not (sign and key.strip() and text.strip()):
+        raise ValueError(f"{option}: got {setting!r}; allowed: name=value")
+    return key.strip(), text.strip()
+
+
 def _settled(
     experiment: Experiment,
-    settings: Sequence[str],
+    settings: Mapping[str, Any],
     preset: str,
     seed: int | None,
     count: int | None,
@@ -224,11 +310,7 @@ def _settled(
         values |= experiment.presets[preset]
     first, number = experiment.seeds
     number = values.pop("seeds", number)
-    for setting in settings:
-        key, sign, text = setting.partition("=")
-        if not sign:
-            raise ValueError(f"set: got {setting!r}; allowed: name=value")
-        values[key.strip()] = text.strip()
+    values |= settings
     first = first if seed is None else seed
     number = number if count is None else count
     if first < 0:
@@ -254,32 +336,55 @@ def _run(experiment: Experiment, cells: Sequence[Cell], jobs: int, resume: bool)
     """Run cells and print their table; return whether none has failed."""
     from spikeconsol.lab.cells import command_line
     from spikeconsol.lab.results import load
-    from spikeconsol.lab.runner import in_processes, in_this_process, run_cells
+    from spikeconsol.lab.runner import in_processes, in_this_process
     from spikeconsol.lab.table import table
 
-    console = _console()
+    again = command_line() + ("" if resume else " --resume")
     executor = in_this_process if jobs == 1 else in_processes(jobs)
+    outcome = _compute(cells, executor, again, resume=resume)
+    present = [cell for cell in cells if cell in outcome.computed or cell in outcome.kept]
+    if present:
+        datasets = [load(cell.path) for cell in present]
+        _console().print(table(experiment.name, datasets, experiment.columns))
+    print(f"results: {cells[0].path.parent}")
+    return not outcome.failed
+
+
+def _sweep(
+    cells: Sequence[Cell], executor: Executor, folder: Path, retry: bool, replace: bool
+) -> bool:
+    """Run the cells of a sweep; return whether none has failed."""
+    from spikeconsol.lab.cells import command_line
+
+    again = command_line().replace(" --replace", "")
+    outcome = _compute(cells, executor, again, resume=not replace, retry=retry)
+    computed, failed = len(outcome.computed), len(outcome.failed)
+    print(f"{computed} cells computed, {len(outcome.kept)} kept, {failed} failed, in {folder}")
+    if failed and not retry:
+        print("failed cells are computed again with --retry")
+    return not failed
+
+
+def _compute(cells: Sequence[Cell], executor: Executor, again: str, **options: bool) -> Outcome:
+    """Compute cells; say how to go on where it is interrupted, and what has failed."""
+    from spikeconsol.lab.runner import run_cells
+
     try:
-        outcome = run_cells(cells, executor, resume=resume, console=console)
+        outcome = run_cells(cells, executor, console=_console(), **options)
     except KeyboardInterrupt:
-        again = command_line() + ("" if resume else " --resume")
         done = sum(cell.path.exists() for cell in cells)
-        print(f"interrupted: {done} of {len(cells)} conditions are kept in {cells[0].path.parent}")
+        print(f"interrupted: {done} of {len(cells)} cells are finished and kept")
         print(f"continue with: {again}")
         raise typer.Exit(130) from None
     if outcome.kept:
-        print(f"{len(outcome.kept)} of {len(cells)} conditions were finished already")
-    present = [cell for cell in cells if cell in outcome.computed or cell in outcome.kept]
-    if present:
-        console.print(table(experiment.name, [load(c.path) for c in present], experiment.columns))
-    print(f"results: {cells[0].path.parent}")
+        print(f"{len(outcome.kept)} of {len(cells)} cells were finished already")
     by_reason: dict[str, list[Cell]] = {}
     for cell, reason in outcome.failed.items():
         by_reason.setdefault(reason, []).append(cell)
     for reason, failed in by_reason.items():
         text = f"failed ({len(failed)}): {failed[0].condition}: {reason}; "
         print(text + f"traceback: {failed[0].error_path}", file=sys.stderr)
-    return not outcome.failed
+    return outcome
 
 
 def _draw(names: Sequence[str], source: str, out: Path, roots: Sequence[Path]) -> bool:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import concurrent.futures
+import logging
 import multiprocessing
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 from rich.console import Console
 from rich.progress import (
@@ -24,10 +26,11 @@ from spikeconsol.lab import cells as cell_tools
 from spikeconsol.lab.cells import Cell
 from spikeconsol.lab.results import ResultError, writable_folder
 
-__all__ = ["Outcome", "in_processes", "in_this_process", "run_cells"]
+__all__ = ["Outcome", "in_processes", "in_this_process", "on_dask", "run_cells"]
 
-#: Computes cells in any order and yields each with "" or with the reason of its failure.
-Executor = Callable[[Sequence[Cell]], Iterator[tuple[Cell, str]]]
+#: Computes cells in any order and yields each with "" or with the reason of its failure; its
+#: second argument says whether to leave finished files alone.
+Executor = Callable[[Sequence[Cell], bool], Iterator[tuple[Cell, str]]]
 
 
 @dataclass
@@ -75,8 +78,8 @@ def run_cells(
         state = cell_tools.state(cell) if resume else "missing"
         if state.startswith("other"):
             raise ResultError(
-                f"{cell.path}: {state} than asked for; give another --out, or run without "
-                "--resume to replace it"
+                f"{cell.path}: {state} than asked for; give another --out, or replace it "
+                "(run without --resume, sweep with --replace)"
             )
         if state == "done":
             outcome.kept.append(cell)
@@ -116,7 +119,7 @@ def _compute(
             piece.path.parent.mkdir(parents=True, exist_ok=True)
             owner[piece] = cell
     with _progress(console, len(owner)) as tell:
-        for piece, failure in executor(list(owner)):
+        for piece, failure in executor(list(owner), resume):
             cell = owner[piece]
             if failure:
                 outcome.failed[piece] = failure
@@ -130,23 +133,91 @@ def _compute(
             tell(piece, failure)
 
 
-def in_this_process(cells: Sequence[Cell]) -> Iterator[tuple[Cell, str]]:
+def in_this_process(cells: Sequence[Cell], keep: bool) -> Iterator[tuple[Cell, str]]:
     """Compute cells one after another, here."""
-    cell_tools.one_thread()
     for cell in cells:
-        yield cell, cell_tools.attempt(cell)
+        yield cell, cell_tools.attempt(cell, keep)
 
 
 def in_processes(jobs: int) -> Executor:
     """Return an executor that computes cells in parallel processes of one thread each."""
 
-    def execute(cells: Sequence[Cell]) -> Iterator[tuple[Cell, str]]:
+    def execute(cells: Sequence[Cell], keep: bool) -> Iterator[tuple[Cell, str]]:
         with _pool(min(jobs, len(cells)) or 1) as pool:
-            waiting = {pool.submit(cell_tools.attempt, cell): cell for cell in cells}
+            waiting = {pool.submit(cell_tools.attempt, cell, keep): cell for cell in cells}
             for future in concurrent.futures.as_completed(waiting):
                 yield waiting[future], future.result()
 
     return execute
+
+
+def on_dask(workers: int = 1, scheduler: str = "") -> Executor:
+    """Return an executor that computes cells on Dask.
+
+    Parameters
+    ----------
+    workers : int, optional
+        Processes of one thread each on this machine.
+    scheduler : str, optional
+        Address of a running scheduler, ``tcp://host:port``, in place of local workers. Its
+        workers must see the same folders.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        If Dask is not installed.
+    ResultError
+        If the scheduler does not answer.
+    """
+    try:
+        import distributed
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            "sweeps need Dask; install it with: pip install 'spikeconsol[sweep]'"
+        ) from error
+
+    def execute(cells: Sequence[Cell], keep: bool) -> Iterator[tuple[Cell, str]]:
+        if not cells:
+            return
+        with _client(distributed, workers, scheduler) as client:
+            waiting = {
+                client.submit(cell_tools.attempt, cell, keep, key=str(cell.path), pure=False): cell
+                for cell in cells
+            }
+            for future in distributed.as_completed(waiting):
+                try:
+                    failure = future.result()
+                except Exception as error:  # its worker was lost again and again
+                    failure = " ".join(f"{type(error).__name__}: {error}".split())
+                yield waiting.pop(future), failure
+
+    return execute
+
+
+@contextmanager
+def _client(distributed: Any, workers: int, scheduler: str) -> Iterator[Any]:
+    """Connect to a scheduler, or start one with workers on this machine and stop it at the end."""
+    if scheduler:
+        try:
+            client = distributed.Client(scheduler, timeout="15s", set_as_default=False)
+        except (OSError, ValueError, TimeoutError) as error:
+            raise ResultError(
+                f"scheduler: got {scheduler!r}; allowed: the address of a running Dask scheduler, "
+                "tcp://host:port"
+            ) from error
+        with client:
+            yield client
+        return
+    with (
+        distributed.LocalCluster(
+            n_workers=workers,
+            threads_per_worker=1,
+            dashboard_address=None,
+            silence_logs=logging.CRITICAL,
+        ) as cluster,
+        distributed.Client(cluster, set_as_default=False) as client,
+    ):
+        yield client
 
 
 @contextmanager
@@ -169,7 +240,7 @@ def _pool(jobs: int) -> Iterator[concurrent.futures.ProcessPoolExecutor]:
 
 def _start_worker() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's business
-    cell_tools.one_thread()
+    cell_tools.one_thread()  # before the first cell loads what would start threads
 
 
 @contextmanager

@@ -64,12 +64,12 @@ def test_an_interrupted_run_goes_on_where_it_stopped(
     stopped = process(*command, TOY_STOP_AT="spiking-steep 101", TOY_SIGNAL=stop)
     assert stopped.returncode == (-9 if stop == "SIGKILL" else 130)
     if stop == "SIGINT":
-        assert "interrupted: 2 of 3 conditions are kept in out" in stopped.stdout
+        assert "interrupted: 2 of 3 cells are finished and kept" in stopped.stdout
         assert f"continue with: spikeconsol run {toy}/{name} --out out --resume" in stopped.stdout
     stopped_at = len(computed())
     resumed = cli(*command, "--resume")
     assert resumed.returncode == 0, resumed.stderr
-    assert "2 of 3 conditions were finished already" in resumed.stdout
+    assert "2 of 3 cells were finished already" in resumed.stdout
     twice = set(computed()[before:stopped_at]) & set(computed()[stopped_at:])
     in_flight = {"lines": "spiking-steep 101", "batch": "spiking-steep 100 101 102"}
     assert twice == {in_flight[name]}
