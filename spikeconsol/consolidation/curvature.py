@@ -363,7 +363,7 @@ def gibbs(
             field = weights[unit] @ values - thresholds[unit]
             values[unit] = np.where(uniform[unit] < expit(step * field), active, silent)
         if sweep >= burn_in:
-            kept[sweep - burn_in] = values.T == active
+            kept[sweep - burn_in] = active == values.T
     return kept
 
 
