@@ -154,8 +154,8 @@ class Course:
 
     def curve(self, loads: Sequence[int] | None = None) -> NDArray[np.float64]:
         """Recalled fraction of the patterns stored so far, shape (S, loads)."""
-        loads = self.loads if loads is None else np.asarray(loads)
-        return np.stack([self.recalled(int(load)).mean(axis=1) for load in loads], axis=1)
+        chosen = self.loads if loads is None else np.asarray(loads)
+        return np.stack([self.recalled(int(load)).mean(axis=1) for load in chosen], axis=1)
 
     def by_age(self, load: int | None = None) -> NDArray[np.bool_]:
         """Which patterns are recalled at the end, the newest first, shape (S, P)."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from spikeconsol.consolidation.rules import Rule
+from spikeconsol.consolidation.rules import Rule, State
 from spikeconsol.data.patterns import active_units, check_patterns, warn_activity
 
 __all__ = ["HopfieldNetwork"]
@@ -93,13 +93,28 @@ class HopfieldNetwork:
         """
         patterns = self._checked(patterns, "patterns")
         warn_activity(patterns, getattr(self.rule, "coding_level", None))
-        diagonal = np.arange(self.n)
-        for s in np.moveaxis(patterns, -2, 0).astype(float):
-            A = s[..., :, None] * s[..., None, :]
-            M = s[..., :, None] + s[..., None, :] - 2 * A
-            self.rule.step(self.state, A, M)
-            for array in self.state.values():
-                array[..., diagonal, diagonal] = 0.0
+        # One network after the other: its matrices stay in the processor's cache.
+        for index in np.ndindex(*self._batch):
+            state = {name: array[index] for name, array in self.state.items()}
+            for s in patterns[index].astype(float):
+                self._present(state, s)
+
+    def _present(self, state: State, s: NDArray[np.float64]) -> None:
+        """Present one pattern to one network, in place."""
+        if self.rule.elementwise:
+            # Only the rows of active units see a coincidence or a mismatch; columns mirror them.
+            active = np.flatnonzero(s)
+            rows = {name: array[active] for name, array in state.items()}
+            self.rule.step(rows, s[None], 1 - s[None])
+            self.rule.rest(state)
+            for name, array in state.items():
+                array[active] = rows[name]
+                array[:, active] = rows[name].T
+        else:
+            A = s[:, None] * s
+            self.rule.step(state, A, s[:, None] + s - 2 * A)
+        for array in state.values():
+            np.fill_diagonal(array, 0.0)
 
     def recall(
         self,
@@ -130,27 +145,47 @@ class HopfieldNetwork:
         states = self._checked(cues, "cues")
         if active is None and threshold is None:
             active = active_units(self.n, getattr(self.rule, "coding_level", 0.05))
-        w = self.weights
-        noise = 1e-4 * np.abs(w).max(axis=(-2, -1), keepdims=True)
+        final = [
+            self._settle(cue, self.weights[index], rng, active, threshold, steps)
+            for cue, index, rng in zip(
+                states.reshape(-1, *states.shape[-2:]),
+                np.ndindex(*self._batch),
+                self._rngs,
+                strict=True,
+            )
+        ]
+        return np.reshape(final, states.shape)
+
+    def _settle(
+        self,
+        states: NDArray[np.bool_],
+        weights: NDArray[np.floating],
+        rng: np.random.Generator,
+        active: int | None,
+        threshold: float | None,
+        steps: int,
+    ) -> NDArray[np.bool_]:
+        """Let one network settle from each of the states, shape (P, N)."""
+        states = states.copy()
+        w = weights.astype(np.float32)  # twice as quick; far finer than the noise
+        # Equal fields are ordered at random, in an order that stays while a pattern is recalled.
+        noise = rng.random(states.shape, np.float32) * (1e-4 * np.abs(w).max())
+        moving = np.arange(len(states))
         for _ in range(steps):
-            fields = states.astype(w.dtype) @ w
+            before = states[moving]
+            fields = before.astype(np.float32) @ w
             if threshold is not None:
-                new = fields > threshold
+                after = fields > threshold
             else:
                 assert active is not None
-                fields += noise * self._uniform(states.shape)  # equal fields are ordered at random
-                winners = np.argpartition(fields, -active, axis=-1)[..., -active:]
-                new = np.zeros_like(states)
-                np.put_along_axis(new, winners, True, axis=-1)
-            if np.array_equal(new, states):
+                winners = np.argpartition(fields + noise[moving], -active, axis=1)[:, -active:]
+                after = np.zeros_like(before)
+                np.put_along_axis(after, winners, True, axis=1)
+            states[moving] = after
+            moving = moving[(after != before).any(axis=1)]
+            if not len(moving):
                 break
-            states = new
         return states
-
-    def _uniform(self, shape: tuple[int, ...]) -> NDArray[np.float64]:
-        if not self._batch:
-            return self._rngs[0].random(shape)
-        return np.stack([rng.random(shape[1:]) for rng in self._rngs])
 
     def _checked(self, patterns: ArrayLike, name: str) -> NDArray[np.bool_]:
         array = np.asarray(patterns)
