@@ -1,4 +1,4 @@
-"""Sparse Hopfield network of binary units: the reference that the spiking memory is held against."""
+"""Sparse Hopfield network of binary units, the reference for the spiking memory."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class HopfieldNetwork:
         self.state = rule.state((*self._batch, n, n))
 
     @property
-    def weights(self) -> NDArray[np.float64]:
+    def weights(self) -> NDArray[np.floating]:
         """Weights, shape ([S,] N, N), symmetric with a zero diagonal; assign to replace them."""
         return self.state["w"]
 
@@ -69,7 +69,7 @@ class HopfieldNetwork:
         self.state["w"] = weights
 
     @property
-    def curvature(self) -> NDArray[np.float64]:
+    def curvature(self) -> NDArray[np.floating]:
         """Fisher information F = p (1 - p) of every pair, from the rule's coincidence trace.
 
         Raises
