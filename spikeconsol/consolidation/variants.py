@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikeconsol.consolidation import curvature
-from spikeconsol.consolidation.rules import CurvatureGate, Leaky, Rule, State
+from spikeconsol.consolidation.rules import CurvatureGate, Leaky, Rule, SpikeGatedLeaky, State
 from spikeconsol.parameters import parameter
 
 __all__ = [
@@ -204,7 +204,7 @@ class ElasticConsolidation(Leaky):
     discount: float = parameter(
         1.0, above=0, at_most=1, doc="gamma, share of the stiffness kept per presentation"
     )
-    substeps: int = parameter(1, at_least=1, doc="steps per presentation")
+    substeps: int = parameter(3, at_least=1, doc="steps per presentation")
 
     traces: ClassVar[tuple[str, ...]] = ("stiffness",)
 
@@ -294,10 +294,17 @@ class CovarianceProxy(Leaky):
 
 
 @dataclass(frozen=True)
-class RateProduct(CurvatureGate):
-    """Control: the curvature gate reading the product of two rates, blind to coincidences."""
+class RateProduct(SpikeGatedLeaky):
+    """Control: a hard gate on the product of the two units' rates, blind to coincidences."""
+
+    trace_rate: float = parameter(0.03, above=0, at_most=1, doc="a, trace update per presentation")
+    curvature_threshold: float = parameter(0.0025, above=0, doc="F_c, curvature closing the gate")
+    residual_plasticity: float = parameter(
+        0.06, at_least=0, at_most=1, doc="eps, plasticity that a protected synapse keeps"
+    )
 
     elementwise: ClassVar[bool] = False
+    traces: ClassVar[tuple[str, ...]] = ("trace",)
 
     @property
     def statements(self) -> str:
@@ -305,7 +312,9 @@ class RateProduct(CurvatureGate):
 
     def gate(self, state: State) -> NDArray | float:
         rates = state["trace"]  # every row holds the rate of its unit
-        return super().gate({"trace": rates * np.swapaxes(rates, -1, -2)})
+        product = rates * np.swapaxes(rates, -1, -2)
+        eps = self.residual_plasticity
+        return eps + (1 - eps) * (product * (1 - product) < self.curvature_threshold)
 
     def remember(self, state: State, A: NDArray) -> None:
         active = np.diagonal(A, axis1=-2, axis2=-1)[..., None]
