@@ -120,7 +120,7 @@ class HopfieldNetwork:
         self,
         cues: ArrayLike,
         *,
-        active: int | None = None,
+        active: ArrayLike | None = None,
         threshold: float | None = None,
         steps: int = 10,
     ) -> NDArray[np.bool_]:
@@ -130,8 +130,9 @@ class HopfieldNetwork:
         ----------
         cues : array_like of bool, shape ([S,] P, N)
             Initial states.
-        active : int, optional
-            Number k of units that win each step; by default round(f N) of the rule's coding level.
+        active : int or array_like of int, shape ([S,] P), optional
+            Number k of units that win each step, one for all patterns or one for each; by default
+            round(f N) of the rule's coding level.
         threshold : float, optional
             Instead of k winners, every unit whose field exceeds this value becomes active.
         steps : int, optional
@@ -145,14 +146,10 @@ class HopfieldNetwork:
         states = self._checked(cues, "cues")
         if active is None and threshold is None:
             active = active_units(self.n, getattr(self.rule, "coding_level", 0.05))
+        k = np.broadcast_to(0 if active is None else active, states.shape[:-1])
         final = [
-            self._settle(cue, self.weights[index], rng, active, threshold, steps)
-            for cue, index, rng in zip(
-                states.reshape(-1, *states.shape[-2:]),
-                np.ndindex(*self._batch),
-                self._rngs,
-                strict=True,
-            )
+            self._settle(states[index], self.weights[index], rng, k[index], threshold, steps)
+            for index, rng in zip(np.ndindex(*self._batch), self._rngs, strict=True)
         ]
         return np.reshape(final, states.shape)
 
@@ -161,7 +158,7 @@ class HopfieldNetwork:
         states: NDArray[np.bool_],
         weights: NDArray[np.floating],
         rng: np.random.Generator,
-        active: int | None,
+        active: NDArray[np.integer],
         threshold: float | None,
         steps: int,
     ) -> NDArray[np.bool_]:
@@ -169,7 +166,7 @@ class HopfieldNetwork:
         states = states.copy()
         w = weights.astype(np.float32)  # twice as quick; far finer than the noise
         # Equal fields are ordered at random, in an order that stays while a pattern is recalled.
-        noise = rng.random(states.shape, np.float32) * (1e-4 * np.abs(w).max())
+        noise = rng.random(states.shape) * (1e-4 * np.abs(w).max())
         moving = np.arange(len(states))
         for _ in range(steps):
             before = states[moving]
@@ -177,10 +174,9 @@ class HopfieldNetwork:
             if threshold is not None:
                 after = fields > threshold
             else:
-                assert active is not None
-                winners = np.argpartition(fields + noise[moving], -active, axis=1)[:, -active:]
-                after = np.zeros_like(before)
-                np.put_along_axis(after, winners, True, axis=1)
+                fields = fields + noise[moving]
+                least = np.sort(fields, axis=1)[np.arange(len(moving)), -active[moving]]
+                after = fields >= least[:, None]
             states[moving] = after
             moving = moving[(after != before).any(axis=1)]
             if not len(moving):
