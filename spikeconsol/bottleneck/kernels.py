@@ -171,6 +171,12 @@ def _learn(X, labels, memory_labels, noise, schedule, net, samples, windows, mea
         widest = max(widest, len(net.membranes[layer]))
     xi = np.empty(widest, X.dtype)
     above = np.empty(widest, X.dtype)
+    most = 0
+    for layer in range(layers + 1):
+        most = max(most, len(net.weights[layer]))
+    active = np.empty((layers + 1, most), np.int64)  # presynaptic units that are not silent
+    n_active = np.empty(layers + 1, np.int64)
+    at_once = c.update_every == 1  # no need to accumulate
     pair = np.empty(samples.inputs.shape[0], X.dtype)
     column = np.empty(samples.inputs.shape[0], X.dtype)
     for i in range(len(X)):
@@ -178,19 +184,21 @@ def _learn(X, labels, memory_labels, noise, schedule, net, samples, windows, mea
         for step in range(c.steps):
             for layer in range(layers):
                 below = x if layer == 0 else net.codes[layer - 1]
-                _forward(below, layer, net, c)
+                z = net.codes[layer]
+                n_active[layer] = _affine(below, net.weights[layer], z, active[layer])
+                _activate(z, layer, net, c)
             top = net.codes[layers - 1]
-            _softmax_readout(top, net.weights[layers], p)
+            n_active[layers] = _affine(top, net.weights[layers], p, active[layers])
+            _softmax(p)
             gate = c.leak * (real(1) - p[label]) if c.gate else c.leak
             p[label] -= real(1)
             if c.signal == _BACKPROP:
                 _matvec(net.weights[layers], p, above)
-            direct = not c.adam and c.update_every == 1  # plain descent writes to the weights
-            if direct:
-                rate = -c.readout_rate * schedule[i]
-                _add_outer(net.weights[layers], top, p, rate)
-            else:
-                _add_outer(net.gradients[layers], top, p, real(1))
+            net.counters[1] += 1
+            if net.counters[1] == c.update_every:
+                net.counters[0] += 1
+            rate = c.readout_rate * schedule[i]
+            _learn_weights(net, layers, top, p, active[layers, : n_active[layers]], rate, c)
             if c.signal != _FROZEN:
                 if c.memory == _WINDOW and step == 0:
                     _push_sample(samples, x, memory_label, c)
@@ -227,14 +235,10 @@ def _learn(X, labels, memory_labels, noise, schedule, net, samples, windows, mea
                     if not c.adam:
                         _normalise(du, layer, net)
                     below = x if layer == 0 else net.codes[layer - 1]
-                    if direct:
-                        _add_outer(net.weights[layer], below, du, -c.rate * schedule[i])
-                    else:
-                        _add_outer(net.gradients[layer], below, du, real(1))
-            net.counters[1] += 1
+                    presynaptic = active[layer, : n_active[layer]]
+                    _learn_weights(net, layer, below, du, presynaptic, c.rate * schedule[i], c)
             if net.counters[1] == c.update_every:
-                net.counters[0] += 1
-                if not direct:
+                if not at_once:
                     first = layers if c.signal == _FROZEN else 0
                     for layer in range(first, layers + 1):
                         rate = c.readout_rate if layer == layers else c.rate
@@ -243,18 +247,39 @@ def _learn(X, labels, memory_labels, noise, schedule, net, samples, windows, mea
 
 
 @jit
-def _forward(below, layer, net, c):  # type: ignore[no-untyped-def]
-    weights, u, z = net.weights[layer], net.membranes[layer], net.codes[layer]
+def _affine(below, weights, out, active):  # type: ignore[no-untyped-def]
+    """Weighted sum of the inputs that are not silent; lists these and returns their number."""
+    n = 0
+    for k in range(len(below)):
+        active[n] = k
+        n += below[k] != 0
+    for j in range(len(out)):
+        out[j] = weights[len(below), j]
+    # Four rows at a time, so that the sums are loaded and stored less often.
+    i = 0
+    while i + 3 < n:
+        k0, k1, k2, k3 = active[i], active[i + 1], active[i + 2], active[i + 3]
+        a0, a1, a2, a3 = below[k0], below[k1], below[k2], below[k3]
+        for j in range(len(out)):
+            out[j] += (
+                a0 * weights[k0, j] + a1 * weights[k1, j] + a2 * weights[k2, j] + a3 * weights[k3, j]
+            )
+        i += 4
+    while i < n:
+        k0 = active[i]
+        a0 = below[k0]
+        for j in range(len(out)):
+            out[j] += a0 * weights[k0, j]
+        i += 1
+    return n
+
+
+@jit
+def _activate(z, layer, net, c):  # type: ignore[no-untyped-def]
+    """Membranes from their input in z; then z from the membranes."""
+    u = net.membranes[layer]
     units = len(u)
     real = u.dtype.type
-    for j in range(units):
-        z[j] = weights[len(below), j]
-    for k in range(len(below)):
-        a = below[k]
-        if a != 0:
-            row = weights[k]
-            for j in range(units):
-                z[j] += a * row[j]
     mean = real(0)
     for j in range(units):
         u[j] += c.leak * (z[j] - u[j])
@@ -276,12 +301,7 @@ def _forward(below, layer, net, c):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _softmax_readout(z, weights, p):  # type: ignore[no-untyped-def]
-    for k in range(len(p)):
-        p[k] = weights[len(z), k]
-    for j in range(len(z)):
-        for k in range(len(p)):
-            p[k] += z[j] * weights[j, k]
+def _softmax(p):  # type: ignore[no-untyped-def]
     largest = p.max()
     total = p.dtype.type(0)
     for k in range(len(p)):
@@ -292,16 +312,47 @@ def _softmax_readout(z, weights, p):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _add_outer(target, below, du, scale):  # type: ignore[no-untyped-def]
-    for k in range(len(below)):
+def _learn_weights(net, layer, below, du, active, rate, c):  # type: ignore[no-untyped-def]
+    """Change the weights at once, or accumulate the change."""
+    if c.update_every > 1:
+        _add_outer(net.gradients[layer], below, du, active, below.dtype.type(1))
+    elif c.adam:
+        _adam_outer(net, layer, below, du, rate)
+    else:
+        _add_outer(net.weights[layer], below, du, active, -rate)
+
+
+@jit
+def _add_outer(target, below, du, active, scale):  # type: ignore[no-untyped-def]
+    for i in range(len(active)):
+        k = active[i]
         a = below[k] * scale
-        if a != 0:
-            row = target[k]
-            for j in range(len(du)):
-                row[j] += a * du[j]
-    row = target[len(below)]
+        for j in range(len(du)):
+            target[k, j] += a * du[j]
+    last = len(below)
     for j in range(len(du)):
-        row[j] += scale * du[j]
+        target[last, j] += scale * du[j]
+
+
+@jit
+def _adam_outer(net, layer, below, du, rate):  # type: ignore[no-untyped-def]
+    """Adam step with the gradient below x du, which is never stored."""
+    weights, m, v = net.weights[layer], net.first_moments[layer], net.second_moments[layer]
+    real = weights.dtype.type
+    b1, b2, epsilon = real(_B1), real(_B2), real(_EPSILON)
+    new1, new2 = real(1 - _B1), real(1 - _B2)
+    floor1, floor2 = real(_FLOOR1), real(_FLOOR2)
+    step = rate * real(1 / (1 - _B1 ** net.counters[0]))
+    unbias = real(1 / (1 - _B2 ** net.counters[0]))
+    for k in range(len(weights)):
+        a = below[k] if k < len(below) else real(1)
+        for j in range(len(du)):
+            g = a * du[j]
+            new_m = b1 * m[k, j] + new1 * g + floor1
+            new_v = b2 * v[k, j] + new2 * g * g + floor2
+            m[k, j] = new_m
+            v[k, j] = new_v
+            weights[k, j] -= step * new_m / (np.sqrt(new_v * unbias) + epsilon)
 
 
 @jit
