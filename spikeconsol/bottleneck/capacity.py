@@ -96,10 +96,7 @@ def memory_capacity(
 
     return Capacity(
         lag_r2=np.array(
-            [
-                unseen_r2(echo, Z[first - lag : len(Z) - lag], everyone)
-                for lag in range(1, lags + 1)
-            ]
+            [unseen_r2(echo, Z[first - lag : len(Z) - lag], everyone) for lag in range(1, lags + 1)]
         ),
         readout_r2=unseen_r2(np.concatenate([echo, now], axis=1), targets, classes),
         signal_r2=explained_variance(own[cut:], targets[cut:]),

@@ -304,9 +304,7 @@ def cosine(a: ArrayLike, b: ArrayLike) -> Array:
     """Cosine between signals along the last axis; 0 where one of them vanishes."""
     a, b = np.asarray(a, float), np.asarray(b, float)
     norms = np.linalg.norm(a, axis=-1) * np.linalg.norm(b, axis=-1)
-    return np.divide(
-        np.sum(a * b, axis=-1), norms, out=np.zeros(np.broadcast_shapes(norms.shape)), where=norms > 0
-    )
+    return np.sum(a * b, axis=-1) / np.where(norms > 0, norms, np.inf)
 
 
 def layer_norm(h: ArrayLike, *, epsilon: float = 1e-6) -> tuple[Array, Array]:

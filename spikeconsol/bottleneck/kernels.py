@@ -261,9 +261,8 @@ def _affine(below, weights, out, active):  # type: ignore[no-untyped-def]
         k0, k1, k2, k3 = active[i], active[i + 1], active[i + 2], active[i + 3]
         a0, a1, a2, a3 = below[k0], below[k1], below[k2], below[k3]
         for j in range(len(out)):
-            out[j] += (
-                a0 * weights[k0, j] + a1 * weights[k1, j] + a2 * weights[k2, j] + a3 * weights[k3, j]
-            )
+            out[j] += a0 * weights[k0, j] + a1 * weights[k1, j]
+            out[j] += a2 * weights[k2, j] + a3 * weights[k3, j]
         i += 4
     while i < n:
         k0 = active[i]
@@ -400,9 +399,7 @@ def _revise_window(samples, windows, layer, z, c):  # type: ignore[no-untyped-de
         same = samples.labels[p] == samples.labels[now]
         ky = real(1) if same else c.other_class
         value = (
-            c.input_weight * samples.kernel_row[p]
-            + real(2) * c.code_weight * kz[p]
-            - c.gamma * ky
+            c.input_weight * samples.kernel_row[p] + real(2) * c.code_weight * kz[p] - c.gamma * ky
         )
         contrast[now, p] = value
         contrast[p, now] = value

@@ -142,9 +142,7 @@ class Window:
         require_sample(held)
         if held < 2:
             return np.zeros_like(self.codes[0])
-        weights = pair_weights(
-            self.contrast[:held, :held], variant=self.variant, newest=int(now)
-        )
+        weights = pair_weights(self.contrast[:held, :held], variant=self.variant, newest=int(now))
         pulls = weights * self.code_kernel_row[:held]
         scale = self.objective.widths[2] ** 2 * self.codes.shape[1]
         return (pulls.sum() * self.codes[now] - pulls @ self.codes[:held]) / scale

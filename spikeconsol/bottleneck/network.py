@@ -7,6 +7,7 @@ modulatory signal; only the linear readout sees the class directly (a delta rule
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -86,9 +87,7 @@ class Network:
         self.rule = rule
         self.memories = tuple(memories)
         hidden = sizes[1:-1]
-        self.weights = tuple(
-            np.zeros((m + 1, n), dtype) for m, n in zip(sizes[:-1], sizes[1:], strict=True)
-        )
+        self.weights = tuple(np.zeros((m + 1, n), dtype) for m, n in itertools.pairwise(sizes))
         for weights in self.weights[:-1]:
             fan_in = len(weights) - 1
             weights[:-1] = rng.standard_normal(weights[:-1].shape) / np.sqrt(fan_in)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 from collections.abc import Callable
@@ -15,7 +16,13 @@ from sklearn.utils.multiclass import check_classification_targets, unique_labels
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from spikeconsol.bottleneck import network as reference
-from spikeconsol.bottleneck.hsic import VARIANTS, Objective, layer_objective
+from spikeconsol.bottleneck.hsic import (
+    VARIANTS,
+    Objective,
+    cosine,
+    layer_objective,
+    sliding_signals,
+)
 from spikeconsol.bottleneck.memory import ClassMeans, Memory, Prototypes, Window
 from spikeconsol.bottleneck.network import Network, Rule
 from spikeconsol.bottleneck.reservoir import Reservoir, ReservoirParameters, Silenced
@@ -234,6 +241,35 @@ class BottleneckClassifier(TransformerMixin, ClassifierMixin, BaseEstimator):
         one_hot = np.eye(len(self.classes_))[self._encode(np.asarray(y))]
         constants = self._objective().flat()
         return np.array([layer_objective(np.asarray(X), one_hot, z, **constants) for z in codes])
+
+    def signal_alignment(self, X: ArrayLike, y: ArrayLike) -> NDArray[np.float64]:
+        """Mean cosine of every layer's signal to the exact one along a stream of samples.
+
+        Copies of the memories follow the stream, which must be longer than the window; nothing is
+        learned. NaN for signals that use no memory.
+
+        Returns
+        -------
+        ndarray, shape (layers,)
+        """
+        codes = self.network_.codes(self._seen(X))
+        labels = self._encode(np.asarray(y))
+        one_hot = np.eye(len(self.classes_))[labels]
+        if self.signal == "permuted":
+            labels = np.random.default_rng(0).permutation(labels)
+        memories = copy.deepcopy(self.network_.memories)  # all at once: windows share samples
+        cosines = np.full(len(codes), np.nan)
+        signals: list[list[NDArray]] = [[] for _ in memories]
+        for i, (x, label) in enumerate(zip(np.asarray(X), labels, strict=True)):
+            for memory, z, found in zip(memories, codes, signals, strict=True):
+                memory.push(x, int(label), z[i])
+                found.append(memory.signal())
+        for layer, found in enumerate(signals):
+            exact = sliding_signals(
+                X, one_hot, codes[layer], window=self.window, **self._objective().flat()
+            )
+            cosines[layer] = cosine(exact, found[self.window - 1 :]).mean()
+        return cosines
 
     def save(self, path: str | Path) -> None:
         """Write settings, weights, optimiser, memories and random state to a NumPy archive."""

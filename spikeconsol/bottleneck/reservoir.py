@@ -39,7 +39,7 @@ class ReservoirParameters(Parameters):
         0.1, above=0, at_most=1, doc="probability of a recurrent connection"
     )
     time_constant: float = parameter(3.0, above=0, doc="membrane time constant, in samples")
-    steps: int = parameter(10, at_least=1, doc="integration steps per sample")
+    steps: int = parameter(5, at_least=1, doc="integration steps per sample")
     input_scale: float = parameter(0.3, above=0, doc="input weights are uniform in +- this")
     input_gains: tuple[float, ...] = parameter(
         (0.0, 1.0, 0.5), at_least=0, doc="factors on network input, centred class and code"
@@ -52,7 +52,7 @@ class ReservoirParameters(Parameters):
     training: str = parameter(
         "ridge", choices=("ridge", "force", "lms", "reward_hebb"), doc="training of the readout"
     )
-    regularisation: float = parameter(3.0, above=0, doc="ridge penalty, or 1/initial gain of RLS")
+    regularisation: float = parameter(10.0, above=0, doc="ridge penalty, or 1/initial gain of RLS")
     learning_rate: float = parameter(5e-4, above=0, doc="of LMS and reward-modulated Hebb")
     rate_halving: float = parameter(
         float("inf"), above=0, doc="samples after which the Hebbian learning rate has halved"
@@ -118,6 +118,7 @@ class Reservoir:
         self.heard = np.zeros(heard)
         self.output = np.zeros(units)
         self.averages = np.zeros(units + 1)  # of the output and of the reward
+        self.scale = np.ones(1)  # running root mean square of the signals learned online
         self.cursor = np.zeros(2, np.int64)  # readout in use, samples taken in
 
     @classmethod
@@ -152,7 +153,7 @@ class Reservoir:
         target = None
         if self.parameters.online and self.teacher is not None:
             self.teacher.push(x, y, z)
-            target = self.teacher.signal() if self.learning else None
+            target = self._scaled(self.teacher.signal()) if self.learning else None
         for _ in range(self.parameters.steps):
             self._step()
             if target is not None:
@@ -161,7 +162,7 @@ class Reservoir:
     def signal(self) -> Array:
         """Readout of the current state."""
         require_sample(self.cursor[1])
-        return self.readout[self.cursor[0]] @ self._seen()
+        return self.scale * (self.readout[self.cursor[0]] @ self._seen())
 
     def features(self) -> Array:
         """Rates of the reservoir."""
@@ -178,6 +179,7 @@ class Reservoir:
             "heard",
             "output",
             "averages",
+            "scale",
             "cursor",
         )
         own = {name: getattr(self, name) for name in names}
@@ -212,9 +214,7 @@ class Reservoir:
         if p.training == "ridge":
             F, T = np.array(features), np.array(targets)
             for gate in np.unique(gates):
-                self.readout[gate] = ridge(
-                    F[gates == gate], T[gates == gate], p.regularisation
-                )
+                self.readout[gate] = ridge(F[gates == gate], T[gates == gate], p.regularisation)
 
     def _hear(self, x: ArrayLike, y: int, z: ArrayLike) -> None:
         one_hot = np.full(self.classes, -1 / self.classes)
@@ -242,15 +242,22 @@ class Reservoir:
             return self._rates()
         return np.concatenate([self._rates(), self.heard, [1.0]])
 
+    def _scaled(self, target: Array) -> Array:
+        """Divide a signal by its running root mean square, so that learning rates have no units."""
+        square = np.mean(target**2)
+        if square > 0:
+            forget = 0.01 if self.averages[-1] else 1.0
+            self.scale[:] = np.sqrt((1 - forget) * self.scale**2 + forget * square)
+        return target / self.scale
+
     def _learn(self, target: Array) -> None:
         p, seen = self.parameters, self._seen()
         readout = self.readout[self.cursor[0]]
-        if p.training == "lms":
-            readout -= p.learning_rate * np.outer(readout @ seen - target, seen)
-            return
         output = readout @ seen + self._rng.uniform(-1, 1, len(target)) * p.output_noise
         reward = -np.sum((output - target) ** 2)
-        if reward > self.averages[-1]:
+        if p.training == "lms":
+            readout -= p.learning_rate * np.outer(output - target, seen)
+        elif reward > self.averages[-1]:
             rate = p.learning_rate / (1 + self.cursor[1] / p.rate_halving)
             readout += rate * np.outer(output - self.averages[:-1], seen)
         self.averages[:-1] += (output - self.averages[:-1]) / p.averaging

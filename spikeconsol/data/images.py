@@ -83,12 +83,12 @@ def load_images(name: str = "mnist") -> Split:
         _verified(_locate(name, file, published), name, index)
         for index, (file, published) in enumerate(zip(_FILES, _PUBLISHED[name], strict=True))
     ]
-    X, y, test_X, test_y = arrays
+    X, y, X_test, y_test = arrays
     return Split(
         as_pixels(X.reshape(len(X), -1)),
         y.astype(np.int64),
-        as_pixels(test_X.reshape(len(test_X), -1)),
-        test_y.astype(np.int64),
+        as_pixels(X_test.reshape(len(X_test), -1)),
+        y_test.astype(np.int64),
     )
 
 
@@ -125,7 +125,7 @@ def _contents(path: Path) -> bytes:
     try:
         return gzip.decompress(raw)
     except (EOFError, OSError, zlib.error) as error:
-        raise ValueError(f"{path}: got a damaged gzip file ({error}); allowed: a whole one") from None
+        raise ValueError(f"{path}: got damaged gzip ({error}); allowed: a whole file") from None
 
 
 def _parse(contents: bytes, path: str | Path) -> NDArray[np.uint8]:

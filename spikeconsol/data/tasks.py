@@ -18,16 +18,14 @@ class Split(NamedTuple):
 
     X: NDArray[np.floating]
     y: NDArray[np.int64]
-    test_X: NDArray[np.floating]
-    test_y: NDArray[np.int64]
+    X_test: NDArray[np.floating]
+    y_test: NDArray[np.int64]
 
     def validation(self, held_out: int) -> Split:
         """Split the training set: its last samples take the place of the test set."""
         if not 0 < held_out < len(self.X):
             raise ValueError(f"held_out: got {held_out!r}; allowed: 1 to {len(self.X) - 1}")
-        return Split(
-            self.X[:-held_out], self.y[:-held_out], self.X[-held_out:], self.y[-held_out:]
-        )
+        return Split(self.X[:-held_out], self.y[:-held_out], self.X[-held_out:], self.y[-held_out:])
 
 
 def linear_task(
