@@ -242,7 +242,11 @@ def compare_signals(parameters: Training, condition: Condition, seeds: Seeds) ->
     one_hot = np.eye(len(net.classes_))[split.y_test[:WINDOWED]]
     cosines = []
     for window in LENGTHS:
-        constants = {"window": window, "gamma": parameters.gamma, "widths": parameters.widths}
+        constants: Setup = {
+            "window": window,
+            "gamma": parameters.gamma,
+            "widths": parameters.widths,
+        }
         exact, other = (
             sliding_signals(X, one_hot, codes, variant=name, **constants)
             for name in ("exact", variant)

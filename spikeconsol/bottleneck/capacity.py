@@ -118,7 +118,7 @@ def _gated_prediction(
     """Fit one ridge readout per gate to the samples before the cut; predict those after it."""
     features = np.concatenate([features, np.ones((len(features), 1))], axis=1)
     predicted = np.zeros_like(values[cut:])
-    scale = penalty * np.mean(features[:cut] ** 2)
+    scale = penalty * float(np.mean(features[:cut] ** 2))
     for g in np.unique(gate):
         rows = np.flatnonzero(gate[:cut] == g)
         weights = ridge(features[rows], values[rows], scale * len(rows))

@@ -345,7 +345,7 @@ def _doubly_centred(K: Array) -> Array:
 
 
 def _window(X: ArrayLike, Y: ArrayLike, Z: ArrayLike) -> tuple[Array, Array, Array]:
-    arrays = []
+    arrays: list[Array] = []
     for name, value in (("X", X), ("Y", Y), ("Z", Z)):
         array = np.asarray(value, float)
         if array.ndim != 2 or len(array) < 2:

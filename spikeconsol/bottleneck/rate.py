@@ -253,23 +253,28 @@ class BottleneckClassifier(TransformerMixin, ClassifierMixin, BaseEstimator):
         ndarray, shape (layers,)
         """
         codes = self.network_.codes(self._seen(X))
+        if not self.network_.memories:
+            return np.full(len(codes), np.nan)
         labels = self._encode(np.asarray(y))
         one_hot = np.eye(len(self.classes_))[labels]
         if self.signal == "permuted":
             labels = np.random.default_rng(0).permutation(labels)
         memories = copy.deepcopy(self.network_.memories)  # all at once: windows share samples
-        cosines = np.full(len(codes), np.nan)
         signals: list[list[NDArray]] = [[] for _ in memories]
         for i, (x, label) in enumerate(zip(np.asarray(X), labels, strict=True)):
             for memory, z, found in zip(memories, codes, signals, strict=True):
                 memory.push(x, int(label), z[i])
                 found.append(memory.signal())
-        for layer, found in enumerate(signals):
-            exact = sliding_signals(
-                X, one_hot, codes[layer], window=self.window, **self._objective().flat()
-            )
-            cosines[layer] = cosine(exact, found[self.window - 1 :]).mean()
-        return cosines
+        streams = (
+            sliding_signals(X, one_hot, z, window=self.window, **self._objective().flat())
+            for z in codes
+        )
+        return np.array(
+            [
+                cosine(exact, found[self.window - 1 :]).mean()
+                for exact, found in zip(streams, signals, strict=True)
+            ]
+        )
 
     def save(self, path: str | Path) -> None:
         """Write settings, weights, optimiser, memories and random state to a NumPy archive."""
@@ -289,7 +294,7 @@ class BottleneckClassifier(TransformerMixin, ClassifierMixin, BaseEstimator):
                 about=np.array(json.dumps(about)),
                 classes=self.classes_,
                 label_counts=self._label_counts,
-                **self.network_.state(),
+                **self.network_.state(),  # type: ignore[arg-type]
             )
         os.replace(partial, path)
 
@@ -312,7 +317,7 @@ class BottleneckClassifier(TransformerMixin, ClassifierMixin, BaseEstimator):
         net._restore(Path(path), settings)
         return net
 
-    def _checked(self, X: ArrayLike, y: ArrayLike, *, reset: bool) -> tuple[NDArray, NDArray]:
+    def _checked(self, X: Any, y: Any, *, reset: bool) -> tuple[NDArray, NDArray]:
         """Check settings and samples before anything is changed."""
         self._rule()
         self._objective()
@@ -338,7 +343,7 @@ class BottleneckClassifier(TransformerMixin, ClassifierMixin, BaseEstimator):
         check_classification_targets(y)
         return X, y
 
-    def _seen(self, X: ArrayLike) -> NDArray:
+    def _seen(self, X: Any) -> NDArray:
         check_is_fitted(self)
         X = validate_data(self, X, dtype=[np.float64, np.float32], order="C", reset=False)
         return X.astype(self.network_.weights[0].dtype, copy=False)
