@@ -117,7 +117,7 @@ class Images(Training):
     hidden: tuple[int, ...] = parameter((128, 64), at_least=1, doc="units of the hidden layers")
     widths: tuple[float, ...] = parameter((0.25, 0.1, 1.0), above=0, doc="kernel widths")
     update_every: int = parameter(32, at_least=1, doc="samples between changes of weights")
-    epochs: int = parameter(25, at_least=1, doc="passes through the training samples")
+    epochs: int = parameter(10, at_least=1, doc="passes through the training samples")
 
 
 EXACT = Condition("exact", "rate", "exact window", {})
@@ -143,14 +143,19 @@ SIGNALS = (
     Condition("hebb", "rate", "plain Hebb", {"signal": "hebb"}),
     BACKPROP,
 )
-#: Changes of weights after every sample instead of every 32, with a fifth of the epochs.
+#: Changes of weights after every sample instead of every 32, with half the epochs.
 ONLINE: Setup = {
     "update_every": 1,
     "epochs": 5,
     "learning_rate": 1e-4,
     "readout_learning_rate": 3e-4,
 }
-GATED_PROTOTYPES: Setup = {"memory": "prototypes", "code_weight": 4.0, "surprise_gate": True}
+GATED_PROTOTYPES: Setup = {
+    "memory": "prototypes",
+    "code_weight": 4.0,
+    "surprise_gate": True,
+    "widths": (0.25, 0.1, 0.7),
+}
 GATED_WINDOW: Setup = {
     "window": 32,
     "input_weight": 0.0,
@@ -164,6 +169,12 @@ IMAGES = (
     Condition("gate", "rate", "exact, surprise gate", {"surprise_gate": True}),
     Condition("gated-window", "rate", "exact with code term and gate", GATED_WINDOW),
     Condition("gated-prototypes", "rate", "prototypes with code term and gate", GATED_PROTOTYPES),
+    Condition(
+        "wide-gated-prototypes",
+        "rate",
+        "the same, 512 and 256 units",
+        GATED_PROTOTYPES | {"hidden": (512, 256)},
+    ),
 )
 
 
