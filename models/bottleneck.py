@@ -359,7 +359,7 @@ def _reservoir(readout: str, cells: int, rehearsed: int) -> Any:
 
     online: Setup = {
         "lms": {"learning_rate": 5e-4},
-        "reward_hebb": {"learning_rate": 5e-4, "output_noise": 0.25, "rate_halving": 2000.0},
+        "reward_hebb": {"learning_rate": 2e-3, "output_noise": 0.5},
     }.get(readout, {})
     return ReservoirParameters(cells=cells, samples=rehearsed, training=readout, **online)
 

@@ -67,9 +67,7 @@ def test_compiled_loop_gives_the_numbers_of_its_numpy_twin(settings):
     plain = state(make(backend="numpy", **settings).fit(X, y))
     compiled = state(make(backend="numba", **settings).fit(X, y))
     for name, expected in plain.items():
-        np.testing.assert_allclose(
-            compiled[name], expected, rtol=1e-6, atol=1e-8, err_msg=name
-        )
+        np.testing.assert_allclose(compiled[name], expected, rtol=1e-6, atol=1e-8, err_msg=name)
 
 
 def test_single_precision_agrees_with_double():

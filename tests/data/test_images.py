@@ -9,8 +9,11 @@ from spikeconsol.data import as_pixels, images, load_images, read_idx
 
 
 def idx(array):
-    return b"\0\0\x08" + bytes([array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape) + (
-        array.astype(np.uint8).tobytes()
+    return (
+        b"\0\0\x08"
+        + bytes([array.ndim])
+        + struct.pack(f">{array.ndim}I", *array.shape)
+        + (array.astype(np.uint8).tobytes())
     )
 
 

@@ -10,9 +10,7 @@ def test_sizes_and_reproducibility(make):
     assert (split.X.shape, split.X_test.shape) == ((50, 2), (20, 2))
     np.testing.assert_array_equal(make(3, train=50, test=20).X, split.X)
     assert not np.array_equal(make(4, train=50, test=20).X, split.X)
-    np.testing.assert_allclose(
-        make(3, train=50, test=20, published_scaling=True).X * 255, split.X
-    )
+    np.testing.assert_allclose(make(3, train=50, test=20, published_scaling=True).X * 255, split.X)
 
 
 def test_linear_classes_lie_on_two_sides_of_the_line():
