@@ -24,8 +24,8 @@ def draw(results: Mapping[str, Mapping[str, xr.Dataset]]) -> Drawing:
         width_ratios=[1, 1.5],
     )
     order = _order(example)
-    _raster(axes["store"], example, order, "store", example.attrs["slot_store"])
-    _raster(axes["recall"], example, order, "recall", example.attrs["slot_recall"])
+    _raster(axes["store"], example, order, "store", float(example.slot_store))
+    _raster(axes["recall"], example, order, "recall", float(example.slot_recall))
     axes["store"].set(title="Storage of four patterns", ylabel="Cell (ordered by pattern)")
     axes["recall"].set(title="Recall from damaged cues")
     axes["recall"].tick_params(labelleft=False)
@@ -89,7 +89,7 @@ def _raster(ax: Axes, example: xr.Dataset, order: np.ndarray, phase: str, slot: 
 
 
 def _synapse(ax: Axes, example: xr.Dataset) -> None:
-    threshold = example.attrs["trace_threshold"]
+    threshold = float(example.trace_threshold)
     presentation = example.presentation
     trace, weight = example.example_trace, example.example_weight
     ax.plot(presentation, weight, color=style.COLORS["gate"], label="weight")
