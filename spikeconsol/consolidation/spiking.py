@@ -3,85 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spikeconsol.brian import backend
+from spikeconsol.brian.recording import Recording
 from spikeconsol.consolidation.bounded import BoundedCurvatureGate
 from spikeconsol.consolidation.parameters import SpikingParameters
 from spikeconsol.consolidation.rules import Rule, Shuffled
 from spikeconsol.data.patterns import active_units, check_patterns, warn_activity
 from spikeconsol.parameters import ParameterError
 
-__all__ = ["Recording", "SpikingMemory"]
-
-
-@dataclass(frozen=True)
-class Recording:
-    """Spikes of one call of `SpikingMemory.store` or `SpikingMemory.recall`.
-
-    Attributes
-    ----------
-    cells : ndarray of int
-        Index of the cell of each spike.
-    times : ndarray of float
-        Its time since the start of the call [s].
-    inhibitory_cells, inhibitory_times : ndarray
-        The same for the inhibitory cells.
-    onsets : ndarray of float, shape (slots,)
-        Time at which each pattern appears [s].
-    end : float
-        End of the call [s].
-    n : int
-        Number of excitatory cells.
-    """
-
-    cells: NDArray[np.int32]
-    times: NDArray[np.float64]
-    inhibitory_cells: NDArray[np.int32]
-    inhibitory_times: NDArray[np.float64]
-    onsets: NDArray[np.float64]
-    end: float
-    n: int
-
-    def counts(self, start: float, stop: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Count spikes in the same part of every slot.
-
-        Parameters
-        ----------
-        start, stop : float
-            Part of the slot, relative to the onset of its pattern [s].
-
-        Returns
-        -------
-        excitatory : ndarray of int, shape (slots, n)
-        inhibitory : ndarray of int, shape (slots,)
-            Spikes of all inhibitory cells together.
-        """
-        slots = len(self.onsets)
-        slot, inside = self._inside(self.times, start, stop)
-        index = slot[inside] * self.n + self.cells[inside]
-        excitatory = np.bincount(index, minlength=slots * self.n)
-        slot, inside = self._inside(self.inhibitory_times, start, stop)
-        inhibitory = np.bincount(slot[inside], minlength=slots)
-        return excitatory.reshape(slots, self.n), inhibitory
-
-    def rates(self) -> NDArray[np.float64]:
-        """Mean firing rate of every cell in every slot, shape (slots, n) [Hz]."""
-        durations = np.diff(self.onsets, append=self.end)
-        return self.counts(0.0, np.inf)[0] / durations[:, None]
-
-    def _inside(
-        self, times: NDArray[np.float64], start: float, stop: float
-    ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-        tiny = 1e-6  # spike times are multiples of the time step, up to rounding
-        slot = np.searchsorted(self.onsets, times + tiny, side="right") - 1
-        phase = times - self.onsets[slot]
-        inside = (phase >= start - tiny) & (phase < stop - tiny) & (times < self.end - tiny)
-        return slot, inside
+__all__ = ["SpikingMemory"]
 
 
 class SpikingMemory:
@@ -228,7 +163,7 @@ class SpikingMemory:
             result = self._run(patterns[part], shown[part], shown[part], total[part], storing=True)
             self._state = {name: result[f"pairs.{name}"] for name in self._state}
             recordings.append(self._recorded(result, total[part]))
-        self.recording = _joined(recordings)
+        self.recording = Recording.joined(recordings)
 
     def recall(self, cues: ArrayLike) -> NDArray[np.bool_]:
         """Let the network complete each cue; weights do not change.
@@ -254,7 +189,7 @@ class SpikingMemory:
         for part in self._parts(total):
             result = self._run(cues[part], shown[part], window[part], total[part], storing=False)
             recordings.append(self._recorded(result, total[part]))
-        self.recording = _joined(recordings)
+        self.recording = Recording.joined(recordings)
         spikes, volleys = self.recording.counts(phases.recall - phases.read_out, phases.recall)
         needed = phases.read_out_fraction * volleys / self.parameters.inhibition.cells
         return spikes >= np.maximum(needed, 1)[:, None]
@@ -480,18 +415,3 @@ class SpikingMemory:
                 f"rule: got {type(self.rule).__name__}; allowed: CurvatureGate, "
                 "the only rule with a continuous trace"
             )
-
-
-def _joined(recordings: list[Recording]) -> Recording:
-    """Join the recordings of consecutive pieces of one stream."""
-    starts = np.cumsum([0.0, *(part.end for part in recordings)])
-    pairs = list(zip(recordings, starts[:-1], strict=True))
-    return Recording(
-        cells=np.concatenate([part.cells for part in recordings]),
-        times=np.concatenate([part.times + start for part, start in pairs]),
-        inhibitory_cells=np.concatenate([part.inhibitory_cells for part in recordings]),
-        inhibitory_times=np.concatenate([part.inhibitory_times + start for part, start in pairs]),
-        onsets=np.concatenate([part.onsets + start for part, start in pairs]),
-        end=float(starts[-1]),
-        n=recordings[0].n,
-    )
