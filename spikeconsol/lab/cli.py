@@ -219,6 +219,18 @@ def show(file: Annotated[Path, typer.Argument(help="A result file.")]) -> None:
 
 
 @app.command()
+def export(
+    file: Annotated[Path, typer.Argument(help="A result file.")],
+    to: Annotated[str, typer.Option(help="nwb, neo-nix, npz or csv.")],
+    out: Annotated[Path | None, typer.Option("--out", help="File or folder to write.")] = None,
+) -> None:
+    """Write spikes, signals and values of a result for other tools."""
+    from spikeconsol.lab.export import export as write
+
+    print(write(file, to, out))
+
+
+@app.command()
 def figures(
     names: Annotated[list[str] | None, typer.Argument(help="Figures; all if none.")] = None,
     results: Annotated[Path, typer.Option(help="Folder of results.")] = Path("results"),
