@@ -231,6 +231,17 @@ def export(
 
 
 @app.command()
+def report(
+    folder: Annotated[Path, typer.Argument(help="Folder of a run or of a sweep.")],
+    out: Annotated[Path | None, typer.Option("--out", help="HTML file to write.")] = None,
+) -> None:
+    """Write one self-contained HTML page about all results of a folder."""
+    from spikeconsol.lab.report import write_report
+
+    print(write_report(folder, out or folder / "report.html"))
+
+
+@app.command()
 def figures(
     names: Annotated[list[str] | None, typer.Argument(help="Figures; all if none.")] = None,
     results: Annotated[Path, typer.Option(help="Folder of results.")] = Path("results"),

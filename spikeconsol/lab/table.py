@@ -11,7 +11,7 @@ from rich.table import Table
 
 from spikeconsol.statistics import mean_and_interval
 
-__all__ = ["heading", "rows", "table", "with_interval"]
+__all__ = ["heading", "rows", "shown", "table", "with_interval"]
 
 
 def table(title: str, datasets: Sequence[xr.Dataset], columns: Sequence[str]) -> Table:
@@ -48,7 +48,7 @@ def rows(datasets: Sequence[xr.Dataset], columns: Sequence[str]) -> list[list[st
         [
             str(dataset.attrs.get("level", "")),
             str(dataset.attrs.get("label", "")),
-            *(_with_total(dataset[name]) for name in columns),
+            *(shown(dataset[name]) for name in columns),
             str(dataset.sizes["seed"]),
         ]
         for dataset in datasets
@@ -79,7 +79,8 @@ def with_interval(values: Sequence[float] | np.ndarray) -> str:
     return f"{mean:.{decimals}f} ± {half:.{decimals}f}"
 
 
-def _with_total(variable: xr.DataArray) -> str:
+def shown(variable: xr.DataArray) -> str:
+    """Write a column of a result: mean, interval and, where there is one, the total."""
     text = with_interval(variable.values)
     total = variable.attrs.get("of")
     return text if total is None else f"{text} of {total}"
