@@ -8,6 +8,7 @@ Signals are variables along a dimension whose coordinate has the unit second.
 from __future__ import annotations
 
 import csv
+import itertools
 import json
 import os
 import secrets
@@ -243,15 +244,13 @@ def _write_npz(dataset: xr.Dataset, path: Path) -> None:
 def _write_csv(dataset: xr.Dataset, folder: Path) -> None:
     folder.mkdir()
     for name, variable in dataset.data_vars.items():
-        indices = np.indices(variable.shape).reshape(variable.ndim, -1)
-        columns = [
-            dataset[dim].values[index] for dim, index in zip(variable.dims, indices, strict=True)
-        ]
+        places = itertools.product(*(dataset[dim].values for dim in variable.dims))
         unit = variable.attrs.get("units", "1")
         with (folder / f"{name}.csv").open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
             writer.writerow([*variable.dims, name if unit == "1" else f"{name} ({unit})"])
-            for row in zip(*columns, variable.values.ravel(), strict=True):
+            for place, value in zip(places, variable.values.ravel(), strict=True):
+                row = (*place, value)
                 writer.writerow([cell.item() if hasattr(cell, "item") else cell for cell in row])
     (folder / "attributes.json").write_text(json.dumps(dataset.attrs, default=str, indent=2))
 

@@ -59,7 +59,7 @@ def heading(variable: xr.DataArray) -> str:
     """Name a column by its ``long_name`` and ``units``."""
     name = variable.attrs.get("long_name", str(variable.name).replace("_", " "))
     units = variable.attrs.get("units", "")
-    return f"{name} ({units})" if units and units != "1" else name
+    return name if units in ("", "1") or units in name else f"{name} ({units})"
 
 
 def with_interval(values: Sequence[float] | np.ndarray) -> str:
@@ -71,8 +71,8 @@ def with_interval(values: Sequence[float] | np.ndarray) -> str:
     '156.0 ± 2.5'
     """
     mean, half = (float(part) for part in mean_and_interval(np.asarray(values, float)))
-    if not math.isfinite(mean):
-        return str(mean)
+    if math.isnan(mean):
+        return "–"
     if not math.isfinite(half) or half == 0:
         return f"{mean:.4g}"
     decimals = max(0, 1 - math.floor(math.log10(half)))

@@ -26,6 +26,7 @@ def recorded(tmp_path):
             "volley_time": ("volley", [0.1, 0.2], second),
             "pattern": (("slot", "cell"), np.eye(3, dtype=bool)),
             "voltage": (("cell", "time"), rng.random((3, 50)), {"units": "mV"}),
+            "threshold": ((), 0.3),
             "weights": (("seed", "synapse"), rng.random((2, 6))),
             "label": ("rule", np.array(["gate", "leaky"])),
         },
@@ -125,6 +126,7 @@ def test_tables_have_a_row_for_each_value(recorded):
     cell, time, value = rows[57]
     assert (int(cell), float(time)) == (1, dataset.time.values[7])
     assert float(value) == dataset.voltage.values[1, 7]
+    assert (folder / "threshold.csv").read_text().splitlines() == ["threshold", "0.3"]
     assert (folder / "label.csv").read_text().splitlines() == ["rule,label", "0,gate", "1,leaky"]
 
 
