@@ -274,13 +274,11 @@ def run_lesion(p: Lesion, condition: Condition, seeds: Seeds) -> xr.Dataset:
 
 @dataclass(frozen=True)
 class FreePhase(Parameters):
-    """Curvature estimated from states the network visits on its own between patterns."""
+    """Curvature estimated from states the network settles in from random ones between patterns."""
 
     units: int = parameter(100, at_least=20, doc="number of units N")
     coding_level: float = parameter(0.1, above=0, at_most=0.5, doc="fraction f of active units")
     stored: int = parameter(60, at_least=20, doc="number of patterns stored and tested")
-    temperature: float = parameter(0.1, above=0, doc="temperature, in units of the threshold")
-    sweeps: int = parameter(10, at_least=1, doc="sweeps of each chain from a random state")
 
 
 def free_phase_conditions(p: FreePhase) -> list[Condition]:
@@ -315,10 +313,11 @@ def run_free_phase(p: FreePhase, condition: Condition, seeds: Seeds) -> xr.Datas
 def _free_capacity(p: FreePhase, kind: int | str, cut: float, seed: int) -> float:
     """P90 of one network, every load tested as it is reached."""
     streams = np.random.SeedSequence(seed).spawn(3)
-    stored = sparse_patterns(p.stored, p.units, coding_level=p.coding_level, seed=streams[0])
+    f = p.coding_level
+    draw = functools.partial(sparse_patterns, n=p.units, coding_level=f)
+    stored = draw(p.stored, seed=streams[0])
     cues = corrupt(stored, deleted=0.2, added=0.2, seed=streams[1])
     rng = np.random.default_rng(streams[2])
-    f, k = p.coding_level, int(stored[0].sum())
     rule: Rule = Leaky(coding_level=f)
     if kind == "history":
         rule = HistoryMask(coding_level=f, fraction=1.0)
@@ -333,19 +332,11 @@ def _free_capacity(p: FreePhase, kind: int | str, cut: float, seed: int) -> floa
         else:
             network.store(pattern[None])
         if isinstance(kind, int) and kind and index > 1:
-            # A potentiated pattern supports its units with about k (1 - f)^2 eta; half is enough.
-            threshold = 0.5 * k * 0.3 * (1 - f) ** 2
-            visited = curvature.gibbs(
-                before,
-                thresholds=threshold,
-                temperature=p.temperature * threshold,
-                start=sparse_patterns(kind, p.units, coding_level=f, seed=int(rng.integers(2**31))),
-                chains=kind,
-                burn_in=p.sweeps - 1,
-                sweeps=1,
-                seed=int(rng.integers(2**31)),
-            )[0]
-            network.weights = np.where(curvature.clamped(visited) < cut, network.weights, before)
+            after, network.weights = network.weights, before
+            random = draw(kind, seed=int(rng.integers(2**31)))
+            visited = network.recall(random, active=int(pattern.sum()))
+            frozen = curvature.clamped(visited) >= cut
+            network.weights = np.where(frozen, before, after)
         found = dice(network.recall(cues[:index]), stored[:index]) >= 0.9
         if found.mean() >= 0.9:
             capacity = index

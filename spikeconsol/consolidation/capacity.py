@@ -17,7 +17,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import brentq, minimize_scalar
 from scipy.special import entr, ndtr, ndtri
 
 from spikeconsol.consolidation.rate import HopfieldNetwork
@@ -217,6 +216,8 @@ def mean_field_capacity(coding_level: float) -> float:
     D. Amit, H. Gutfreund, H. Sompolinsky, Annals of Physics 173, 30 (1987);
     M. Tsodyks, M. Feigel'man, Europhysics Letters 6, 101 (1988).
     """
+    from scipy.optimize import minimize_scalar  # slow to import, needed here only
+
     f = _checked_level(coding_level)
 
     def load(hits: float) -> float:
@@ -252,6 +253,8 @@ def gardner_capacity(coding_level: float) -> float:
     ----------
     E. Gardner, Journal of Physics A 21, 257 (1988).
     """
+    from scipy.optimize import brentq
+
     f = _checked_level(coding_level)
 
     def first(x: float) -> float:
