@@ -89,19 +89,17 @@ class Trial:
 
 def draw(protocol: Protocol, seeds: Seeds) -> tuple[Patterns, Patterns, Patterns]:
     """Patterns, their cues and the background, each (S, P, N), drawn apart for every seed."""
-    level = {"coding_level": protocol.coding_level}
     sets = []
     for seed in seeds:
-        for_patterns, for_cues, for_background = np.random.SeedSequence(seed).spawn(3)
-        make = functools.partial(sparse_patterns, n=protocol.units, **level)
-        if protocol.correlation:
-            make = functools.partial(
-                correlated_patterns, n=protocol.units, correlation=protocol.correlation, **level
-            )
-        patterns = make(protocol.stored + protocol.background, seed=for_patterns)
-        if not protocol.correlation:  # correlated patterns share prototypes with their background
-            background = make(max(protocol.background, 1), seed=for_background)
-            patterns[protocol.stored :] = background[: protocol.background]
+        for_patterns, for_cues = np.random.SeedSequence(seed).spawn(2)
+        # One draw for both, so that correlated patterns share prototypes with their background.
+        draws = (protocol.stored + protocol.background, protocol.units)
+        f, c = protocol.coding_level, protocol.correlation
+        patterns = (
+            correlated_patterns(*draws, coding_level=f, correlation=c, seed=for_patterns)
+            if c
+            else sparse_patterns(*draws, coding_level=f, seed=for_patterns)
+        )
         tested = patterns[: protocol.stored]
         cues = corrupt(tested, deleted=protocol.deleted, added=protocol.added, seed=for_cues)
         sets.append((tested, cues, patterns[protocol.stored :]))
@@ -150,8 +148,8 @@ def run(parameters: Protocol, condition: Condition, seeds: Seeds) -> xr.Dataset:
     for name, course in courses.items():
         for variable, (dims, values, attributes) in measured(course, protocol).items():
             result[f"{variable}_{name}"] = (("seed", *dims), values, attributes)
-    for variable in list(result):
-        twin = str(variable).replace("_blank", "_steady")
+    for variable in map(str, list(result)):
+        twin = variable.replace("_blank", "_steady")
         if twin not in result:  # batch rules have no steady state; the table shows a gap
             result[twin] = xr.full_like(result[variable].astype(float), np.nan)
     loads = courses["blank"].loads

@@ -151,7 +151,7 @@ class Course:
             high = np.where(undecided & ~good, middle, high)
         return (low * self.every).astype(float)
 
-    def curve(self, loads: Sequence[int] | None = None) -> NDArray[np.float64]:
+    def curve(self, loads: Sequence[int] | NDArray[np.intp] | None = None) -> NDArray[np.float64]:
         """Recalled fraction of the patterns stored so far, shape (S, loads)."""
         chosen = self.loads if loads is None else np.asarray(loads)
         return np.stack([self.recalled(int(load)).mean(axis=1) for load in chosen], axis=1)
@@ -160,7 +160,7 @@ class Course:
         """Which patterns are recalled at the end, the newest first, shape (S, P)."""
         return self.recalled(int(self.loads[-1]) if load is None else load)[:, ::-1]
 
-    def newest(self, count: int, loads: Sequence[int]) -> NDArray[np.float64]:
+    def newest(self, count: int, loads: Sequence[int] | NDArray[np.intp]) -> NDArray[np.float64]:
         """Recalled fraction of the `count` newest patterns, averaged over loads, shape (S,)."""
         found = [self.recalled(int(load), first=load - count).mean(axis=1) for load in loads]
         return np.mean(found, axis=0)
