@@ -120,7 +120,7 @@ class Course:
         self.network.weights = self.weights_at(loads)
         return self.network.recall(
             self.cues[:, first : loads.max()],
-            active=None if self.threshold is not None else int(self.patterns[0, 0].sum()),
+            active=self.patterns[:, first : loads.max()].sum(axis=2),
             threshold=self.threshold,
         )
 
