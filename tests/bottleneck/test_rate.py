@@ -97,21 +97,21 @@ def test_a_killed_fit_resumes_from_its_checkpoint_to_the_same_weights(tmp_path):
     settings = {"backend": "numpy", "epochs": 4, "signal": "permuted", "update_every": 7}
     whole = make(**settings).fit(X, y)
 
-    class Killed(Exception):
+    class KilledError(Exception):
         pass
 
     def kill(net):
         if net.n_epochs_ == 2:
-            raise Killed
+            raise KilledError
 
     path = tmp_path / "training.npz"
-    with pytest.raises(Killed):
+    with pytest.raises(KilledError):
         make(**settings).fit(X, y, checkpoint=path, on_epoch=kill)
     resumed = make(**settings).fit(X, y, checkpoint=path)
     assert resumed.n_epochs_ == 4
     for name, expected in state(whole).items():
         np.testing.assert_array_equal(state(resumed)[name], expected, err_msg=name)
-    with pytest.raises(ValueError, match="^gamma: got 3.0; allowed: 2.0, as in checkpoint"):
+    with pytest.raises(ValueError, match=r"^gamma: got 3.0; allowed: 2.0, as in checkpoint"):
         make(gamma=3.0, **settings).fit(X, y, checkpoint=path)
 
 
@@ -119,7 +119,7 @@ def test_a_damaged_checkpoint_is_refused(tmp_path):
     path = tmp_path / "damaged.npz"
     make(backend="numpy", epochs=1).fit(*samples()).save(path)
     path.write_bytes(path.read_bytes()[:500])
-    with pytest.raises(ValueError, match="^checkpoint: got .*; allowed: a file written by save"):
+    with pytest.raises(ValueError, match=r"^checkpoint: got .*; allowed: a file written by save"):
         BottleneckClassifier.load(path)
 
 
@@ -236,7 +236,7 @@ def test_impossible_samples_are_refused():
         net.partial_fit(np.full_like(X, np.nan), y)
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
         net.partial_fit(X, y[:-1])
-    with pytest.raises(ValueError, match="^y: got class .*7.*; allowed: "):
+    with pytest.raises(ValueError, match=r"^y: got class .*7.*; allowed: "):
         net.partial_fit(X, np.full_like(y, 7))
     with pytest.raises(ValueError, match="Unknown label type"):
         net.partial_fit(X, y + 0.5)

@@ -86,9 +86,9 @@ def test_scale_of_recurrent_weights_sets_the_spectral_radius():
 
 def test_a_signal_before_any_sample_is_refused():
     reservoir = Reservoir(3, 6, 2, SMALL, rng=np.random.default_rng(0))
-    with pytest.raises(ValueError, match="^memory: got no sample; allowed: push a sample"):
+    with pytest.raises(ValueError, match=r"^memory: got no sample; allowed: push a sample"):
         reservoir.signal()
-    with pytest.raises(ValueError, match="^teacher: got None; allowed: a Window"):
+    with pytest.raises(ValueError, match=r"^teacher: got None; allowed: a Window"):
         Reservoir(3, 6, 2, SMALL.replace(training="lms"), rng=np.random.default_rng(0))
 
 

@@ -79,18 +79,18 @@ def test_without_folder_or_connection_both_ways_are_named(monkeypatch):
 
     monkeypatch.delenv(images.FOLDER_VARIABLE, raising=False)
     monkeypatch.setattr(pooch, "retrieve", fail)
-    with pytest.raises(FileNotFoundError, match="could not be downloaded.*SPIKECONSOL_DATA set"):
+    with pytest.raises(FileNotFoundError, match=r"could not be downloaded.*SPIKECONSOL_DATA set"):
         load_images()
 
 
 @pytest.mark.parametrize("bad", [-1.0, 256.0, np.nan])
 def test_impossible_pixels_are_refused(bad):
-    with pytest.raises(ValueError, match="^images: got pixels from .*; allowed: 0 to 255"):
+    with pytest.raises(ValueError, match=r"^images: got pixels from .*; allowed: 0 to 255"):
         as_pixels([[0.0, bad]])
 
 
 def test_unknown_data_sets_are_refused():
-    with pytest.raises(ValueError, match="^name: got 'cifar'; allowed: mnist, fashion-mnist"):
+    with pytest.raises(ValueError, match=r"^name: got 'cifar'; allowed: mnist, fashion-mnist"):
         load_images("cifar")
 
 
