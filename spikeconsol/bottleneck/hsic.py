@@ -28,6 +28,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.spatial.distance import cdist
 
 from spikeconsol.parameters import ParameterError, Parameters, parameter
 
@@ -95,8 +96,7 @@ def gaussian_kernel(A: ArrayLike, B: ArrayLike, width: float) -> Array:
     if not width > 0:
         raise ParameterError(f"width: got {width!r}; allowed: > 0")
     A, B = np.asarray(A), np.asarray(B)
-    mean_square = np.mean((A[:, None, :] - B[None, :, :]) ** 2, axis=-1)
-    return np.exp(-mean_square / (2 * width**2))
+    return np.exp(-cdist(A, B, "sqeuclidean") / (2 * width**2 * A.shape[1]))
 
 
 def label_similarity(classes: int, width: float) -> float:

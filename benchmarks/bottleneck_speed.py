@@ -4,7 +4,7 @@ The compiled loop against its NumPy twin and against scikit-learn's back-propaga
 same network (784-128-64-10) and the same samples. CPU time; the contestants take turns, so that
 what else the machine does hits all of them alike; the best turn of each counts, compilation apart.
 
-    python benchmarks/bottleneck.py [--rounds 5] [--samples 4000]
+    python benchmarks/bottleneck_speed.py [--rounds 5] [--samples 4000]
 """
 
 from __future__ import annotations
