@@ -28,7 +28,7 @@ Seeds = tuple[int, ...]
 Setup = dict[str, Any]
 
 #: Samples on which accuracy, HSIC and the signal's cosine are followed while a network learns.
-PROBE, WINDOWED, ALIGNED = 2000, 200, 60
+PROBE, WINDOWED, ALIGNED = 2000, 200, 100
 ACCURACY = {"long_name": "test accuracy", "units": "1"}
 
 
@@ -238,8 +238,8 @@ def _network(parameters: Training, setup: Setup, seed: int) -> BottleneckClassif
 def compare_signals(parameters: Training, condition: Condition, seeds: Seeds) -> xr.Dataset:
     """Train as `learn` does; then compare a published signal with the exact one.
 
-    All are judged on the codes of the same network, which learned by the exact signal, in windows
-    of several lengths.
+    All are judged on the top codes of the same two networks, one with random hidden layers and one
+    that learned by the exact signal, in windows of several lengths.
     """
     from spikeconsol.bottleneck.hsic import VARIANTS, cosine, sliding_signals
 
@@ -248,25 +248,28 @@ def compare_signals(parameters: Training, condition: Condition, seeds: Seeds) ->
     if variant not in VARIANTS:
         return result
     split = parameters.data(seeds[0])
-    net = _network(parameters, {}, seeds[0]).fit(split.X, split.y)
-    X, codes = split.X_test[:WINDOWED], net.transform(split.X_test[:WINDOWED])
-    one_hot = np.eye(len(net.classes_))[split.y_test[:WINDOWED]]
-    cosines = []
-    for window in LENGTHS:
-        constants: Setup = {
-            "window": window,
-            "gamma": parameters.gamma,
-            "widths": parameters.widths,
-        }
-        exact, other = (
-            sliding_signals(X, one_hot, codes, variant=name, **constants)
-            for name in ("exact", variant)
-        )
-        cosines.append(cosine(exact, other).mean())
+    X, labels = split.X_test[:WINDOWED], split.y_test[:WINDOWED]
+    cosines = np.empty((2, len(LENGTHS)))
+    for row, setup in enumerate(({"signal": "frozen"}, {})):
+        net = _network(parameters, setup, seeds[0]).fit(split.X, split.y)
+        codes = net.transform(X)
+        one_hot = np.eye(len(net.classes_))[np.searchsorted(net.classes_, labels)]
+        for column, window in enumerate(LENGTHS):
+            constants: Setup = {
+                "window": window,
+                "gamma": parameters.gamma,
+                "widths": parameters.widths,
+            }
+            exact, other = (
+                sliding_signals(X, one_hot, codes, variant=name, **constants)
+                for name in ("exact", variant)
+            )
+            cosines[row, column] = cosine(exact, other).mean()
     result["length"] = list(LENGTHS)
+    result["codes"] = ["random", "learned"]
     result["variant_cosine"] = (
-        ("seed", "length"),
-        [cosines],
+        ("seed", "codes", "length"),
+        cosines[None],
         {"long_name": "cosine to the exact signal", "units": "1"},
     )
     return result
@@ -327,6 +330,7 @@ MEMORIES: tuple[tuple[str, str, Setup], ...] = (
 class MemoryProtocol(Parameters):
     """Networks that differ in their memory only."""
 
+    tasks: tuple[str, ...] = parameter(("xor", "digits"), choices=("xor", "digits"), doc="tasks")
     epochs: int = parameter(10, at_least=1, doc="passes through the training samples")
     cells: int = parameter(300, at_least=10, doc="cells of the reservoirs")
     rehearsed: int = parameter(
@@ -338,7 +342,7 @@ def memory_conditions(parameters: MemoryProtocol) -> Sequence[Condition]:
     """Every memory on XOR, which needs one, and on digits, which do not."""
     return [
         Condition(f"{task}-{name}", "rate", f"{task}: {label}", setup | {"task": task})
-        for task in MEMORY_TASKS
+        for task in parameters.tasks
         for name, label, setup in MEMORIES
     ]
 

@@ -61,8 +61,9 @@ def test_variants_lose_the_exact_signal_in_long_windows():
     )
     np.testing.assert_allclose(row.sel(length=2), 1)
     np.testing.assert_allclose(release.sel(length=2), 1)
-    assert row.sel(length=64) > 0.9
-    assert release.sel(length=64) < release.sel(length=8) < 0.9
+    assert np.all(row > 0.9)
+    assert np.all(release.sel(length=64) < release.sel(length=4))
+    assert release.sel(length=64, codes="random") < 0.6
 
 
 def test_every_window_length_but_two_suffices():
