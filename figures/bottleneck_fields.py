@@ -15,8 +15,8 @@ from spikeconsol.statistics import mean_and_interval
 
 RULES = (
     ("backprop", "instant"),
-    ("wide-gated-prototypes", "accent"),
     ("gated-prototypes", "accent"),
+    ("wide-gated-prototypes", "accent"),
     ("gated-window", "gate"),
     ("gate", "gate"),
     ("prototypes", "accent"),

@@ -60,12 +60,9 @@ def _lags(ax: Axes, found: Mapping[str, xr.Dataset]) -> None:
     for name, color, line in LAGS:
         dataset = found[f"rate-{name}"]
         recall = dataset.recall.clip(min=0)
-        style.band(
-            ax, dataset.lag, recall, label=dataset.attrs["label"], color=color, linestyle=line
-        )
+        style.band(ax, dataset.lag, recall, color=color, linestyle=line)
     ax.set(xlabel="Lag (samples)", ylabel="$R^2$ of past codes", ylim=(-0.02, 1.05))
-    ax.legend(loc="upper right", fontsize=6)
-    style.state_n(ax, next(iter(found.values())).sizes["seed"], corner="lower right")
+    style.state_n(ax, next(iter(found.values())).sizes["seed"], corner="upper right")
 
 
 def _readout(ax: Axes, found: Mapping[str, xr.Dataset]) -> None:
@@ -74,7 +71,7 @@ def _readout(ax: Axes, found: Mapping[str, xr.Dataset]) -> None:
         ax.barh(row, mean, xerr=half, color=style.COLORS[color], height=0.7, error_kw={"lw": 0.8})
     memoryless = float(found["rate-window"].memoryless_r2.mean())
     ax.axvline(memoryless, color=style.COLORS["control"], linestyle=":", linewidth=1)
-    ax.annotate("current sample only", (memoryless, -0.75), fontsize=6, ha="center", va="center")
+    ax.annotate("current sample only", (memoryless + 0.02, -0.8), fontsize=6, va="center")
     ax.set(
         yticks=range(len(LAGS)),
         xlabel="$R^2$ of the exact signal, unseen samples",
@@ -104,7 +101,8 @@ def _release(ax: Axes, found: Mapping[str, xr.Dataset]) -> None:
     ax.set_yscale("log")
     ax.set_xticks(range(len(RELEASE)), [text for _, text in RELEASE])
     ax.set_ylabel("Normalised error of the readout")
-    ax.legend(loc="lower right")
+    ax.set_ylim(top=60)
+    ax.legend(loc="upper right")
 
 
 def _learning(ax: Axes, found: Mapping[str, xr.Dataset]) -> None:
@@ -114,7 +112,7 @@ def _learning(ax: Axes, found: Mapping[str, xr.Dataset]) -> None:
         mean, half = mean_and_interval(dataset.accuracy)
         ax.errorbar(mean, row, xerr=half, fmt="o", markersize=4, color=style.COLORS[color])
         jitter = row + np.linspace(-0.2, 0.2, dataset.sizes["seed"])
-        ax.plot(dataset.accuracy, jitter, ".", markersize=2, color="#999999", zorder=0)
+        ax.plot(dataset.accuracy, jitter, ".", markersize=4, color="#555555")
     labels = [found[f"rate-xor-{name}"].attrs["label"].split(": ")[1] for name, _ in names]
     ax.set(yticks=range(len(names)), xlabel="Test accuracy, XOR with 10 and 2 units")
     ax.set_xlim(0.35, 1.02)
@@ -133,7 +131,7 @@ FIGURES = (
         ),
         caption=(
             "(a) How well a linear readout recalls the code shown some samples before, from each "
-            "memory. (b) How well the exact signal can be read from memory and current sample, "
+            "memory (colours as in b). (b) How well the exact signal can be read from memory and current sample, "
             "with one readout per class, on samples it was not fitted to; dotted: from the current "
             "sample alone. (c) The published training of the reservoir: error right after learning "
             "on a sample, and with the readout frozen. (d) Accuracy on XOR of networks that "

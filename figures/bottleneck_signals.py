@@ -93,8 +93,8 @@ def _windows(ax: Axes, found: Mapping[str, xr.Dataset]) -> None:
         accuracy = np.stack([dataset.accuracy for dataset in datasets.values()], axis=1)
         style.band(ax, list(datasets), accuracy, label=label, color=color, marker="o", markersize=3)
     _lengths(ax, np.array([2, 4, 8, 16, 32, 64]))
-    ax.set(ylabel="Test accuracy", ylim=(0.3, 1))
-    ax.legend(loc="lower left")
+    ax.set(ylabel="Test accuracy", ylim=(0.2, 1))
+    ax.legend(loc="lower left", bbox_to_anchor=(0, 0.06))
     style.state_n(ax, next(iter(found.values())).sizes["seed"], corner="lower right")
 
 
