@@ -453,7 +453,10 @@ def experiment(
 
 EXPERIMENTS = (
     experiment(
-        rules, "capacity of every rule, blank and steady state", seeds=10, figures=("capacity",)
+        rules,
+        "capacity of every rule, blank and steady state",
+        seeds=10,
+        figures=("capacity", "recall-age", "sensitivity"),
     ),
     experiment(coding_level, "capacity from sparse to dense codes", figures=("scaling",)),
     experiment(size, "capacity against network size", figures=("scaling",)),
