@@ -284,7 +284,7 @@ def _example(protocol: Protocol, memory: SpikingMemory, seed: int) -> xr.Dataset
     rng = np.random.default_rng([seed, 1])
     before, after = 10, round(1.2 * protocol.spiking_protection_time)
     patterns = sparse_patterns(
-        before + after, memory.n, coding_level=protocol.coding_level, seed=rng.integers(2**31)
+        before + after, memory.n, coding_level=protocol.coding_level, seed=int(rng.integers(2**31))
     )
     together = (patterns.T.astype(int) @ patterns) * (memory.trace < 1e-3)
     i, j = np.argwhere(np.triu(together == 1, 1) & np.outer(patterns[before], patterns[before]))[0]
@@ -295,7 +295,7 @@ def _example(protocol: Protocol, memory: SpikingMemory, seed: int) -> xr.Dataset
         trace.append(memory.trace[i, j])
         assert memory.recording is not None
         shown.append(memory.recording)
-    spikes = [(r.cells, r.times + n * r.slot) for n, r in enumerate(shown[-4:])]
+    spikes = [(r.cells, r.times + n * r.end) for n, r in enumerate(shown[-4:])]
     cues = corrupt(
         patterns[-4:],
         deleted=protocol.deleted,
@@ -318,8 +318,8 @@ def _example(protocol: Protocol, memory: SpikingMemory, seed: int) -> xr.Dataset
             "recall_cell": ("recall_spike", recall.cells),
             "recall_time": ("recall_spike", recall.times, second),
             "volley_time": ("volley", recall.inhibitory_times, second),
-            "slot_store": ((), shown[-1].slot, second),
-            "slot_recall": ((), recall.slot, second),
+            "slot_store": ((), shown[-1].end, second),
+            "slot_recall": ((), recall.end / 4, second),
             "trace_threshold": ((), memory.rule.constants["trace_threshold"]),
         },
         coords={"presentation": np.arange(-before, after)},

@@ -165,6 +165,7 @@ def compute(cell: Cell) -> xr.Dataset:
             "units": {
                 name: field["unit"] for name, field in experiment.parameters.fields().items()
             },
+            "columns": list(experiment.columns),
             "sweep": cell.sweep,
             "seeds": list(cell.seeds),
             "command": cell.command,

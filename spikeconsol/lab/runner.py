@@ -199,7 +199,7 @@ def _client(distributed: Any, workers: int, scheduler: str) -> Iterator[Any]:
     """Connect to a scheduler, or start one with workers on this machine and stop it at the end."""
     if scheduler:
         try:
-            client = distributed.Client(scheduler, timeout="15s")
+            client = distributed.Client(scheduler, timeout="5s")
         except (OSError, ValueError, TimeoutError) as error:
             raise ResultError(
                 f"scheduler: got {scheduler!r}; allowed: the address of a running Dask scheduler, "
@@ -212,7 +212,7 @@ def _client(distributed: Any, workers: int, scheduler: str) -> Iterator[Any]:
         distributed.LocalCluster(
             n_workers=workers,
             threads_per_worker=1,
-            dashboard_address=None,
+            dashboard_address=":0",
             silence_logs=logging.CRITICAL,
         ) as cluster,
         distributed.Client(cluster) as client,
