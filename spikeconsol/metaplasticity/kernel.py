@@ -47,8 +47,8 @@ class KernelActivity:
         Activity of the cells.
     C : ndarray, shape (..., T, T)
         Decay of a trace between two steps.
-    S : ndarray, shape (..., Y, T, T)
-        Effect of the activity at one step on the summed input at a later one.
+    S : ndarray, shape (T, T, ..., Y)
+        Effect on the summed input at one step of the activity at an earlier one.
     gamma : float or ndarray, shape (..., 1, 1)
         Decay.
     """
@@ -85,16 +85,19 @@ class KernelLayer(PlasticLayer):
         steps = x.shape[-2]
         C = decay_kernel(self.gamma, steps)
         x_cells = x[..., None, :, :]
-        S = (self.alpha[..., :, None, :] * x_cells) @ np.swapaxes(x_cells, -1, -2)
-        S *= C[..., None, :, :]
-        # Each step's activity is added to the summed input of all later steps at once.
-        a = self.w @ np.swapaxes(x, -1, -2) + self.b[..., None]
-        y = np.empty(S.shape[:-1], S.dtype)
+        pairs = (self.alpha[..., :, None, :] * x_cells) @ np.swapaxes(x_cells, -1, -2)
+        pairs *= C[..., None, :, :]
+        # Time leads, so that each step below works on contiguous blocks.
+        S = np.ascontiguousarray(np.moveaxis(pairs, (-2, -1), (0, 1)))
+        a = np.ascontiguousarray(
+            np.moveaxis(x @ np.swapaxes(self.w, -1, -2) + self.b[..., None, :], -2, 0)
+        )
+        y = np.empty(S.shape[1:], S.dtype)
         for t in range(steps):
-            y[..., t] = np.tanh(a[..., t])
-            if t + 1 < steps:
-                a[..., t + 1 :] += S[..., t + 1 :, t] * y[..., t, None]
-        return KernelActivity(x, np.swapaxes(y, -1, -2), C, S, self.gamma)
+            np.tanh(a[t], out=y[t])
+            # Felt in the summed input of all later steps at once.
+            a[t + 1 :] += S[t + 1 :, t] * y[t]
+        return KernelActivity(x, np.moveaxis(y, 0, -2), C, S, self.gamma)
 
     def gradient(self, activity: Any, e: Array, gradient: str = "exact") -> LayerGradient:
         r"""Carry the derivative of a loss back; see `PlasticLayer.gradient`.
@@ -104,19 +107,20 @@ class KernelLayer(PlasticLayer):
         that learns its decay, is a `PlasticLayer`.
         """
         x, S = activity.x, activity.S
-        y, e = np.swapaxes(activity.y, -1, -2), np.swapaxes(e, -1, -2)
+        y, e = np.moveaxis(activity.y, -2, 0), np.moveaxis(e, -2, 0)
         D, final_D = slopes(y, gradient)
-        lam = np.array(np.broadcast_to(e, y.shape), np.result_type(e, y))
-        for t in reversed(range(x.shape[-2])):
-            lam[..., t] *= D[..., t]
-            if t:
-                lam[..., :t] += S[..., t, :t] * lam[..., t, None]
-        pairs = lam[..., :, None] * y[..., None, :]
+        lam = np.array(np.broadcast_to(e, y.shape), np.result_type(e, y), order="C")
+        for t in reversed(range(len(y))):
+            lam[t] *= D[t]
+            lam[:t] += S[t, :t] * lam[t]
+        bias = lam if gradient == "exact" else e * final_D
+        lam = np.moveaxis(lam, 0, -1)
+        pairs = lam[..., None] * np.moveaxis(y, 0, -1)[..., None, :]
         through_traces = (pairs * activity.C[..., None, :, :]) @ x[..., None, :, :]
         return LayerGradient(
             w=lam @ x,
             alpha=(through_traces * x[..., None, :, :]).sum(axis=-2),
-            b=(lam if gradient == "exact" else e * final_D).sum(axis=-1),
+            b=bias.sum(axis=0),
         )
 
 
@@ -164,11 +168,11 @@ def forward_recursion(
     J_w, J_alpha = np.zeros_like(traces), np.zeros_like(traces)
     J_b = np.zeros_like(y)
     for t in range(steps):
-        earlier = S[..., t, :t]
+        earlier = S[t, :t]
         x_t = x[..., t, None, :]
         slope = D[..., t, :]
         for J, direct in ((J_w, x_t), (J_alpha, x_t * traces[..., t, :, :])):
-            indirect = np.einsum("...yu,...uyk->...yk", earlier, J[..., :t, :, :])
+            indirect = np.einsum("u...y,...uyk->...yk", earlier, J[..., :t, :, :])
             J[..., t, :, :] = slope[..., None] * (direct + indirect)
-        J_b[..., t, :] = slope * (1 + np.einsum("...yu,...uy->...y", earlier, J_b[..., :t, :]))
+        J_b[..., t, :] = slope * (1 + np.einsum("u...y,...uy->...y", earlier, J_b[..., :t, :]))
     return Sensitivities(J_w, J_alpha, J_b if gradient == "exact" else final_D)

@@ -17,7 +17,7 @@ from numpy.random import Generator, RandomState
 from numpy.typing import NDArray
 
 from spikeconsol.metaplasticity.kernel import KernelLayer
-from spikeconsol.metaplasticity.rules import GRADIENTS, RULES, PlasticLayer
+from spikeconsol.metaplasticity.rules import GRADIENTS, RULES, Activity, PlasticLayer
 from spikeconsol.metaplasticity.tasks import Episodes, Task
 from spikeconsol.parameters import ParameterError, Parameters, parameter
 
@@ -70,12 +70,15 @@ class Outcome:
         Mean over the scored steps.
     step_error, step_accuracy : ndarray, shape (..., T)
         The same for every step, scored or not.
+    activity : Activity or None
+        Forward pass of the first plastic layer; none in recurrent networks.
     """
 
     error: NDArray
     accuracy: NDArray
     step_error: NDArray
     step_accuracy: NDArray
+    activity: Activity | None = None
 
 
 class Network:
@@ -118,7 +121,9 @@ class Network:
                 for name, shape in self.shapes.items()
             }
         )
-        self._alpha_names = [name for name in self.shapes if name.startswith("alpha")]
+        self._is_alpha = self._flat_mask(
+            {name: np.full(s, name.startswith("alpha")) for name, s in self.shapes.items()}
+        )
 
     def views(self, flat: Array) -> dict[str, Array]:
         """Return named views, shape (..., *shape), of flat parameters, shape (..., P)."""
@@ -144,21 +149,21 @@ class Network:
         """Return the gradient (R, P), error (R,) and accuracy (R,) on one episode of each run."""
         g = np.empty_like(theta)
         error, accuracy = self._gradient(self.views(theta), episode, self.views(g))
-        if self.plasticity.alpha == "shared":
-            for name in self._alpha_names:
-                part = g[:, self._slices[name]]
-                part[...] = part.sum(axis=1, keepdims=True)
-        g *= self.learned
-        return g, error, accuracy
+        return self.constrain(g), error, accuracy
+
+    def constrain(self, g: Array, xp: Any = np) -> Array:
+        """Return a gradient, (R, P), without what is not learned, and summed where it is shared."""
+        g = g * self.learned
+        if self.plasticity.alpha != "shared":
+            return g
+        summed = (g * self._is_alpha).sum(axis=-1, keepdims=True)
+        return xp.where(self._is_alpha == 1, summed, g) * self.learned
 
     def project(self, theta: Array, xp: Any = np) -> Array:
         """Return parameters with coefficients clipped at 0, if that is asked for."""
         if self.plasticity.alpha != "nonnegative":
             return theta
-        is_alpha = self._flat_mask(
-            {name: np.full(s, name in self._alpha_names) for name, s in self.shapes.items()}
-        )
-        return xp.where(is_alpha == 1, xp.maximum(theta, 0), theta)
+        return xp.where(self._is_alpha == 1, xp.maximum(theta, 0), theta)
 
     def loss(self, parameters: Named, episode: Episodes) -> Array:
         """Return the scalar whose gradient `learn` computes, shape (...)."""
@@ -245,7 +250,7 @@ class FeedForward(Network):
             start["alpha"][:, : self.task.label_inputs] = 0
         return start
 
-    def layers(self, parameters: Named) -> list[PlasticLayer]:
+    def layers(self, parameters: Named, xp: Any = np) -> list[PlasticLayer]:
         """Return the plastic layers with their parameters in place."""
         rule = RULES[self.plasticity.rule]
         learns_decay = self.plasticity.decay != "fixed"
@@ -255,7 +260,7 @@ class FeedForward(Network):
                 parameters[f"w{suffix}"],
                 parameters[f"alpha{suffix}"],
                 parameters[f"b{suffix}"],
-                _sigmoid(parameters[f"logit_gamma{suffix}"])
+                1 / (1 + xp.exp(-parameters[f"logit_gamma{suffix}"]))
                 if learns_decay
                 else self.task.gamma,
                 rule,
@@ -272,42 +277,39 @@ class FeedForward(Network):
 
     def loss(self, parameters: Named, episode: Episodes) -> Array:
         """Return the summed loss of the scored steps, shape (...)."""
-        y = episode.x
-        for layer in self.layers(parameters):
-            y = layer.forward(y).y
-        losses, _ = self._losses(self.readout(parameters, y), episode.target)
+        y = self._forward(self.layers(parameters), episode.x)[-1].y
+        losses, _ = self.losses(self.readout(parameters, y), episode.target)
         return (losses * episode.scored[..., 0]).sum(axis=-1)
-
-    def activities(self, parameters: Named, x: Array) -> list[Any]:
-        """Return the forward pass of every layer."""
-        passes = []
-        for layer in self.layers(parameters):
-            passes.append(layer.forward(x))
-            x = passes[-1].y
-        return passes
 
     def run(self, parameters: Named, episodes: Episodes) -> Outcome:
         """Run episodes, arrays of shape (..., T, K), without learning."""
-        y = self.activities(parameters, episodes.x)[-1].y
-        o = self.readout(parameters, y)
-        losses, _ = self._losses(o, episodes.target)
-        return self._outcome(losses, o, episodes)
+        layers = self.layers(parameters)
+        passes = self._forward(layers, episodes.x)
+        o = self.readout(parameters, passes[-1].y)
+        losses, _ = self.losses(o, episodes.target)
+        return self.outcome(losses, o, episodes, passes[0])
+
+    @staticmethod
+    def _forward(layers: list[PlasticLayer], x: Array) -> list[Any]:
+        passes = []
+        for layer in layers:
+            passes.append(layer.forward(x))
+            x = passes[-1].y
+        return passes
 
     def _gradient(
         self, parameters: Named, episode: Episodes, out: dict[str, Array]
     ) -> tuple[NDArray, NDArray]:
         layers = self.layers(parameters)
-        passes, x = [], episode.x
-        for layer in layers:
-            passes.append(layer.forward(x))
-            x = passes[-1].y
-        o = self.readout(parameters, x)
-        losses, d_o = self._losses(o, episode.target)
+        passes = self._forward(layers, episode.x)
+        y = passes[-1].y
+        o = self.readout(parameters, y)
+        losses, d_o = self.losses(o, episode.target)
         d_o = d_o * episode.scored
         out["c"][...] = d_o.sum(axis=-2)
         e = d_o
         if "V" in self.shapes:
-            out["V"][...] = np.swapaxes(d_o, -1, -2) @ x
+            out["V"][...] = np.swapaxes(d_o, -1, -2) @ y
             e = d_o @ parameters["V"]
         for suffix, layer, activity in zip(
             reversed(self._suffixes), reversed(layers), reversed(passes), strict=True
@@ -323,27 +325,30 @@ class FeedForward(Network):
                     d_logit.sum(axis=(-2, -1), keepdims=True) if shared else d_logit
                 )
             e = found.x
-        outcome = self._outcome(losses, o, episode)
+        outcome = self.outcome(losses, o, episode, passes[0])
         return outcome.error, outcome.accuracy
 
-    def _losses(self, o: Array, target: Array) -> tuple[Array, Array]:
+    def losses(self, o: Array, target: Array, xp: Any = np) -> tuple[Array, Array]:
         """Return the loss of every step, (..., T), and its derivative by the outputs."""
         if self.task.loss == "squared":
             difference = o - target
             return (difference * difference).sum(axis=-1), 2 * difference
         # The original program added 1e-8 to the denominator; the gradient stays z - target.
         largest = o.real.max(axis=-1, keepdims=True)
-        z = np.exp(o - largest)
-        z /= z.sum(axis=-1, keepdims=True) + 1e-8 * np.exp(-largest)
-        return -np.log((z * target).sum(axis=-1)), z - target
+        z = xp.exp(o - largest)
+        z = z / (z.sum(axis=-1, keepdims=True) + 1e-8 * xp.exp(-largest))
+        return -xp.log((z * target).sum(axis=-1)), z - target
 
-    def _outcome(self, losses: NDArray, o: NDArray, episodes: Episodes) -> Outcome:
+    def outcome(
+        self, losses: Array, o: Array, episodes: Episodes, activity: Activity | None = None
+    ) -> Outcome:
+        """Return error and accuracy, given the loss of every step and the outputs."""
         target = episodes.target
         if self.task.loss == "squared":
             middle = self.task.middle
             correct = ((o > middle) == (target > middle)).mean(axis=-1)
         else:
-            correct = (o.argmax(axis=-1) == target.argmax(axis=-1)).astype(float)
+            correct = 1.0 * (o.argmax(axis=-1) == target.argmax(axis=-1))
         scored = episodes.scored[..., 0]
         count = scored.sum(axis=-1)
         return Outcome(
@@ -351,11 +356,8 @@ class FeedForward(Network):
             (correct * scored).sum(axis=-1) / count,
             losses,
             correct,
+            activity,
         )
-
-
-def _sigmoid(x: Array) -> Array:
-    return 1 / (1 + np.exp(-x))
 
 
 def gradient_error(

@@ -370,9 +370,10 @@ def _check(runs: tuple[int, ...], episodes: int, frozen: int, draws: str, backen
         raise ValueError(f"backend: got {backend!r}; allowed: one of {', '.join(BACKENDS)}")
 
 
-def _pieces(episodes: int) -> list[int]:
-    full, rest = divmod(episodes, CHUNK)
-    return [CHUNK] * full + [rest] * bool(rest)
+def _pieces(episodes: int, size: int = 50) -> list[int]:
+    """Split a test into pieces whose arrays stay small."""
+    full, rest = divmod(episodes, size)
+    return [size] * full + [rest] * bool(rest)
 
 
 class _Stream:
@@ -405,7 +406,7 @@ class _Stream:
                 Episodes(
                     np.concatenate([episode.x for episode in each]),
                     np.concatenate([episode.target for episode in each]),
-                    each[0].scored,
+                    np.concatenate([episode.scored for episode in each]),
                 )
             )
         return stack(drawn)
@@ -458,9 +459,8 @@ def _evaluate(network: Network, parameters: Mapping[str, NDArray], pieces: Any) 
         accuracy.append(outcome.accuracy)
         step_error.append(outcome.step_error)
         step_accuracy.append(outcome.step_accuracy)
-        if isinstance(network, FeedForward):
-            first = network.activities(parameters, episodes.x)[0]
-            unlabelled = first.traces[..., network.task.label_inputs :]
+        if outcome.activity is not None:
+            unlabelled = outcome.activity.traces[..., network.task.label_inputs :]
             traces.append(np.abs(unlabelled).mean(axis=-1))
     return Evaluation(
         np.concatenate(errors),

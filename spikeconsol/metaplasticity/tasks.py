@@ -41,8 +41,8 @@ class Episodes:
         Inputs.
     target : ndarray, shape (..., T, Z)
         Wanted outputs.
-    scored : ndarray of bool, shape (..., T, Z) or broadcastable to it
-        Outputs that count.
+    scored : ndarray of bool, shape (..., T, 1)
+        Steps that count.
     """
 
     x: Floats
@@ -51,17 +51,15 @@ class Episodes:
 
     def __getitem__(self, index: int) -> Episodes:
         """Return one episode (of each run)."""
-        scored = self.scored if self.scored.ndim == 2 else self.scored[index]
-        return Episodes(self.x[index], self.target[index], scored)
+        return Episodes(self.x[index], self.target[index], self.scored[index])
 
 
 def stack(episodes: list[Episodes]) -> Episodes:
     """Put the episodes of several runs, each (E, ...), side by side as (E, R, ...)."""
-    scored = episodes[0].scored
     return Episodes(
         np.stack([each.x for each in episodes], axis=1),
         np.stack([each.target for each in episodes], axis=1),
-        scored if scored.ndim == 2 else np.stack([each.scored for each in episodes], axis=1),
+        np.stack([each.scored for each in episodes], axis=1),
     )
 
 
@@ -186,7 +184,7 @@ class Completion(Task):
         return Episodes(
             np.stack([pattern, cue], axis=1),
             np.stack([pattern, pattern], axis=1),
-            np.array([[False], [True]]),
+            np.broadcast_to(np.array([[False], [True]]), (len(pattern), 2, 1)),
         )
 
 
@@ -291,35 +289,31 @@ class OneShot(Task):
         self, patterns: Floats, reversals: NDArray[np.int_], rng: Generator | None
     ) -> Episodes:
         episodes, n = len(patterns), self.patterns
+        if (reversals == reversals[:1]).all():
+            reversals = reversals[:1]  # one schedule for all, (1, reversals)
         time = np.arange(self.steps)
         # After the first labelled round and the delay, patterns take their turns again.
-        turn = np.where(time < n, time, time - self.delay)
-        label = turn % n
-        # Shape (E, T): how many reversals have happened by each step.
-        past = (reversals[:, None, :] <= time[None, :, None]).sum(axis=-1)
-        shown = (label[None, :] + past) % n
-        x = np.zeros((episodes, self.steps, self.inputs))
-        pattern = np.take_along_axis(patterns, shown[..., None], axis=1)
+        label = np.where(time < n, time, time - self.delay) % n
+        since = time[:, None] - np.pad(reversals, ((0, 0), (1, 0)))[:, None, :]
+        shown = (label + (since[..., 1:] >= 0).sum(axis=-1)) % n
+        labelled = ((since >= 0) & (since < n)).any(axis=-1)
+        unscored = labelled | ((time >= n) & (time < n + self.delay))
+        pattern = patterns[np.arange(len(shown))[:, None] if len(shown) > 1 else slice(None), shown]
+        pattern = pattern.reshape(episodes, self.steps, self.size)
         if rng is not None and self.delay:
             pattern[:, n : n + self.delay] = _signs(rng, (episodes, self.delay, self.size))
         if rng is not None and self.noise:
             pattern *= np.where(rng.random(pattern.shape) < self.noise, -1, 1)
-        x[..., n:] = pattern
-        starts = np.concatenate([np.zeros((episodes, 1), int), reversals], axis=1)
-        since = (time[None, :, None] - starts[:, None, :])[..., None]
-        labelled = ((since[..., 0] >= 0) & (since[..., 0] < n)).any(axis=-1)
         one_hot = np.eye(n)[label]
+        x = np.empty((episodes, self.steps, self.inputs))
         x[..., :n] = labelled[..., None] * one_hot
-        unscored = labelled | ((time >= n) & (time < n + self.delay))
+        x[..., n:] = pattern
         scored = ~unscored[..., None]
-        if (scored == scored[:1]).all() and not self._random_times:
-            scored = scored[0]
-        return Episodes(x, np.broadcast_to(one_hot, (episodes, *one_hot.shape)), scored)
-
-    @property
-    def _random_times(self) -> bool:
-        return False
-
+        return Episodes(
+            x,
+            np.broadcast_to(one_hot, (episodes, *one_hot.shape)),
+            np.broadcast_to(scored, (episodes, *scored.shape[1:])),
+        )
 
 @dataclass(frozen=True)
 class Reversal(OneShot):
@@ -348,10 +342,6 @@ class Reversal(OneShot):
         """Published error (divided as in the one-shot task) over the error per scored step."""
         scored = self.steps - self.patterns * (self.reversals + 1)
         return scored / (self.steps - self.patterns)
-
-    @property
-    def _random_times(self) -> bool:
-        return self.times == "random"
 
     def _reversal_times(self, rng: Generator, episodes: int) -> NDArray[np.int_]:
         if self.times == "fixed":
@@ -413,7 +403,7 @@ class Conditioning(Task):
         rewarded = target * (rng.random(target.shape) < self.reward)
         x = np.concatenate([shown, rewarded[..., None]], axis=-1)
         scored = (np.arange(self.steps) >= self.unscored)[:, None]
-        return Episodes(x, target[..., None], scored)
+        return Episodes(x, target[..., None], np.broadcast_to(scored, (episodes, *scored.shape)))
 
 
 @dataclass(frozen=True)
@@ -485,7 +475,7 @@ class AutoAssociation(Task):
         target = np.zeros((episodes, self.steps, self.size))
         target[:, -1] = wanted
         scored = (np.arange(self.steps) == self.steps - 1)[:, None]
-        return Episodes(x, target, scored)
+        return Episodes(x, target, np.broadcast_to(scored, (episodes, *scored.shape)))
 
     def _orthogonal(self, rng: Generator, episodes: int) -> Floats:
         """Draw balanced, mutually orthogonal patterns by rejection, (episodes, patterns, size)."""
