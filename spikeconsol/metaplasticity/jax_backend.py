@@ -40,25 +40,23 @@ def learn_chunk(
     state: NDArray,
     episodes: Episodes,
     done: int,
-) -> tuple[NDArray, NDArray, NDArray, NDArray]:
-    """Learn from the episodes, arrays of shape (E, R, ...), one after another."""
+) -> tuple[NDArray, NDArray, NDArray]:
+    """Learn from the episodes, (E, R, ...), one after another; return the outputs with it."""
+    _feed_forward(network)
     with jax.enable_x64(True):
-        _feed_forward(network)
         found = _compiled(network.task, network.plasticity, optimiser)(
             theta, state, episodes.x, episodes.target, episodes.scored, done
         )
-        # Copies: the training goes on changing what it gets.
-        return tuple(np.array(part) for part in found)  # type: ignore[return-value]
+        theta, state, o = (np.asarray(part) for part in found)
+        return theta, state, o
 
 
 def gradient(network: Network, theta: NDArray, episode: Episodes) -> NDArray:
     """Return the gradient on one episode of each run by automatic differentiation, (R, P)."""
-    network = _feed_forward(network)
+    forward = _feed_forward(network)
     with jax.enable_x64(True):
-        found = jax.grad(lambda parameters: _loss(network, parameters, episode)[0])(
-            jnp.asarray(theta)
-        )
-        return np.array(network.constrain(found, jnp))
+        found = jax.grad(lambda theta: _loss(forward, theta, episode)[0])(jnp.asarray(theta))
+        return np.asarray(network.constrain(found, jnp))
 
 
 def _feed_forward(network: Network) -> FeedForward:
@@ -69,25 +67,29 @@ def _feed_forward(network: Network) -> FeedForward:
     return network
 
 
-def _loss(network: FeedForward, theta: Array, episode: Episodes) -> tuple[Array, Any]:
-    """Return the loss, summed over runs, with errors and accuracies."""
+def _loss(network: FeedForward, theta: Array, episode: Episodes) -> tuple[Array, Array]:
+    """Return the loss, summed over runs, and the outputs, (R, T, Z)."""
     parameters = network.views(theta)
     rule = RULES[network.plasticity.rule]
-    x = jnp.moveaxis(jnp.asarray(episode.x), -2, 0)
+    x = jnp.transpose(jnp.asarray(episode.x), (1, 2, 0))
+    # Runs are the last axis here, (Y, K, R), which compiles to vector instructions.
     for layer in network.layers(parameters, jnp):
+        w, alpha, gamma = (
+            jnp.moveaxis(part, 0, -1) if jnp.ndim(part) == 3 else part
+            for part in (layer.w, layer.alpha, layer.gamma)
+        )
+        b = layer.b.T
 
-        def step(state: Any, x_t: Array, layer: Any = layer) -> tuple[Any, Array]:
-            effective = layer.w + layer.alpha * state[0]
-            y = jnp.tanh((effective * x_t[..., None, :]).sum(axis=-1) + layer.b)
-            return rule.step(state, x_t[..., None, :], y[..., None], layer.gamma), y
+        def step(
+            state: Any, x_t: Array, w: Array = w, alpha: Array = alpha, b: Array = b, g: Any = gamma
+        ) -> tuple[Any, Array]:
+            y = jnp.tanh(((w + alpha * state[0]) * x_t).sum(axis=1) + b)
+            return rule.step(state, x_t, y[:, None], g), y
 
-        start = tuple(jnp.zeros(layer.w.shape) for _ in range(rule.size))
+        start = tuple(jnp.zeros(w.shape) for _ in range(rule.size))
         _, x = lax.scan(step, start, x)
-    o = network.readout(parameters, jnp.moveaxis(x, 0, -2))
-    losses, _ = network.losses(o, episode.target, jnp)
-    outcome = network.outcome(losses, o, episode)
-    total = (losses * episode.scored[..., 0]).sum()
-    return total, (outcome.error, outcome.accuracy)
+    o = network.readout(parameters, jnp.transpose(x, (2, 0, 1)))
+    return (network.losses(o, episode.target, jnp) * episode.scored[..., 0]).sum(), o
 
 
 @lru_cache(maxsize=16)
@@ -95,19 +97,19 @@ def _compiled(task: Task, plasticity: Plasticity, optimiser: Optimiser) -> Calla
     network = FeedForward(task, plasticity)
     differentiate = jax.grad(lambda theta, episode: _loss(network, theta, episode), has_aux=True)
 
-    def learn(carry: Any, episode: Any) -> tuple[Any, Any]:
+    def learn(carry: Any, episode: Any) -> tuple[Any, Array]:
         theta, state, count = carry
-        g, scores = differentiate(theta, Episodes(*episode))
+        g, o = differentiate(theta, Episodes(*episode))
         theta, state = optimiser.step(
             theta, network.constrain(g, jnp), state, count, network.penalised, jnp
         )
-        return (network.project(theta, jnp), state, count + 1), scores
+        return (network.project(theta, jnp), state, count + 1), o
 
     @jax.jit
     def chunk(
         theta: Array, state: Array, x: Array, target: Array, scored: Array, done: Array
     ) -> Any:
-        (theta, state, _), scores = lax.scan(learn, (theta, state, done), (x, target, scored))
-        return theta, state, *scores
+        (theta, state, _), o = lax.scan(learn, (theta, state, done), (x, target, scored))
+        return theta, state, o
 
     return chunk

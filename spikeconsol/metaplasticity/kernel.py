@@ -35,6 +35,23 @@ def decay_kernel(gamma: Array, steps: int) -> Array:
     return (1 - gamma) * gamma**lag * causal
 
 
+def _time_first(values: Array) -> Array:
+    """Return a view (T, ..., Y) of (..., T, Y); quicker than ``np.moveaxis``."""
+    n = values.ndim
+    return values.transpose(n - 2, *range(n - 2), n - 1)
+
+
+def _time_second_last(values: Array) -> Array:
+    """Return a view (..., T, Y) of (T, ..., Y)."""
+    n = values.ndim
+    return values.transpose(*range(1, n - 1), 0, n - 1)
+
+
+def _time_last(values: Array) -> Array:
+    """Return a view (..., Y, T) of (T, ..., Y)."""
+    return values.transpose(*range(1, values.ndim), 0)
+
+
 @dataclass(frozen=True)
 class KernelActivity:
     """Forward pass of a `KernelLayer`; traces are computed only when asked for.
@@ -85,19 +102,18 @@ class KernelLayer(PlasticLayer):
         steps = x.shape[-2]
         C = decay_kernel(self.gamma, steps)
         x_cells = x[..., None, :, :]
-        pairs = (self.alpha[..., :, None, :] * x_cells) @ np.swapaxes(x_cells, -1, -2)
+        pairs = (self.alpha[..., :, None, :] * x_cells) @ x_cells.swapaxes(-1, -2)
         pairs *= C[..., None, :, :]
         # Time leads, so that each step below works on contiguous blocks.
-        S = np.ascontiguousarray(np.moveaxis(pairs, (-2, -1), (0, 1)))
-        a = np.ascontiguousarray(
-            np.moveaxis(x @ np.swapaxes(self.w, -1, -2) + self.b[..., None, :], -2, 0)
-        )
+        n = pairs.ndim
+        S = np.ascontiguousarray(pairs.transpose(n - 2, n - 1, *range(n - 2)))
+        a = np.ascontiguousarray(_time_first(x @ self.w.swapaxes(-1, -2) + self.b[..., None, :]))
         y = np.empty(S.shape[1:], S.dtype)
         for t in range(steps):
             np.tanh(a[t], out=y[t])
             # Felt in the summed input of all later steps at once.
             a[t + 1 :] += S[t + 1 :, t] * y[t]
-        return KernelActivity(x, np.moveaxis(y, 0, -2), C, S, self.gamma)
+        return KernelActivity(x, _time_second_last(y), C, S, self.gamma)
 
     def gradient(self, activity: Any, e: Array, gradient: str = "exact") -> LayerGradient:
         r"""Carry the derivative of a loss back; see `PlasticLayer.gradient`.
@@ -107,15 +123,15 @@ class KernelLayer(PlasticLayer):
         that learns its decay, is a `PlasticLayer`.
         """
         x, S = activity.x, activity.S
-        y, e = np.moveaxis(activity.y, -2, 0), np.moveaxis(e, -2, 0)
+        y, e = _time_first(activity.y), _time_first(e)
         D, final_D = slopes(y, gradient)
         lam = np.array(np.broadcast_to(e, y.shape), np.result_type(e, y), order="C")
         for t in reversed(range(len(y))):
             lam[t] *= D[t]
             lam[:t] += S[t, :t] * lam[t]
         bias = lam if gradient == "exact" else e * final_D
-        lam = np.moveaxis(lam, 0, -1)
-        pairs = lam[..., None] * np.moveaxis(y, 0, -1)[..., None, :]
+        lam = _time_last(lam)
+        pairs = lam[..., None] * _time_last(y)[..., None, :]
         through_traces = (pairs * activity.C[..., None, :, :]) @ x[..., None, :, :]
         return LayerGradient(
             w=lam @ x,

@@ -145,11 +145,14 @@ class Network:
         """Draw the parameters of one run."""
         raise NotImplementedError
 
-    def learn(self, theta: NDArray, episode: Episodes) -> tuple[NDArray, NDArray, NDArray]:
-        """Return the gradient (R, P), error (R,) and accuracy (R,) on one episode of each run."""
+    def learn(self, theta: NDArray, episode: Episodes) -> tuple[NDArray, NDArray]:
+        """Return the gradient, (R, P), on one episode of each run, and the outputs.
+
+        Outputs are what `outcome` takes, so that many episodes can be judged at once.
+        """
         g = np.empty_like(theta)
-        error, accuracy = self._gradient(self.views(theta), episode, self.views(g))
-        return self.constrain(g), error, accuracy
+        o = self._gradient(self.views(theta), episode, self.views(g))
+        return self.constrain(g), o
 
     def constrain(self, g: Array, xp: Any = np) -> Array:
         """Return a gradient, (R, P), without what is not learned, and summed where it is shared."""
@@ -173,9 +176,11 @@ class Network:
         """Run episodes, arrays of shape (..., T, K), without learning."""
         raise NotImplementedError
 
-    def _gradient(
-        self, parameters: Named, episode: Episodes, out: dict[str, Array]
-    ) -> tuple[NDArray, NDArray]:
+    def outcome(self, o: NDArray, episodes: Episodes, activity: Activity | None = None) -> Outcome:
+        """Return error and accuracy of outputs."""
+        raise NotImplementedError
+
+    def _gradient(self, parameters: Named, episode: Episodes, out: dict[str, Array]) -> NDArray:
         raise NotImplementedError
 
     def _learned_parts(self) -> dict[str, NDArray]:
@@ -278,16 +283,14 @@ class FeedForward(Network):
     def loss(self, parameters: Named, episode: Episodes) -> Array:
         """Return the summed loss of the scored steps, shape (...)."""
         y = self._forward(self.layers(parameters), episode.x)[-1].y
-        losses, _ = self.losses(self.readout(parameters, y), episode.target)
+        losses = self.losses(self.readout(parameters, y), episode.target)
         return (losses * episode.scored[..., 0]).sum(axis=-1)
 
     def run(self, parameters: Named, episodes: Episodes) -> Outcome:
         """Run episodes, arrays of shape (..., T, K), without learning."""
         layers = self.layers(parameters)
         passes = self._forward(layers, episodes.x)
-        o = self.readout(parameters, passes[-1].y)
-        losses, _ = self.losses(o, episodes.target)
-        return self.outcome(losses, o, episodes, passes[0])
+        return self.outcome(self.readout(parameters, passes[-1].y), episodes, passes[0])
 
     @staticmethod
     def _forward(layers: list[PlasticLayer], x: Array) -> list[Any]:
@@ -297,15 +300,16 @@ class FeedForward(Network):
             x = passes[-1].y
         return passes
 
-    def _gradient(
-        self, parameters: Named, episode: Episodes, out: dict[str, Array]
-    ) -> tuple[NDArray, NDArray]:
+    def _gradient(self, parameters: Named, episode: Episodes, out: dict[str, Array]) -> NDArray:
         layers = self.layers(parameters)
         passes = self._forward(layers, episode.x)
         y = passes[-1].y
         o = self.readout(parameters, y)
-        losses, d_o = self.losses(o, episode.target)
-        d_o = d_o * episode.scored
+        if self.task.loss == "squared":
+            d_o = 2 * (o - episode.target)
+        else:
+            d_o = self._softmax(o) - episode.target
+        d_o *= episode.scored
         out["c"][...] = d_o.sum(axis=-2)
         e = d_o
         if "V" in self.shapes:
@@ -325,31 +329,33 @@ class FeedForward(Network):
                     d_logit.sum(axis=(-2, -1), keepdims=True) if shared else d_logit
                 )
             e = found.x
-        outcome = self.outcome(losses, o, episode, passes[0])
-        return outcome.error, outcome.accuracy
+        return o
 
-    def losses(self, o: Array, target: Array, xp: Any = np) -> tuple[Array, Array]:
-        """Return the loss of every step, (..., T), and its derivative by the outputs."""
+    def losses(self, o: Array, target: Array, xp: Any = np) -> Array:
+        """Return the loss of every step, shape (..., T)."""
         if self.task.loss == "squared":
-            difference = o - target
-            return (difference * difference).sum(axis=-1), 2 * difference
-        # The original program added 1e-8 to the denominator; the gradient stays z - target.
+            return ((o - target) ** 2).sum(axis=-1)
+        return -xp.log((self._softmax(o, xp) * target).sum(axis=-1))
+
+    @staticmethod
+    def _softmax(o: Array, xp: Any = np) -> Array:
+        """Return the softmax; the original program added 1e-8 to the denominator.
+
+        The derivative of the logarithmic loss is the softmax minus the target all the same.
+        """
         largest = o.real.max(axis=-1, keepdims=True)
         z = xp.exp(o - largest)
-        z = z / (z.sum(axis=-1, keepdims=True) + 1e-8 * xp.exp(-largest))
-        return -xp.log((z * target).sum(axis=-1)), z - target
+        return z / (z.sum(axis=-1, keepdims=True) + 1e-8 * xp.exp(-largest))
 
-    def outcome(
-        self, losses: Array, o: Array, episodes: Episodes, activity: Activity | None = None
-    ) -> Outcome:
-        """Return error and accuracy, given the loss of every step and the outputs."""
-        target = episodes.target
+    def outcome(self, o: NDArray, episodes: Episodes, activity: Activity | None = None) -> Outcome:
+        """Return error and accuracy of outputs, shape (..., T, Z)."""
+        target, scored = episodes.target, episodes.scored[..., 0]
         if self.task.loss == "squared":
             middle = self.task.middle
             correct = ((o > middle) == (target > middle)).mean(axis=-1)
         else:
-            correct = 1.0 * (o.argmax(axis=-1) == target.argmax(axis=-1))
-        scored = episodes.scored[..., 0]
+            correct = (o.argmax(axis=-1) == target.argmax(axis=-1)).astype(float)
+        losses = self.losses(o, target)
         count = scored.sum(axis=-1)
         return Outcome(
             (losses * scored).sum(axis=-1) / count,
@@ -382,7 +388,7 @@ def gradient_error(
         Largest absolute error over the largest absolute gradient, for every parameter array.
     """
     theta = network.flatten(parameters)
-    g, _, _ = network.learn(theta, episode)
+    g, _ = network.learn(theta, episode)
     reference = np.empty_like(theta)
     for index in range(theta.shape[1]):
         moved = theta.astype(complex)

@@ -56,9 +56,8 @@ class RMSClip(Parameters):
         squared = g * g
         # The first squared gradient starts the average.
         m = xp.where(count == 0, squared, state[0] + self.memory * (squared - state[0]))
-        theta = theta + xp.clip(
-            -self.learning_rate * g / xp.sqrt(m + 1e-8), -self.clip, self.clip
-        )
+        step = -self.learning_rate * g / xp.sqrt(m + 1e-8)
+        theta = theta + xp.minimum(xp.maximum(step, -self.clip), self.clip)
         theta = theta - penalised * (self.l1 * xp.sign(theta) + self.l2 * theta)
         return theta, m[None]
 

@@ -285,9 +285,10 @@ def train(
             stream.restore(saved)
     while done < learning:
         upto = min(learning, done + CHUNK)
-        theta, state, errors[done:upto], accuracy[done:upto] = learn_chunk(
-            network, optimiser, theta, state, stream.next(upto - done), done
-        )
+        drawn = stream.next(upto - done)
+        theta, state, o = learn_chunk(network, optimiser, theta, state, drawn, done)
+        outcome = network.outcome(o, drawn)
+        errors[done:upto], accuracy[done:upto] = outcome.error, outcome.accuracy
         done = upto
         if progress is not None:
             progress(done, episodes)
@@ -439,15 +440,15 @@ def _numpy_chunk(
     state: NDArray,
     episodes: Episodes,
     done: int,
-) -> tuple[NDArray, NDArray, NDArray, NDArray]:
-    """Learn from the episodes, (E, R, ...), one after another."""
-    count = len(episodes.x)
-    errors, accuracy = np.empty((2, count, len(theta)))
-    for n in range(count):
-        g, errors[n], accuracy[n] = network.learn(theta, episodes[n])
+) -> tuple[NDArray, NDArray, NDArray]:
+    """Learn from the episodes, (E, R, ...), one after another; return the outputs with it."""
+    outputs = []
+    for n in range(len(episodes.x)):
+        g, o = network.learn(theta, episodes[n])
+        outputs.append(o)
         theta, state = optimiser.step(theta, g, state, done + n, network.penalised)
         theta = network.project(theta)
-    return theta, state, errors, accuracy
+    return theta, state, np.stack(outputs)
 
 
 def _evaluate(network: Network, parameters: Mapping[str, NDArray], pieces: Any) -> Evaluation:

@@ -24,7 +24,7 @@ from numpy.random import Generator, RandomState
 from numpy.typing import NDArray
 
 from spikeconsol.metaplasticity.network import Named, Network, Outcome, Plasticity
-from spikeconsol.metaplasticity.rules import RULES, State
+from spikeconsol.metaplasticity.rules import RULES, Activity, State
 from spikeconsol.metaplasticity.tasks import AutoAssociation, Episodes
 from spikeconsol.parameters import ParameterError
 
@@ -104,11 +104,9 @@ class Recurrent(Network):
     def run(self, parameters: Named, episodes: Episodes) -> Outcome:
         """Run episodes, arrays of shape (..., T, N), without learning."""
         y, _ = self.forward(parameters, episodes.x)
-        return self._outcome(np.moveaxis(y[2:], 0, -2), episodes)
+        return self.outcome(np.moveaxis(y[2:], 0, -2)[..., : self.task.outputs], episodes)
 
-    def _gradient(
-        self, parameters: Named, episode: Episodes, out: dict[str, Array]
-    ) -> tuple[NDArray, NDArray]:
+    def _gradient(self, parameters: Named, episode: Episodes, out: dict[str, Array]) -> NDArray:
         w, alpha = parameters["w"], parameters["alpha"]
         y, states = self.forward(parameters, episode.x)
         g_y = np.zeros_like(y)
@@ -132,16 +130,17 @@ class Recurrent(Network):
             g_y[t + 1] += (lam[..., None, :] @ (w + alpha * H))[..., 0, :]
             g_y[t + 1] += to_newer.sum(axis=-1)
             g_y[t] += to_older.sum(axis=-2)
-        outcome = self._outcome(np.moveaxis(y[2:], 0, -2), episode)
-        return outcome.error, outcome.accuracy
+        return y[-1][..., None, :Z]
 
-    def _outcome(self, y: NDArray, episodes: Episodes) -> Outcome:
-        """Summed absolute error, and the fraction of blanked elements whose sign is right."""
+    def outcome(self, o: NDArray, episodes: Episodes, activity: Activity | None = None) -> Outcome:
+        """Return summed absolute errors and fractions of blanked elements that are right.
+
+        Of all steps in `o`, shape (..., T, Z), against the pattern wanted at the last one.
+        """
         wanted = episodes.target[..., -1:, :]
-        y = y[..., : self.task.outputs]
-        error = np.abs(y - wanted).sum(axis=-1)
+        error = np.abs(o - wanted).sum(axis=-1)
         blanked = episodes.x[..., -1:, : self.task.outputs] == 0
-        right = (np.sign(y) == wanted) & blanked
+        right = (np.sign(o) == wanted) & blanked
         accuracy = right.sum(axis=-1) / blanked.sum(axis=-1)
         return Outcome(error[..., -1], accuracy[..., -1], error, accuracy)
 
