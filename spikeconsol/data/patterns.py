@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -210,6 +212,17 @@ def check_patterns(patterns: ArrayLike, *, n: int | None = None, name: str = "pa
             f"{name}: got no active unit in pattern {empty[0]}; allowed: at least one in each"
         )
     return array
+
+
+def warn_activity(patterns: NDArray[np.bool_], coding_level: float | None) -> None:
+    """Warn where the patterns' activity is far from the coding level that a rule assumes."""
+    activity = float(patterns.mean())
+    if coding_level is not None and not 0.75 < activity / coding_level < 4 / 3:
+        warnings.warn(
+            f"patterns have a mean activity of {activity:.3g}, the rule assumes a coding level of "
+            f"{coding_level:.3g}",
+            stacklevel=3,
+        )
 
 
 def _check_count(name: str, count: int) -> None:

@@ -1,0 +1,228 @@
+"""Build one program in Brian2's C++ standalone mode: ``python -m spikeconsol.brian.build FOLDER``.
+
+Runs as a process of its own, so that nothing of the caller's Brian2 state is touched. The order
+comes in as JSON on standard input; the folder receives the binary and ``manifest.json``, which
+tells how to set its inputs and where it writes its outputs.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import brian2
+import numpy as np
+from brian2 import Function, NeuronGroup
+from brian2.codegen.cpp_prefs import get_compiler_and_args
+from filelock import FileLock
+
+from spikeconsol.brian import noise
+from spikeconsol.brian.backend import Built, Program, cache_folder
+
+#: Included first in every generated file. Parsing the standard headers is most of the compile
+#: time, and std::clock, which the generated time loop calls in every step, is a system call.
+PREAMBLE = """
+#include <algorithm>
+#include <cmath>
+#include <csignal>
+#include <cstdint>
+#include <cstdlib>
+#include <ctime>
+#include <fstream>
+#include <iostream>
+#include <map>
+#include <queue>
+#include <random>
+#include <set>
+#include <string>
+#include <tuple>
+#include <utility>
+#include <vector>
+#include <sys/stat.h>
+#if defined(__linux__) && defined(CLOCK_MONOTONIC_COARSE)
+extern "C" inline clock_t clock() noexcept {
+    timespec now;
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    return (clock_t)now.tv_sec * CLOCKS_PER_SEC + now.tv_nsec / (1000000000L / CLOCKS_PER_SEC);
+}
+#endif
+"""
+
+
+def main(folder: Path) -> None:
+    """Build the program ordered on standard input into `folder`."""
+    order = json.load(sys.stdin)
+    program = Program(
+        name=order["name"],
+        builder=order["builder"],
+        structure=order["structure"],
+        inputs=tuple(order["inputs"]),
+        outputs=tuple(order["outputs"]),
+    )
+    brian2.set_device("cpp_standalone", build_on_run=False)
+    built = program.load_builder()(program.structure)
+    _add_ending(built, program.structure["dt"])
+    # The run ends when `ending` says so; this is only a bound that no run reaches.
+    built.network.run(1e6 * brian2.second, namespace={})
+    brian2.device.build(directory=str(folder), compile=False, run=False, with_output=False)
+    flags = _compile(folder, order["compiler"])
+    _write_manifest(folder, built, program, flags)
+
+
+def _add_ending(built: Built, dt: float) -> None:
+    """Let the number of steps be a run-time value: the duration of a run is compiled in."""
+    end_run = Function(lambda step, last: 0, arg_units=[1, 1], return_unit=1, stateless=False)
+    end_run.implementations.add_implementation(
+        "cpp",
+        """
+        static inline double spikeconsol_end_run(int64_t step, int64_t last) {
+            if (step >= last) Network::_globally_stopped = true;
+            return 0.0;
+        }
+        """,
+        name="spikeconsol_end_run",
+        compiler_kwds={"headers": ['"network.h"']},
+    )
+    ending = NeuronGroup(
+        1,
+        "last_step : integer (shared, constant)\nended : 1 (shared)",
+        dt=dt * brian2.second,
+        namespace={"end_run": end_run},
+        name="ending",
+    )
+    ending.run_regularly(
+        "ended = end_run(t_in_timesteps, last_step)",
+        dt=dt * brian2.second,
+        when="end",
+        order=1000,
+        name="ending_check",
+    )
+    built.network.add(ending)
+
+
+def _compile(folder: Path, compiler: str) -> str:
+    _, arguments = get_compiler_and_args()
+    flags = " ".join(arguments)
+    with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
+        header = _precompiled(compiler, flags, Path(scratch))
+        for path in (header, header.with_suffix(".h.gch")):
+            if path.exists():
+                shutil.copy(path, folder / path.name)
+    # The folder is new, hence no dependencies to scan for.
+    command = [
+        "make",
+        f"-j{os.cpu_count() or 1}",
+        f"CXX={compiler}",
+        "DEPS=",
+        f"OPTIMISATIONS={flags} -include {header.name}",
+    ]
+    process = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    if process.returncode:
+        lines = (process.stdout + process.stderr).strip().splitlines()
+        errors = [line for line in lines if "error" in line.lower()] or lines
+        sys.exit("\n".join(errors[-12:]))
+    (folder / f"{header.name}.gch").unlink(missing_ok=True)
+    for path in folder.rglob("*.o"):
+        path.unlink()
+    return f"{compiler} {flags}"
+
+
+def _precompiled(compiler: str, flags: str, scratch: Path) -> Path:
+    """Return the preamble, precompiled once for each compiler and set of flags.
+
+    A compiler that cannot use the precompiled form reads the header itself.
+    """
+    version = subprocess.run([compiler, "--version"], capture_output=True, text=True).stdout
+    text = version + flags + PREAMBLE
+    folder = cache_folder() / "headers" / format(hash_text(text), "016x")
+    header = folder / "spikeconsol_preamble.h"
+    with FileLock(f"{cache_folder()}/headers.lock"):
+        if not header.exists():
+            folder.mkdir(parents=True, exist_ok=True)
+            draft = scratch / header.name
+            draft.write_text(PREAMBLE)
+            options = ["-Wno-write-strings", *shlex.split(flags), "-I."]
+            subprocess.run(
+                [compiler, *options, "-x", "c++-header", draft, "-o", f"{draft}.gch"],
+                capture_output=True,
+            )
+            if Path(f"{draft}.gch").exists():
+                shutil.copy(f"{draft}.gch", f"{header}.gch")
+            shutil.copy(draft, header)
+    return header
+
+
+def hash_text(text: str) -> int:
+    """Stable 64-bit hash of text."""
+    import hashlib
+
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8])
+
+
+def _write_manifest(folder: Path, built: Built, program: Program, flags: str) -> None:
+    """Run one step, to see that the binary works and how large its arrays are."""
+    with tempfile.TemporaryDirectory(dir=folder) as scratch:
+        command = [str(folder / "main"), "--results_dir", f"{scratch}/", "ending.last_step=0"]
+        process = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+        if process.returncode:
+            sys.exit(f"the binary ended with code {process.returncode}: {process.stderr}")
+        sizes = {path.name: path.stat().st_size for path in Path(scratch).iterdir()}
+
+    def array(name: str) -> tuple[str, np.dtype[Any]]:
+        owner, _, variable = name.partition(".")
+        entry = built.network[owner].variables[variable]
+        return brian2.device.get_array_filename(entry), np.dtype(entry.dtype)
+
+    inputs: dict[str, Mapping[str, Any]] = {}
+    for name in program.inputs:
+        if name in built.timed_arrays:
+            timed = built.timed_arrays[name]
+            dtype, size, name_in_binary = (
+                timed.values.dtype,
+                timed.values.size,
+                f"{timed.name}.values",
+            )
+        else:
+            file, dtype = array(name)
+            size, name_in_binary = sizes[file] // dtype.itemsize, name
+        inputs[name] = {"name": name_in_binary, "dtype": dtype.str, "size": size}
+    outputs = {name: (array(name)[0], array(name)[1].str) for name in program.outputs}
+    manifest = {
+        "program": program.name,
+        "structure": dict(program.structure),
+        "brian2": brian2.__version__,
+        "flags": flags,
+        "inputs": inputs,
+        "outputs": outputs,
+        "bytes": sum(sizes.values()),
+    }
+    (folder / "manifest.json").write_text(json.dumps(manifest, indent=1))
+
+
+def tiny(structure: Mapping[str, Any]) -> Built:
+    """Build the network that `doctor` runs: ten cells that copy noise."""
+    cells = NeuronGroup(
+        10,
+        "x : 1\nnoise_seed : integer (shared, constant)",
+        dt=structure["dt"] * brian2.second,
+        namespace=noise.functions(),
+        name="cells",
+    )
+    cells.run_regularly(
+        "x = normal(noise_seed, 1, t_in_timesteps, i)",
+        dt=structure["dt"] * brian2.second,
+        name="cells_noise",
+    )
+    return Built(brian2.Network(cells))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

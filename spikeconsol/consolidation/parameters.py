@@ -1,0 +1,155 @@
+"""Constants of the spiking memory: cells, synapses, inhibition, phases."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from spikeconsol.parameters import Parameters, parameter
+
+__all__ = ["Cells", "ContinuousTrace", "Inhibition", "Latch", "Phases", "SpikingParameters"]
+
+
+@dataclass(frozen=True)
+class Cells(Parameters):
+    """Excitatory leaky integrate-and-fire cells; potentials in units of the threshold."""
+
+    membrane_time: float = parameter("10 ms", unit="second", above=0, doc="membrane time constant")
+    refractory_time: float = parameter("6 ms", unit="second", above=0, doc="refractory period")
+    input_current: float = parameter(2.0, above=1, doc="drive of a cell that is part of the input")
+    input_rate: float = parameter(
+        0.0,
+        unit="hertz",
+        at_least=0,
+        below=150,
+        doc="0: regular firing from the drive; else Poisson input at this rate while storing",
+    )
+    tonic_current: float = parameter(0.8, at_least=0, below=1, doc="drive of all cells in recall")
+    noise: float = parameter(
+        0.15, at_least=0, doc="membrane noise, standard deviation times root 2"
+    )
+    background_rate: float = parameter(
+        0.0, unit="hertz", at_least=0, doc="forced background firing of every cell, in all phases"
+    )
+    synaptic_time: float = parameter(
+        "20 ms", unit="second", above=0, doc="decay of recurrent excitation"
+    )
+    recurrent_gain: float = parameter(
+        10.0, at_least=0, doc="recurrent excitation per unit weight, divided by the active units"
+    )
+    delay: float = parameter("1 ms", unit="second", above=0, doc="delay of recurrent synapses")
+    burst_time: float = parameter(
+        "20 ms", unit="second", above=0, doc="decay of the burst trace x that partners read"
+    )
+    burst_jump: float = parameter(0.4, above=0, at_most=1, doc="jump of x at a spike, times 1 - x")
+    burst_scale: float = parameter(0.7, above=0, doc="x at which the partner signal u saturates")
+    burst_threshold: float = parameter(
+        0.25, at_least=0, below=1, doc="fraction of the scale below which u is zero"
+    )
+    facilitation_time: float = parameter(
+        "80 ms", unit="second", above=0, doc="decay of the facilitation of a cell's output"
+    )
+    facilitation_jump: float = parameter(
+        0.3, above=0, at_most=1, doc="jump of facilitation at a spike, times 1 - facilitation"
+    )
+    facilitation_threshold: float = parameter(
+        0.4, at_least=0, below=1, doc="facilitation below which a spike transmits nothing"
+    )
+    facilitation_range: float = parameter(
+        0.05, above=0, doc="range above the threshold over which transmission rises to 1"
+    )
+    afterdepolarisation: float = parameter(0.8, at_least=0, doc="depolarisation after burst spikes")
+    afterdepolarisation_time: float = parameter(
+        "40 ms", unit="second", above=0, doc="decay of the afterdepolarisation"
+    )
+
+
+@dataclass(frozen=True)
+class Inhibition(Parameters):
+    """Feedback inhibition: fires after about k spikes and silences everybody."""
+
+    cells: int = parameter(1, at_least=1, doc="inhibitory cells; 1 unit or a population")
+    membrane_time: float = parameter("10 ms", unit="second", above=0, doc="membrane time constant")
+    threshold: float = parameter(
+        0.7, above=0, doc="excitatory spikes that make it fire, as a fraction of the active units"
+    )
+    refractory_time: float = parameter("3 ms", unit="second", above=0, doc="refractory period")
+    strength: float = parameter(20.0, above=0, doc="inhibition of every cell by one volley")
+    decay_time: float = parameter("8 ms", unit="second", above=0, doc="decay of inhibition")
+    noise: float = parameter(0.1, at_least=0, doc="membrane noise, in a population only")
+    delay: float = parameter(
+        "0.5 ms", unit="second", above=0, doc="delay from excitatory to inhibitory cells"
+    )
+
+
+@dataclass(frozen=True)
+class Latch(Parameters):
+    """Thresholded pair counters, read and cleared at the end of every pattern."""
+
+    coincidence_threshold: float = parameter(
+        6.0, at_least=0, doc="counted coincidences below which a pair is not coincident"
+    )
+    coincidence_gain: float = parameter(0.4, above=0, doc="slope of A above its threshold")
+    mismatch_threshold: float = parameter(
+        6.0, at_least=0, doc="counted mismatches below which a pair is not mismatched"
+    )
+    mismatch_gain: float = parameter(1 / 6, above=0, doc="slope of M above its threshold")
+
+
+@dataclass(frozen=True)
+class ContinuousTrace(Parameters):
+    """The same rule without any pattern clock: everything decays in real time.
+
+    Two traces q and q_2 make the same jumps but decay at different speeds. Their difference is zero
+    right after a coincidence and rises later, so that a synapse does not block its own learning.
+    """
+
+    counter_time: float = parameter("200 ms", unit="second", above=0, doc="decay of the counters")
+    coincidence_threshold: float = parameter(5.0, at_least=0, doc="threshold of coincidences")
+    coincidence_gain: float = parameter(0.5, above=0, doc="slope above that threshold")
+    mismatch_threshold: float = parameter(5.0, at_least=0, doc="threshold of mismatches")
+    mismatch_gain: float = parameter(0.2, above=0, doc="slope above that threshold")
+    potentiation: float = parameter(0.15, at_least=0, at_most=1, doc="potentiation per spike")
+    depression: float = parameter(0.02, at_least=0, at_most=1, doc="depression per spike")
+    trace_jump: float = parameter(0.15, above=0, at_most=1, doc="jump of both traces per spike")
+    fast_time: float = parameter("6 s", unit="second", above=0, doc="decay of the faster trace")
+    steepness: float = parameter(16.0, at_least=1, doc="exponent of the gate")
+
+
+@dataclass(frozen=True)
+class Phases(Parameters):
+    """Durations of storage and recall; all are multiples of the protocol's bin."""
+
+    bin: float = parameter("50 ms", unit="second", above=0, doc="time grid of the protocol")
+    present: float = parameter("250 ms", unit="second", above=0, doc="a pattern is shown")
+    gap: float = parameter("50 ms", unit="second", at_least=0, doc="silence after a pattern")
+    cue: float = parameter("50 ms", unit="second", above=0, doc="a cue drives its cells")
+    recall: float = parameter("400 ms", unit="second", above=0, doc="recall, with its cue")
+    pause: float = parameter("100 ms", unit="second", at_least=0, doc="silence after a recall")
+    read_out: float = parameter(
+        "300 ms", unit="second", above=0, doc="last part of recall, in which spikes are counted"
+    )
+    read_out_fraction: float = parameter(
+        0.6, above=0, doc="spikes that make a unit active, per inhibitory volley"
+    )
+
+
+@dataclass(frozen=True)
+class SpikingParameters(Parameters):
+    """All constants of a `SpikingMemory`."""
+
+    coding_level: float = parameter(0.05, above=0, below=1, doc="fraction of active units")
+    time_step: float = parameter("0.5 ms", unit="second", above=0, doc="integration time step")
+    cells: Cells = parameter(Cells(), doc="excitatory cells")
+    inhibition: Inhibition = parameter(Inhibition(), doc="inhibitory cells")
+    latch: Latch = parameter(Latch(), doc="pair counters of the latched trace")
+    continuous: ContinuousTrace = parameter(ContinuousTrace(), doc="constants without a clock")
+    phases: Phases = parameter(Phases(), doc="durations")
+    trace: str = parameter(
+        "latched",
+        choices=("latched", "continuous"),
+        doc="weights change at pattern ends, or at every spike without any clock",
+    )
+    symmetric: bool = parameter(
+        True, doc="store each pair once; False stores both directions (any rule, twice the time)"
+    )
+    precision: str = parameter("single", choices=("single", "double"), doc="of synaptic variables")

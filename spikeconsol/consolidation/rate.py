@@ -1,0 +1,164 @@
+"""Sparse Hopfield network of binary units, the reference for the spiking memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from spikeconsol.consolidation.rules import Rule
+from spikeconsol.data.patterns import active_units, check_patterns, warn_activity
+
+__all__ = ["HopfieldNetwork"]
+
+
+class HopfieldNetwork:
+    """Associative memory that stores patterns in order, each presented once.
+
+    Parameters
+    ----------
+    n : int
+        Number of units N.
+    rule : Rule
+        Plasticity rule, see `spikeconsol.consolidation.rules`.
+    seed : int or sequence of int
+        Seed of the tie-breaking noise in recall. A sequence makes that many independent networks
+        side by side: patterns, cues and weights then carry a leading axis S.
+
+    Attributes
+    ----------
+    state : dict of ndarray, shape ([S,] N, N)
+        Weights ``"w"`` and the traces of the rule.
+
+    Examples
+    --------
+    >>> from spikeconsol.consolidation import HopfieldNetwork
+    >>> from spikeconsol.consolidation.rules import CurvatureGate
+    >>> from spikeconsol.data import corrupt, sparse_patterns
+    >>> from spikeconsol.statistics import dice
+    >>> patterns = sparse_patterns(60, 200, coding_level=0.05, seed=1)
+    >>> network = HopfieldNetwork(200, rule=CurvatureGate.for_capacity(127), seed=1)
+    >>> network.store(patterns)
+    >>> cues = corrupt(patterns, deleted=0.2, added=0.2, seed=2)
+    >>> bool((dice(network.recall(cues), patterns) >= 0.9).mean() > 0.95)
+    True
+    """
+
+    def __init__(self, n: int, *, rule: Rule, seed: int | Sequence[int]) -> None:
+        if n < 2:
+            raise ValueError(f"n: got {n!r}; allowed: >= 2")
+        self.n = n
+        self.rule = rule
+        self._batch = () if np.isscalar(seed) else (len(np.asarray(seed)),)
+        self._rngs = [np.random.default_rng(s) for s in np.atleast_1d(np.asarray(seed))]
+        self.state = rule.state((*self._batch, n, n))
+
+    @property
+    def weights(self) -> NDArray[np.floating]:
+        """Weights, shape ([S,] N, N), symmetric with a zero diagonal; assign to replace them."""
+        return self.state["w"]
+
+    @weights.setter
+    def weights(self, weights: ArrayLike) -> None:
+        weights = np.array(weights, float)
+        if weights.shape != self.state["w"].shape:
+            raise ValueError(
+                f"weights: got shape {weights.shape}; allowed: {self.state['w'].shape}"
+            )
+        self.state["w"] = weights
+
+    @property
+    def curvature(self) -> NDArray[np.floating]:
+        """Fisher information F = p (1 - p) of every pair, from the rule's coincidence trace.
+
+        Raises
+        ------
+        ValueError
+            If the rule keeps no trace.
+        """
+        if "trace" not in self.state:
+            raise ValueError(
+                f"curvature: got a {type(self.rule).__name__} rule; allowed: one with a trace"
+            )
+        return self.state["trace"] * (1 - self.state["trace"])
+
+    def store(self, patterns: ArrayLike) -> None:
+        """Present patterns one after another, each once.
+
+        Parameters
+        ----------
+        patterns : array_like of bool, shape ([S,] P, N)
+            Patterns in the order of presentation.
+        """
+        patterns = self._checked(patterns, "patterns")
+        warn_activity(patterns, getattr(self.rule, "coding_level", None))
+        diagonal = np.arange(self.n)
+        for s in np.moveaxis(patterns, -2, 0).astype(float):
+            A = s[..., :, None] * s[..., None, :]
+            M = s[..., :, None] + s[..., None, :] - 2 * A
+            self.rule.step(self.state, A, M)
+            for array in self.state.values():
+                array[..., diagonal, diagonal] = 0.0
+
+    def recall(
+        self,
+        cues: ArrayLike,
+        *,
+        active: int | None = None,
+        threshold: float | None = None,
+        steps: int = 10,
+    ) -> NDArray[np.bool_]:
+        """Let the network settle from each cue, synchronously.
+
+        Parameters
+        ----------
+        cues : array_like of bool, shape ([S,] P, N)
+            Initial states.
+        active : int, optional
+            Number k of units that win each step; by default round(f N) of the rule's coding level.
+        threshold : float, optional
+            Instead of k winners, every unit whose field exceeds this value becomes active.
+        steps : int, optional
+            Largest number of updates; recall ends earlier at a fixed point.
+
+        Returns
+        -------
+        ndarray of bool, shape ([S,] P, N)
+            Final states.
+        """
+        states = self._checked(cues, "cues")
+        if active is None and threshold is None:
+            active = active_units(self.n, getattr(self.rule, "coding_level", 0.05))
+        w = self.weights
+        noise = 1e-4 * np.abs(w).max(axis=(-2, -1), keepdims=True)
+        for _ in range(steps):
+            fields = states.astype(w.dtype) @ w
+            if threshold is not None:
+                new = fields > threshold
+            else:
+                assert active is not None
+                fields += noise * self._uniform(states.shape)  # equal fields are ordered at random
+                winners = np.argpartition(fields, -active, axis=-1)[..., -active:]
+                new = np.zeros_like(states)
+                np.put_along_axis(new, winners, True, axis=-1)
+            if np.array_equal(new, states):
+                break
+            states = new
+        return states
+
+    def _uniform(self, shape: tuple[int, ...]) -> NDArray[np.float64]:
+        if not self._batch:
+            return self._rngs[0].random(shape)
+        return np.stack([rng.random(shape[1:]) for rng in self._rngs])
+
+    def _checked(self, patterns: ArrayLike, name: str) -> NDArray[np.bool_]:
+        array = np.asarray(patterns)
+        if not self._batch:
+            return check_patterns(array, n=self.n, name=name)
+        if array.ndim != 3 or array.shape[0] != self._batch[0]:
+            raise ValueError(
+                f"{name}: got shape {array.shape}; allowed: "
+                f"({self._batch[0]} networks, patterns, {self.n} units)"
+            )
+        return np.stack([check_patterns(part, n=self.n, name=name) for part in array])
