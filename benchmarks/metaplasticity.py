@@ -65,12 +65,13 @@ class PlainNetwork:
             "c": [0.0] * Z,
         }
         H = [[0.0] * K for _ in range(Y)]
-        # Activity and its sensitivities at all earlier steps, by cell.
-        y_all, dw, dalpha, db = [], [], [], []
+        # Sensitivities of a cell's activity at all steps so far: [cell][weight][step].
+        dw = [[[] for _ in range(K)] for _ in range(Y)]
+        dalpha = [[[] for _ in range(K)] for _ in range(Y)]
+        db = [[] for _ in range(Y)]
         error = 0.0
         for t in range(T):
             y = []
-            dw_t, dalpha_t, db_t = [], [], []
             for j in range(Y):
                 a = b[j]
                 for k in range(K):
@@ -78,35 +79,35 @@ class PlainNetwork:
                 y_j = math.tanh(a)
                 y.append(y_j)
                 D = 1 - y_j * y_j
+                if self.hoisted:
+                    kernel = [
+                        (1 - gamma)
+                        * gamma ** (t - u - 1)
+                        * sum(alpha[j][n] * x[t][n] * x[u][n] for n in range(K))
+                        for u in range(t)
+                    ]
 
-                def through(u: int, t: int = t, j: int = j) -> float:
+                def earlier(history: list[float], t: int = t, j: int = j) -> float:
+                    """Sum the effect of all earlier steps through the traces of all inputs."""
                     total = 0.0
+                    if self.hoisted:
+                        for u in range(t):
+                            total += kernel[u] * history[u]
+                        return total
                     for n in range(K):
-                        total += alpha[j][n] * x[t][n] * x[u][n]
-                    return (1 - gamma) * gamma ** (t - u - 1) * total
+                        by_input = 0.0
+                        for u in range(t):
+                            by_input += (1 - gamma) * gamma ** (t - u - 1) * x[u][n] * history[u]
+                        total += alpha[j][n] * x[t][n] * by_input
+                    return total
 
-                known = [through(u) for u in range(t)] if self.hoisted else None
-                dw_t.append([])
-                dalpha_t.append([])
                 for k in range(K):
-                    by_w, by_alpha = x[t][k], x[t][k] * H[j][k]
-                    for u in range(t):
-                        s = known[u] if known is not None else through(u)
-                        by_w += s * dw[u][j][k]
-                        by_alpha += s * dalpha[u][j][k]
-                    dw_t[j].append(D * by_w)
-                    dalpha_t[j].append(D * by_alpha)
-                by_b = 1.0
-                for u in range(t):
-                    by_b += (known[u] if known is not None else through(u)) * db[u][j]
-                db_t.append(D * by_b)
+                    dw[j][k].append(D * (x[t][k] + earlier(dw[j][k])))
+                    dalpha[j][k].append(D * (x[t][k] * H[j][k] + earlier(dalpha[j][k])))
+                db[j].append(D * (1 + earlier(db[j])))
             for j in range(Y):
                 for k in range(K):
                     H[j][k] = gamma * H[j][k] + (1 - gamma) * y[j] * x[t][k]
-            y_all.append(y)
-            dw.append(dw_t)
-            dalpha.append(dalpha_t)
-            db.append(db_t)
             o = [c[z] + sum(V[z][j] * y[j] for j in range(Y)) for z in range(Z)]
             if not scored[t]:
                 continue
@@ -125,10 +126,10 @@ class PlainNetwork:
                     g["V"][z][j] += do[z] * y[j]
             for j in range(Y):
                 e = sum(V[z][j] * do[z] for z in range(Z))
-                g["b"][j] += e * db_t[j]
+                g["b"][j] += e * db[j][t]
                 for k in range(K):
-                    g["w"][j][k] += e * dw_t[j][k]
-                    g["alpha"][j][k] += e * dalpha_t[j][k]
+                    g["w"][j][k] += e * dw[j][k][t]
+                    g["alpha"][j][k] += e * dalpha[j][k][t]
         return g, error
 
     def learn(self, episodes: int) -> None:
@@ -161,7 +162,7 @@ def check(task: Task) -> float:
     theta = network.flatten(
         {name: np.array(plain.parameters[name])[None] for name in network.shapes}
     )
-    g, _, _ = network.learn(
+    g, _ = network.learn(
         theta, Episodes(episode.x[None], episode.target[None], episode.scored[None])
     )
     found, _ = plain.gradient(episode)
