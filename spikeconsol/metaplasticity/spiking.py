@@ -30,7 +30,7 @@ class SpikingParameters(Parameters):
     filter_time: float = parameter(
         "10 ms", unit="second", above=0, doc="filter of own spikes for the trace"
     )
-    present: float = parameter("100 ms", unit="second", above=0, doc="time for which input is on")
+    present: float = parameter("200 ms", unit="second", above=0, doc="time for which input is on")
     gap: float = parameter("20 ms", unit="second", at_least=0, doc="silence after it")
     settle: float = parameter("20 ms", unit="second", at_least=0, doc="time before counting starts")
     time_step: float = parameter("1 ms", unit="second", above=0, doc="integration time step")
