@@ -49,7 +49,10 @@ _ABBREVIATIONS = {
     "hertz": ("hertz", 1.0),
     "kHz": ("hertz", 1e3),
 }
-_EXAMPLES = {"second": "'10 ms' or 10*ms", "hertz": "'80 Hz' or 80*Hz"}
+_EXAMPLES = {
+    "second": "a value in seconds, for example '10 ms' or 10*ms",
+    "hertz": "a value in hertz, for example '80 Hz' or 80*Hz",
+}
 
 
 class ParameterError(ValueError):
@@ -172,6 +175,20 @@ class Parameters:
                 values[field.name] = value
         return values
 
+    @classmethod
+    def fields(cls) -> dict[str, Mapping[str, Any]]:
+        """Return what was declared of each value (doc, unit, range) under its dotted name."""
+        hints = typing.get_type_hints(cls)
+        declared: dict[str, Mapping[str, Any]] = {}
+        for field in dataclasses.fields(cls):
+            hint = hints[field.name]
+            if isinstance(hint, type) and issubclass(hint, Parameters):
+                inner = hint.fields()
+                declared |= {f"{field.name}.{name}": inner[name] for name in inner}
+            else:
+                declared[field.name] = field.metadata
+        return declared
+
     def fingerprint(self) -> str:
         """Return a short, stable hash of the class and all its values."""
         text = json.dumps([type(self).__qualname__, self.flat()], sort_keys=True, default=str)
@@ -180,7 +197,8 @@ class Parameters:
 
 def _unknown(name: str, names: list[str], owner: str) -> str:
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.4) or sorted(names)[:6]
-    return f"{name}: unknown name in {owner}; nearest: {', '.join(near)}"
+    shown = name if name.isprintable() else repr(name)
+    return f"{shown}: unknown name in {owner}; nearest: {', '.join(near)}"
 
 
 def _checked(value: Any, hint: Any, field: dataclasses.Field[Any]) -> Any:
@@ -233,7 +251,7 @@ def _scalar(value: Any, kind: type, unit: str, name: str) -> Any:
 
 def _to_si(value: Any, unit: str, name: str) -> float:
     """Read text with a unit, a Brian2 quantity, or a number that is in SI units already."""
-    allowed = f"a value in {unit}s, for example {_EXAMPLES[unit]}"
+    allowed = _EXAMPLES[unit]
     dimension = getattr(value, "dim", None)
     if dimension is not None:  # a Brian2 quantity, recognised without importing Brian2
         if tuple(getattr(dimension, "_dims", ())) != _UNITS[unit][1]:

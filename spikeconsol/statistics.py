@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
+from scipy.special import stdtrit
 
 __all__ = ["confidence_interval", "dice", "mean_and_interval"]
 
@@ -55,7 +55,8 @@ def confidence_interval(
     n = values.shape[axis]
     if n < 2:
         return np.full(np.delete(values.shape, axis), np.nan)
-    return stats.t.ppf((1 + level) / 2, n - 1) * stats.sem(values, axis=axis)
+    standard_error = values.std(axis=axis, ddof=1) / np.sqrt(n)
+    return stdtrit(n - 1, (1 + level) / 2) * standard_error
 
 
 def mean_and_interval(values: ArrayLike, *, axis: int = 0) -> tuple[NDArray, NDArray]:

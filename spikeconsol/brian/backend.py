@@ -47,7 +47,7 @@ from numpy.typing import ArrayLike, NDArray
 from platformdirs import user_cache_path
 
 if TYPE_CHECKING:
-    from brian2 import Network, TimedArray
+    from brian2 import Clock, Network, TimedArray
 
 __all__ = [
     "TARGETS",
@@ -76,12 +76,16 @@ class Built:
     Attributes
     ----------
     network : brian2.Network
-        All objects, each with a name and with its ``dt`` given explicitly.
+        All objects, each with a name.
+    clock : brian2.Clock
+        Clock of the time step, with the structure's ``"dt"``; objects that share it run faster
+        than objects with clocks of their own.
     timed_arrays : dict of brian2.TimedArray
         Timed arrays that are inputs, by the name used in `Program.inputs`.
     """
 
     network: Network
+    clock: Clock
     timed_arrays: dict[str, TimedArray] = field(default_factory=dict)
 
 

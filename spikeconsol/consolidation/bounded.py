@@ -33,8 +33,8 @@ __all__ = [
 
 #: Rates per unit of learning rate; at eta = 0.3 they give the tuned 0.8 and 0.26.
 POTENTIATION_RATIO, DEPRESSION_RATIO = 0.8 / 0.3, 0.26 / 0.3
-#: Residual plasticity against the rate rule's: 0.04 at T = 150, tuned in spikes.
-RESIDUAL_RATIO = 0.04 / (0.06 * 127 / 150)
+#: Residual plasticity against the rate rule's 0.06 * 127 / T: tuned in spikes to 3 / T.
+RESIDUAL_RATIO = 3 / (0.06 * 127)
 
 
 def rates(learning_rate: float) -> dict[str, float]:
@@ -67,13 +67,13 @@ class BoundedCurvatureGate(BoundedLeaky):
     """Non-negative curvature gate, G = eps + (1 - eps) [q < q_c]."""
 
     protection_time: float = parameter(
-        150.0, above=0, doc="T, patterns for which a potentiated synapse is protected"
+        190.0, above=0, doc="T, patterns for which a potentiated synapse is protected"
     )
     trace_decay: float = parameter(
         3.81, above=0, doc="decay of the trace over the protection time in e-folds"
     )
     residual_plasticity: float = parameter(
-        0.04, at_least=0, at_most=1, doc="eps, plasticity that a protected synapse keeps"
+        3 / 190, at_least=0, at_most=1, doc="eps, plasticity that a protected synapse keeps"
     )
 
     traces: ClassVar[tuple[str, ...]] = ("trace",)
@@ -85,7 +85,7 @@ class BoundedCurvatureGate(BoundedLeaky):
     @classmethod
     def for_capacity(cls, patterns: float) -> Self:
         """Make the rule that holds about the newest `patterns` patterns."""
-        return cls(protection_time=patterns, residual_plasticity=min(1.0, 6 / patterns))
+        return cls(protection_time=patterns, residual_plasticity=min(1.0, 3 / patterns))
 
     @property
     def trace_factor(self) -> float:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from brian2 import Network, NeuronGroup, SpikeMonitor, Synapses, TimedArray, second
+from brian2 import Clock, Network, NeuronGroup, SpikeMonitor, Synapses, TimedArray, second
 
 from spikeconsol.brian import noise
 from spikeconsol.brian.backend import Built
@@ -18,9 +18,10 @@ from spikeconsol.brian.backend import Built
 #: Excitatory cells. While a pattern is stored the input clamps the network: recurrent excitation,
 #: tonic drive and inhibition act in recall only (a switch as by acetylcholine).
 CELLS = """
-dv/dt = (drive - v + retrieve*(recurrent_gain*g + afterdepolarisation + tonic_current)
-         - inhibition + noise*sqrt(membrane_time/dt)*normal(noise_seed, 1, t_in_timesteps, i)
-        )/membrane_time                                : 1 (unless refractory)
+dv/dt = awake*(current - v)/membrane_time              : 1
+awake = int(t - lastspike > refractory_time - dt/2)    : 1   # a form that compilers vectorise
+current = drive + retrieve*(recurrent_gain*g + afterdepolarisation + tonic_current) - inhibition
+          + noise*sqrt(membrane_time/dt)*normal(noise_seed, 1, t_in_timesteps, i) : 1
 dg/dt = -g/synaptic_time                               : 1   # recurrent excitation
 dinhibition/dt = -inhibition/inhibition_time           : 1
 dafterdepolarisation/dt = -afterdepolarisation/afterdepolarisation_time : 1
@@ -162,8 +163,9 @@ def build(structure: Mapping[str, Any]) -> Built:
         ``traces``, ``elsewhere`` (the gate reads another pair's trace), ``symmetric``,
         ``precision``, ``forced`` (spikes forced by background or Poisson input), ``poisson``.
     """
-    dt = structure["dt"] * second
-    cells, timed_arrays = _cells(structure)
+    # One clock for all: every further one costs time in every step.
+    clock = Clock(structure["dt"] * second, name="step")
+    cells, timed_arrays = _cells(structure, clock)
     inhibition = NeuronGroup(
         structure["inhibitory_cells"],
         INHIBITION
@@ -175,22 +177,26 @@ def build(structure: Mapping[str, Any]) -> Built:
         reset="v = 0",
         refractory="refractory_time",
         method="euler",
-        dt=dt,
+        clock=clock,
         namespace=noise.functions(),
         name="inhibition",
     )
-    pairs = _pairs(cells, structure)
+    pairs = _pairs(cells, structure, clock)
     excite = Synapses(
         cells,
         inhibition,
         on_pre="v_post += retrieve_pre*h_pre",
         delay=structure["inhibition_delay"] * second,
-        dt=dt,
+        clock=clock,
         name="excite_inhibition",
     )
     excite.connect()
     inhibit = Synapses(
-        inhibition, cells, on_pre="inhibition_post += strength_pre", dt=dt, name="inhibit_cells"
+        inhibition,
+        cells,
+        on_pre="inhibition_post += strength_pre",
+        clock=clock,
+        name="inhibit_cells",
     )
     inhibit.connect()
     excite.pre.order, inhibit.pre.order = 2, 3
@@ -204,12 +210,13 @@ def build(structure: Mapping[str, Any]) -> Built:
             SpikeMonitor(cells, name="spikes"),
             SpikeMonitor(inhibition, name="inhibitory_spikes"),
         ),
+        clock,
         timed_arrays,
     )
 
 
-def _cells(structure: Mapping[str, Any]) -> tuple[NeuronGroup, dict[str, TimedArray]]:
-    n, dt = structure["n"], structure["dt"] * second
+def _cells(structure: Mapping[str, Any], clock: Clock) -> tuple[NeuronGroup, dict[str, TimedArray]]:
+    n = structure["n"]
     timed_arrays = {
         "row": TimedArray(np.zeros(structure["bins"]), dt=structure["bin"] * second, name="row"),
         "window": TimedArray(
@@ -228,7 +235,7 @@ def _cells(structure: Mapping[str, Any]) -> tuple[NeuronGroup, dict[str, TimedAr
         reset=CELL_RESET,
         refractory="refractory_time",
         method="euler",
-        dt=dt,
+        clock=clock,
         namespace={**noise.functions(), **timed_arrays},
         name="cells",
     )
@@ -238,11 +245,11 @@ def _cells(structure: Mapping[str, Any]) -> tuple[NeuronGroup, dict[str, TimedAr
     cells.run_regularly(
         protocol, dt=structure["bin"] * second, when="start", order=-1, name="cells_protocol"
     )
-    cells.run_regularly(BURST_SIGNAL, dt=dt, when="after_groups", name="cells_burst_signal")
+    cells.run_regularly(BURST_SIGNAL, clock=clock, when="after_groups", name="cells_burst_signal")
     return cells, timed_arrays
 
 
-def _pairs(cells: NeuronGroup, structure: Mapping[str, Any]) -> Synapses:
+def _pairs(cells: NeuronGroup, structure: Mapping[str, Any], clock: Clock) -> Synapses:
     """Plastic pairs: i < j and delivery both ways, or all i != j."""
     names = ["w", "c", "m", *structure["traces"]]
     lines = [f"{name} : 1" for name in names]
@@ -270,7 +277,7 @@ def _pairs(cells: NeuronGroup, structure: Mapping[str, Any]) -> Synapses:
         on_post=backward + plasticity.format(partner="pre"),
         delay={"pre": delay, "post": delay},
         dtype=dict.fromkeys(names, np.float32) if single else None,
-        dt=structure["dt"] * second,
+        clock=clock,
         name="pairs",
     )
     pairs.pre.order, pairs.post.order = 0, 1

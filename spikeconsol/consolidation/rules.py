@@ -43,6 +43,17 @@ __all__ = [
 
 State = dict[str, NDArray[np.floating]]
 
+
+def power(base: NDArray, exponent: float) -> NDArray:
+    """Raise to a power; by squaring where the exponent is 2, 4, 8 ..., which is far quicker."""
+    doublings = math.log2(exponent)
+    if not doublings.is_integer() or doublings < 0:
+        return base**exponent
+    for _ in range(int(doublings)):
+        base = base * base
+    return base
+
+
 #: Every rule by its class name; a class joins by being defined.
 registry: dict[str, type[Rule]] = {}
 
@@ -53,6 +64,8 @@ class Rule(Parameters):
 
     #: Synaptic variables besides the weight.
     traces: ClassVar[tuple[str, ...]] = ()
+    #: Whether a synapse sees nothing but its own variables, A and M.
+    elementwise: ClassVar[bool] = True
     gate_text: ClassVar[str] = ""
     change_text: ClassVar[str] = ""
     remember_text: ClassVar[str] = ""
@@ -79,6 +92,10 @@ class Rule(Parameters):
         gate = self.gate(state)
         self.change(state["w"], gate, A, M)
         self.remember(state, A)
+
+    def rest(self, state: State) -> None:
+        """Apply a presentation, in place, to synapses whose units are both silent."""
+        self.step(state, np.zeros(()), np.zeros(()))
 
     def gate(self, state: State) -> NDArray | float:
         """Plasticity of each synapse, from its trace before the presentation."""
@@ -172,6 +189,9 @@ class SpikeGatedLeaky(Leaky):
         self.change(state["w"], self.gate(state) * (A + M > 0), A, M)
         self.remember(state, A)
 
+    def rest(self, state: State) -> None:
+        self.remember(state, np.zeros(()))
+
 
 @dataclass(frozen=True)
 class CurvatureGate(SpikeGatedLeaky):
@@ -244,7 +264,9 @@ class CurvatureGate(SpikeGatedLeaky):
         return eps + (1 - eps) * (curvature < self.curvature_threshold)
 
     def remember(self, state: State, A: NDArray) -> None:
-        state["trace"] += self.trace_rate * (A - state["trace"])
+        state["trace"] *= 1 - self.trace_rate
+        if A.any():
+            state["trace"] += self.trace_rate * A
 
     def bounded(self) -> Rule:
         from spikeconsol.consolidation import bounded
@@ -301,10 +323,12 @@ class SmoothCurvatureGate(Leaky):
     def gate(self, state: State) -> NDArray | float:
         curvature = state["trace"] * (1 - state["trace"])
         ratio = np.clip(curvature / self.curvature_threshold, 0, 1000)  # F^8 would overflow
-        return 1 / (1 + ratio**self.steepness)
+        return 1 / (1 + power(ratio, self.steepness))
 
     def remember(self, state: State, A: NDArray) -> None:
-        state["trace"] += self.trace_rate * (A - state["trace"])
+        state["trace"] *= 1 - self.trace_rate
+        if A.any():
+            state["trace"] += self.trace_rate * A
 
     def bounded(self) -> Rule:
         from spikeconsol.consolidation import bounded
@@ -347,6 +371,8 @@ class Shuffled(Rule):
 
     rule: Rule = parameter(CurvatureGate(), doc="rule whose gate is shuffled")
     seed: int = parameter(0, at_least=0, doc="seed of the permutation")
+
+    elementwise: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -226,5 +226,5 @@ def warn_activity(patterns: NDArray[np.bool_], coding_level: float | None) -> No
 
 
 def _check_count(name: str, count: int) -> None:
-    if count < 1:
-        raise ValueError(f"{name}: got {count!r}; allowed: >= 1")
+    if not isinstance(count, int | np.integer) or count < 1:
+        raise ValueError(f"{name}: got {count!r}; allowed: a whole number >= 1")

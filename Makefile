@@ -1,0 +1,69 @@
+# Two commands do everything, set-up included: `make demo` and `make test`.
+#
+# The newest Python from 3.11 on is used; choose another with `make demo PYTHON=/path/to/python3`.
+
+PYTHON ?= $(shell for name in python3.13 \
+	$$(ls -rd "$$(pyenv root 2>/dev/null)"/versions/3.1[1-9]*/bin/python3 2>/dev/null) \
+	python3.12 python3.11 python3 python; do \
+	if $$name -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' \
+	>/dev/null 2>&1; then echo $$name; break; fi; done)
+BIN := .venv/bin
+RESULTS ?= results
+JOBS ?= auto
+
+.PHONY: help demo test test-slow claims figures bench lint clean
+.DELETE_ON_ERROR:
+
+help:
+	@echo "make demo       set up and run the sequential memory, rate and spiking, with its figures"
+	@echo "make test       set up and run the tests"
+	@echo "make test-slow  run the heavy claims"
+	@echo "make claims     run every claim of the papers, fast and heavy"
+	@echo "make figures    bring every figure up to date"
+	@echo "make bench      measure speed"
+	@echo "make lint       style and types"
+	@echo "make clean      remove the environment and build products, not the results"
+
+demo: .venv/installed
+	@$(BIN)/spikeconsol run sequential-memory --preset demo --out $(RESULTS)/demo
+
+test: .venv/installed-test
+	@$(BIN)/pytest -n $(JOBS) -q
+
+test-slow: .venv/installed-test
+	@$(BIN)/pytest -n $(JOBS) -q -m slow
+
+claims: .venv/installed-test
+	@$(BIN)/pytest -n $(JOBS) -q -m "slow or not slow" tests/claims
+
+figures: .venv/installed
+	@$(BIN)/spikeconsol figures --results $(RESULTS)
+
+bench: .venv/installed
+	@$(BIN)/python -m benchmarks
+
+lint: .venv/installed-test
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+# Installed once, and again when pyproject.toml changes.
+.venv/installed: pyproject.toml
+	@test -n "$(PYTHON)" || { echo "No Python from 3.11 on was found (with venv and pip); \
+	install one, or name it: make $(MAKECMDGOALS) PYTHON=/path/to/python3" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	echo "$(PYTHON) is older than Python 3.11, or not a Python" >&2; exit 1; }
+	@echo "Setting up .venv with $$($(PYTHON) --version) ..."
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[fast]"
+	@touch $@
+
+.venv/installed-test: .venv/installed
+	@echo "Installing what the tests need ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	-e ".[fast,test,lint,sweep,export]"
+	@touch $@
+
+clean:
+	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,97 @@
+"""Fraction of patterns recalled against their age: rates, spikes, controls and instant limits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Drawing
+
+from spikeconsol.figures import style
+from spikeconsol.lab import Figure
+
+#: (name of the condition, colour, line style)
+RATE = (
+    ("curvature-gate", "gate", "-"),
+    ("hard-bounds", "bounds", "-"),
+    ("slow-leaky", "leaky", "-"),
+    ("leaky", "leaky", ":"),
+    ("shuffled-gate", "shuffled", "-"),
+)
+SPIKING = (
+    ("curvature-gate", "gate", "-"),
+    ("curvature-gate-background", "gate", "--"),
+    ("hard-bounds", "bounds", "-"),
+    ("slow-leaky", "leaky", "-"),
+    ("leaky", "leaky", ":"),
+    ("shuffled-gate", "shuffled", "-"),
+)
+LIMITS = (
+    ("instant-covariance", "covariance"),
+    ("instant-clipped", "clipped"),
+    ("instant-willshaw", "Willshaw"),
+)
+SMOOTHING = 10
+
+
+def draw(results: Mapping[str, Mapping[str, xr.Dataset]]) -> Drawing:
+    """Two panels, rates and spikes, with the same axes."""
+    found = results["sequential-memory"]
+    fig, axes = style.figure(style.TWO_COLUMNS, 2.7, columns=2, sharey=True)
+    panels = (("rate", "Rate network", RATE), ("spiking", "Spiking network", SPIKING))
+    for ax, letter, (level, title, curves) in zip(axes, "ab", panels, strict=True):
+        for name, color, line in curves:
+            if f"{level}-{name}" in found:
+                _curve(ax, found[f"{level}-{name}"], color, line)
+        _limits(ax, found, level)
+        ax.set(title=title, xlabel="Age (patterns stored since)", ylim=(0, 1.02))
+        style.panel_label(ax, letter)
+        if any(key.startswith(f"{level}-") for key in found):
+            ax.legend(loc="upper right", bbox_to_anchor=(1, 0.86))
+    axes[0].set_ylabel("Fraction recalled")
+    style.state_n(axes[0], next(iter(found.values())).sizes["seed"], corner="lower left")
+    return fig
+
+
+def _curve(ax: Axes, dataset: xr.Dataset, color: str, line: str) -> None:
+    """Mean over blocks of ages, so that a point stands for several patterns of every seed."""
+    kept = dataset.kept_by_age.astype(float).coarsen(age=SMOOTHING, boundary="trim").mean()
+    style.band(ax, kept.age, kept, label=dataset.attrs["label"], color=color, linestyle=line)
+
+
+def _limits(ax: Axes, found: Mapping[str, xr.Dataset], level: str) -> None:
+    """Mark how many patterns each instant rule holds when it learns nothing else."""
+    height = 1.0
+    for name, text in LIMITS:
+        dataset = found.get(f"{level}-{name}")
+        if dataset is None:
+            continue
+        load = float(dataset.p90.mean())
+        ax.axvline(load, color=style.COLORS["instant"], linewidth=0.6, linestyle=(0, (1, 1)))
+        ax.annotate(
+            f"instant {text}",
+            (load, height),
+            xytext=(-2, 0),
+            textcoords="offset points",
+            fontsize=6,
+            ha="right",
+            va="top",
+        )
+        height -= 0.06
+
+
+FIGURES = (
+    Figure(
+        name="recall_against_age",
+        needs=("sequential-memory",),
+        caption=(
+            "Fraction of patterns recalled against their age after a stream of patterns, each "
+            "stored once, in a rate network (a) and in a spiking network (b): the curvature gate "
+            "and its controls, in steady state. Means over blocks of 10 ages and 95% confidence "
+            "bands over n = {n} seeds. Vertical lines: number of patterns that a batch rule holds "
+            "(90% recalled) when it learns only these, all at once, read out by the same network."
+        ),
+        draw=draw,
+    ),
+)

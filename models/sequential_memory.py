@@ -1,0 +1,372 @@
+"""Patterns stored one after another, each seen once: what is kept, by rates and by spikes.
+
+A stream of sparse random patterns is presented to a network that starts empty. By the time the
+newest `tested` patterns arrive the memory has long been full (steady state). At the end each of
+them is recalled from a damaged cue; it counts as kept if its Dice coefficient is at least 0.9.
+
+The curvature gate is compared with the same rule without its gate (leaky), with the gate of other
+synapses (shuffled), with bounds instead of a gate, and with learning all patterns at once (the
+instant limits, recalled by the same network). Spiking controls were tuned on seeds 0 and 1 with as
+many settings as the rule itself, see `sequential-memory-tuning`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from spikeconsol.consolidation import HopfieldNetwork, SpikingMemory, SpikingParameters, batch
+from spikeconsol.consolidation.bounded import BoundedAdditive, BoundedCurvatureGate, BoundedLeaky
+from spikeconsol.consolidation.rules import (
+    CurvatureGate,
+    HardBounds,
+    Leaky,
+    Rule,
+    Shuffled,
+    SmoothCurvatureGate,
+)
+from spikeconsol.data import corrupt, sparse_patterns
+from spikeconsol.lab import Condition, Experiment
+from spikeconsol.parameters import Parameters, parameter
+from spikeconsol.statistics import dice
+
+#: Spiking controls, each the best of 18 settings on seeds 0 and 1 (`tuning_conditions`).
+TUNED_LEAKY = BoundedLeaky(potentiation=0.6, depression=0.025)
+TUNED_BOUNDS = BoundedAdditive(potentiation=0.8, depression=0.8 * 0.05 / 1.9)
+
+Memory = HopfieldNetwork | SpikingMemory
+Patterns = NDArray[np.bool_]
+Batch = Callable[[Patterns], NDArray[np.float64]]
+
+
+@dataclass(frozen=True)
+class Protocol(Parameters):
+    """What is stored, how it is tested, and the constants of the rules."""
+
+    units: int = parameter(200, at_least=20, doc="number of units, or of excitatory cells")
+    coding_level: float = parameter(0.05, above=0, below=0.5, doc="fraction of active units")
+    stored: int = parameter(700, at_least=10, doc="patterns stored, one after another")
+    tested: int = parameter(240, at_least=10, doc="newest patterns that are recalled at the end")
+    deleted: float = parameter(0.2, at_least=0, at_most=1, doc="cue: share of active units lost")
+    added: float = parameter(0.2, at_least=0, doc="cue: spurious units, as a share of the active")
+    rate_protection_time: float = parameter(
+        127.0, above=0, doc="protection time of the rate rule, in patterns"
+    )
+    spiking_protection_time: float = parameter(
+        190.0, above=0, doc="protection time of the spiking rule, in patterns"
+    )
+    background_rate: float = parameter(
+        "4 Hz", unit="hertz", above=0, doc="forced firing of all cells in the background conditions"
+    )
+    spiking: SpikingParameters = parameter(SpikingParameters(), doc="the spiking network")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.tested > self.stored:
+            raise ValueError(f"tested: got {self.tested}; allowed: <= {self.stored}, as stored")
+
+
+@dataclass(frozen=True)
+class Storage:
+    """One condition: what learns, and how."""
+
+    rule: Rule
+    background: bool = False
+    instant: Batch | None = None
+
+
+def clipped(patterns: Patterns) -> NDArray[np.float64]:
+    """Batch covariance, clipped above at the increment of one pattern."""
+    f = patterns.mean()
+    return np.minimum(batch.covariance(patterns) / (1 - f) ** 2, 1.0)
+
+
+def covariance(patterns: Patterns) -> NDArray[np.float64]:
+    """Batch covariance, in units of the increment of one pattern."""
+    return batch.covariance(patterns) / (1 - patterns.mean()) ** 2
+
+
+def conditions(protocol: Protocol) -> Sequence[Condition]:
+    """The rule, its controls and the instant limits, for rates and for spikes."""
+    f, capacity = protocol.coding_level, protocol.rate_protection_time
+    gate = CurvatureGate.for_capacity(capacity, coding_level=f)
+    leaky = Leaky(coding_level=f)
+    slow = Leaky(coding_level=f, learning_rate=0.01)
+    smooth = SmoothCurvatureGate.for_capacity(0.95 * capacity, coding_level=f)
+    bounds = HardBounds(coding_level=f, bound=0.55)
+    spiking_gate = BoundedCurvatureGate.for_capacity(protocol.spiking_protection_time)
+    hz = f"{protocol.background_rate:g} Hz background"
+    table: tuple[tuple[str, str, str, Storage], ...] = (
+        ("rate", "curvature-gate", "curvature gate", Storage(gate)),
+        ("rate", "smooth-gate", "smooth curvature gate", Storage(smooth)),
+        ("rate", "leaky", "leaky, same learning rate", Storage(leaky)),
+        ("rate", "slow-leaky", "leaky, best learning rate", Storage(slow)),
+        ("rate", "shuffled-gate", "shuffled gate", Storage(Shuffled(rule=gate))),
+        ("rate", "hard-bounds", "hard bounds, tuned", Storage(bounds)),
+        ("rate", "instant-covariance", "instant covariance", Storage(leaky, instant=covariance)),
+        ("spiking", "curvature-gate", "curvature gate", Storage(spiking_gate)),
+        ("spiking", "leaky", "leaky, same rates", Storage(BoundedLeaky())),
+        ("spiking", "slow-leaky", "leaky, tuned", Storage(TUNED_LEAKY)),
+        ("spiking", "shuffled-gate", "shuffled gate", Storage(Shuffled(rule=spiking_gate))),
+        ("spiking", "hard-bounds", "hard bounds, tuned", Storage(TUNED_BOUNDS)),
+        (
+            "spiking",
+            "curvature-gate-background",
+            f"curvature gate, {hz}",
+            Storage(spiking_gate, background=True),
+        ),
+        (
+            "spiking",
+            "slow-leaky-background",
+            f"leaky, tuned, {hz}",
+            Storage(TUNED_LEAKY, background=True),
+        ),
+        (
+            "spiking",
+            "hard-bounds-background",
+            f"hard bounds, tuned, {hz}",
+            Storage(TUNED_BOUNDS, background=True),
+        ),
+        (
+            "spiking",
+            "instant-covariance",
+            "instant covariance",
+            Storage(spiking_gate, instant=covariance),
+        ),
+        ("spiking", "instant-clipped", "instant, clipped", Storage(spiking_gate, instant=clipped)),
+        (
+            "spiking",
+            "instant-willshaw",
+            "instant Willshaw",
+            Storage(spiking_gate, instant=batch.willshaw),
+        ),
+    )
+    return [Condition(name, level, label, storage) for level, name, label, storage in table]
+
+
+def draw(protocol: Protocol, seed: int) -> tuple[Patterns, Patterns]:
+    """Patterns in the order of storage, and cues of the tested ones; the same at both levels."""
+    for_patterns, for_cues = np.random.SeedSequence(seed).spawn(2)
+    patterns = sparse_patterns(
+        protocol.stored, protocol.units, coding_level=protocol.coding_level, seed=for_patterns
+    )
+    cues = corrupt(
+        patterns[-protocol.tested :],
+        deleted=protocol.deleted,
+        added=protocol.added,
+        seed=for_cues,
+    )
+    return patterns, cues
+
+
+def make(protocol: Protocol, condition: Condition, seed: int) -> Memory:
+    """Make the empty memory of a condition."""
+    storage: Storage = condition.setup
+    if condition.level == "rate":
+        return HopfieldNetwork(protocol.units, rule=storage.rule, seed=seed)
+    settings: dict[str, Any] = {"coding_level": protocol.coding_level}
+    if storage.background:
+        settings["cells.background_rate"] = protocol.background_rate
+    parameters = protocol.spiking.with_settings(settings)
+    return SpikingMemory(protocol.units, rule=storage.rule, seed=seed, parameters=parameters)
+
+
+def run(protocol: Protocol, condition: Condition, seeds: tuple[int, ...]) -> xr.Dataset:
+    """Store the stream and recall its newest patterns, for every seed."""
+    measure = _measure_instant if condition.setup.instant else _measure
+    return xr.concat([measure(protocol, condition, seed) for seed in seeds], "seed")
+
+
+def _measure(protocol: Protocol, condition: Condition, seed: int) -> xr.Dataset:
+    patterns, cues = draw(protocol, seed)
+    memory = make(protocol, condition, seed)
+    started = time.perf_counter()
+    memory.store(patterns)
+    stored = time.perf_counter()
+    recalled = memory.recall(cues)
+    finished = time.perf_counter()
+    kept = (dice(recalled, patterns[-protocol.tested :]) >= 0.9)[::-1]  # the newest first
+    dataset = _dataset(protocol, seed, kept.sum(), longest_load(kept), kept[:10].mean())
+    dataset["kept_by_age"] = (
+        ("seed", "age"),
+        kept[None],
+        {"long_name": "recalled", "units": "1"},
+    )
+    dataset["active"] = ("seed", [recalled.sum(axis=1).mean()], {"long_name": "active units"})
+    dataset["weight_correlation"] = (
+        "seed",
+        [_correlation(memory, patterns)],
+        {"long_name": "correlation with rate-learned weights", "units": "1"},
+    )
+    dataset["seconds_store"] = ("seed", [stored - started], {"units": "second"})
+    dataset["seconds_recall"] = ("seed", [finished - stored], {"units": "second"})
+    dataset.coords["age"] = ("age", np.arange(1, protocol.tested + 1), {"units": "patterns"})
+    if condition.stem == "spiking-curvature-gate":
+        assert isinstance(memory, SpikingMemory)
+        dataset = dataset.merge(_example(protocol, memory, seed))
+    return dataset
+
+
+def _measure_instant(protocol: Protocol, condition: Condition, seed: int) -> xr.Dataset:
+    """Learn the newest patterns all at once, more and more of them; best of three gains."""
+    patterns, cues = draw(protocol, seed)
+    loads = np.arange(30, protocol.tested + 1, 30 if condition.level == "spiking" else 5)
+    # The scale of weights matters to spikes alone; the best of three is taken.
+    gains = (0.6, 0.8, 1.0) if condition.level == "spiking" else (1.0,)
+    fraction = np.zeros((len(gains), len(loads)))
+    memory = make(protocol, condition, seed)
+    for column, load in enumerate(loads):
+        newest = patterns[-load:]
+        weights = condition.setup.instant(newest)
+        for row, gain in enumerate(gains):
+            memory.weights = gain * weights
+            fraction[row, column] = (dice(memory.recall(cues[-load:]), newest) >= 0.9).mean()
+    best = fraction.max(axis=0)
+    passed = loads[best >= 0.9]
+    dataset = _dataset(
+        protocol, seed, (best * loads).max(), passed.max() if passed.size else 0, np.nan
+    )
+    dataset["recalled_fraction"] = (
+        ("seed", "load"),
+        best[None],
+        {"long_name": "recalled fraction", "units": "1"},
+    )
+    dataset.coords["load"] = ("load", loads, {"units": "patterns"})
+    return dataset
+
+
+def longest_load(kept: NDArray[np.bool_]) -> int:
+    """P90: the largest m such that at least 90% of the newest m patterns are recalled."""
+    m = np.arange(1, len(kept) + 1)
+    passed = m[np.cumsum(kept) >= 0.9 * m - 1e-9]
+    return int(passed[-1]) if passed.size else 0
+
+
+def _dataset(protocol: Protocol, seed: int, kept: float, p90: float, newest: float) -> xr.Dataset:
+    return xr.Dataset(
+        {
+            "kept": (
+                "seed",
+                [float(kept)],
+                {"long_name": "patterns kept", "units": "patterns", "of": protocol.tested},
+            ),
+            "p90": ("seed", [float(p90)], {"long_name": "P90", "units": "patterns"}),
+            "newest": ("seed", [newest], {"long_name": "10 newest recalled", "units": "1"}),
+        },
+        coords={"seed": [seed]},
+    )
+
+
+def _correlation(memory: Memory, patterns: Patterns) -> float:
+    """Pearson correlation of the spike-learned weights with the same rule's, driven by rates."""
+    if isinstance(memory, HopfieldNetwork):
+        return 1.0
+    twin = HopfieldNetwork(memory.n, rule=memory.rule, seed=0)
+    twin.store(patterns)
+    upper = np.triu_indices(memory.n, 1)
+    return float(np.corrcoef(memory.weights[upper], twin.weights[upper])[0, 1])
+
+
+def _example(protocol: Protocol, memory: SpikingMemory, seed: int) -> xr.Dataset:
+    """Store some patterns more, one by one, watching a synapse; then recall the last ones.
+
+    The synapse joins two cells that are active together in the first of these patterns only.
+    """
+    rng = np.random.default_rng([seed, 1])
+    before, after = 10, round(1.2 * protocol.spiking_protection_time)
+    patterns = sparse_patterns(
+        before + after, memory.n, coding_level=protocol.coding_level, seed=rng.integers(2**31)
+    )
+    together = (patterns.T.astype(int) @ patterns) * (memory.trace < 1e-3)
+    i, j = np.argwhere(np.triu(together == 1, 1) & np.outer(patterns[before], patterns[before]))[0]
+    weight, trace, shown = [], [], []
+    for pattern in patterns:
+        memory.store(pattern[None])
+        weight.append(memory.weights[i, j])
+        trace.append(memory.trace[i, j])
+        shown.append(memory.recording)
+    spikes = [(r.cells, r.times + n * r.slot) for n, r in enumerate(shown[-4:]) if r is not None]
+    cues = corrupt(
+        patterns[-4:],
+        deleted=protocol.deleted,
+        added=protocol.added,
+        seed=int(rng.integers(2**31)),
+    )
+    memory.recall(cues)
+    recall = memory.recording
+    assert recall is not None
+    second = {"units": "second"}
+    return xr.Dataset(
+        {
+            "example_weight": ("presentation", weight, {"units": "1"}),
+            "example_trace": ("presentation", trace, {"units": "1"}),
+            "example_pair": ("side", [i, j]),
+            "example_pattern": (("slot", "cell"), patterns[-4:]),
+            "example_cue": (("slot", "cell"), cues),
+            "store_cell": ("store_spike", np.concatenate([cells for cells, _ in spikes])),
+            "store_time": ("store_spike", np.concatenate([times for _, times in spikes]), second),
+            "recall_cell": ("recall_spike", recall.cells),
+            "recall_time": ("recall_spike", recall.times, second),
+            "volley_time": ("volley", recall.inhibitory_times, second),
+        },
+        coords={"presentation": np.arange(-before, after)},
+        attrs={
+            "trace_threshold": float(np.exp(-3.81)),
+            "slot_store": 0.3,
+            "slot_recall": recall.slot,
+        },
+    )
+
+
+def tuning_conditions(protocol: Protocol) -> Sequence[Condition]:
+    """Eighteen settings of the spiking rule and as many of each of its controls."""
+    conditions = []
+    for time_ in (130, 150, 170, 190, 210, 230):
+        for residual in (3, 6, 9):
+            rule: Rule = BoundedCurvatureGate(
+                protection_time=time_, residual_plasticity=residual / time_
+            )
+            conditions.append(("gate", f"T {time_}, residual {residual}/T", rule))
+    for potentiation in (0.4, 0.6, 0.8):
+        for depression in (0.01, 0.015, 0.02, 0.025, 0.03, 0.04):
+            rule = BoundedLeaky(potentiation=potentiation, depression=depression)
+            conditions.append(("leaky", f"{potentiation} up, {depression} down", rule))
+    f = protocol.coding_level
+    for potentiation in (0.3, 0.4, 0.5, 0.65, 0.8, 1.0):
+        for balance in (0.6, 1.0, 1.5):
+            depression = balance * potentiation * f / (2 * (1 - f))
+            rule = BoundedAdditive(potentiation=potentiation, depression=depression)
+            conditions.append(("bounds", f"{potentiation} up, balance {balance}", rule))
+    return [
+        Condition(f"{name}-{number:02d}", "spiking", f"{name}: {text}", Storage(rule))
+        for number, (name, text, rule) in enumerate(conditions)
+    ]
+
+
+EXPERIMENTS = (
+    Experiment(
+        name="sequential-memory",
+        summary="patterns stored one after another: the curvature gate against its controls",
+        parameters=Protocol,
+        conditions=conditions,
+        run=run,
+        columns=("kept", "p90", "newest"),
+        presets={"demo": {"stored": 400, "tested": 200, "seeds": 2}},
+        figures=("store_and_recall", "recall_against_age"),
+    ),
+    Experiment(
+        name="sequential-memory-tuning",
+        summary="how the spiking rule and its controls were tuned (seeds that are never reported)",
+        parameters=Protocol,
+        conditions=tuning_conditions,
+        run=run,
+        columns=("kept", "p90", "newest"),
+        seeds=(0, 2),
+    ),
+)

@@ -1,0 +1,488 @@
+r"""Curvature of the energy landscape: Fisher information of every synapse.
+
+A network of N two-valued units with energy
+
+.. math:: E(u) = -\tfrac12 \sum_{i \ne j} w_{ij} u_i u_j + \sum_i \theta_i u_i, \qquad
+          p(u) \propto e^{-E(u)/T},
+
+has one sufficient statistic per synapse, the coincidence :math:`u_i u_j`. Its Fisher information
+
+.. math:: F_{(ij),(kl)} = \mathrm{Cov}(u_i u_j, u_k u_l) / T^2
+          = \partial^2 \log Z / \partial w_{ij} \partial w_{kl}
+
+says how much the network's behaviour changes when the synapses change:
+:math:`\mathrm{KL}(p_w \| p_{w + d}) = F_{ij} d^2 / 2 + O(d^3)`. Its diagonal depends on nothing but
+the statistics of the two units a synapse joins. With units in {0, 1} it is
+:math:`p_{ij} (1 - p_{ij}) / T^2`, where :math:`p_{ij}` is the probability that both are active.
+
+Five routes lead to the diagonal; they differ in where the statistics come from: `exact` (all
+states), `sampled` (Gibbs sampling), `clamped` (given patterns), `traced` (a running average, as a
+synapse can keep it) and `from_weights` (the covariance rule's weights alone).
+
+What the two values of a unit are is its *code*: `BINARY` is {0, 1}, `SPIN` is {-1, +1} and
+``centred(f)`` is {-f, 1 - f}, the code in which the covariance rule is a plain Hebbian product.
+"""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import expit, logsumexp
+
+__all__ = [
+    "BINARY",
+    "SPIN",
+    "activity_from_spikes",
+    "centred",
+    "clamped",
+    "divergence",
+    "effective_sample_size",
+    "exact",
+    "from_weights",
+    "gibbs",
+    "log_partition",
+    "pattern_energy",
+    "sampled",
+    "traced",
+]
+
+Code = tuple[float, float]  # value of a silent unit, value of an active unit
+
+BINARY: Code = (0.0, 1.0)
+SPIN: Code = (-1.0, 1.0)
+
+LARGEST_ENUMERATION = 14
+
+
+def centred(coding_level: float) -> Code:
+    """Code {-f, 1 - f}: zero mean for units that are active with probability f."""
+    if not 0 < coding_level < 1:
+        raise ValueError(f"coding_level: got {coding_level!r}; allowed: > 0 and < 1")
+    return (-coding_level, 1.0 - coding_level)
+
+
+def pattern_energy(
+    patterns: ArrayLike, weights: ArrayLike, *, thresholds: ArrayLike = 0.0, code: Code = BINARY
+) -> NDArray[np.float64]:
+    """Energy E of binary patterns, shape (P, N), in the network; shape (P,)."""
+    weights, thresholds = _checked(weights, thresholds)
+    values = _values(np.asarray(patterns, bool), code)
+    return -0.5 * np.einsum("pi,pi->p", values @ weights, values) + values @ thresholds
+
+
+def exact(
+    weights: ArrayLike,
+    *,
+    thresholds: ArrayLike,
+    temperature: float = 1.0,
+    full: bool = False,
+    code: Code = BINARY,
+) -> NDArray[np.float64]:
+    r"""Fisher information from all :math:`2^N` states of a small network.
+
+    Parameters
+    ----------
+    weights : array_like, shape (N, N)
+        Symmetric weights; the diagonal is ignored. N is at most 14.
+    thresholds : array_like, shape (N,) or scalar
+        Thresholds :math:`\theta`.
+    temperature : float, optional
+        Temperature T of the Boltzmann distribution, in units of the energy.
+    full : bool, optional
+        Return the whole matrix over pairs instead of its diagonal.
+    code : tuple of float, optional
+        Values of a silent and of an active unit.
+
+    Returns
+    -------
+    ndarray, shape (N, N) or (M, M) with `full`
+        Diagonal as a symmetric matrix over units with zeros where i = j, or the matrix over the
+        M = N (N - 1) / 2 pairs in the order of ``np.triu_indices(N, 1)``.
+
+    Raises
+    ------
+    ValueError
+        If the network is too large, the weights are not square and symmetric, or the
+        temperature is not positive.
+    """
+    values, log_weight = _enumerated(weights, thresholds, temperature, code)
+    probability = np.exp(log_weight - logsumexp(log_weight))
+    return _fisher(values, probability, temperature, full)
+
+
+def sampled(
+    weights: ArrayLike,
+    *,
+    thresholds: ArrayLike,
+    temperature: float = 1.0,
+    full: bool = False,
+    code: Code = BINARY,
+    start: ArrayLike | None = None,
+    chains: int = 300,
+    burn_in: int = 10,
+    sweeps: int = 30,
+    seed: int | np.random.SeedSequence,
+) -> NDArray[np.float64]:
+    """Fisher information estimated from states the network visits on its own.
+
+    The parameters of the model are those of `exact`, those of the sampler those of `gibbs`.
+
+    Returns
+    -------
+    ndarray, shape (N, N) or (M, M) with `full`
+
+    Warns
+    -----
+    RuntimeWarning
+        If the effective sample size of the energy is below 100.
+    """
+    states = gibbs(
+        weights,
+        thresholds=thresholds,
+        temperature=temperature,
+        code=code,
+        start=start,
+        chains=chains,
+        burn_in=burn_in,
+        sweeps=sweeps,
+        seed=seed,
+    )
+    flat = states.reshape(-1, states.shape[-1])
+    energy = pattern_energy(flat, weights, thresholds=thresholds, code=code)
+    size = effective_sample_size(energy.reshape(states.shape[:2]))
+    if size < 100:
+        warnings.warn(
+            f"effective sample size of the energy is {size:.0f}; use more sweeps or chains",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+    return clamped(flat, temperature=temperature, full=full, code=code)
+
+
+def clamped(
+    patterns: ArrayLike,
+    *,
+    temperature: float = 1.0,
+    full: bool = False,
+    code: Code = BINARY,
+) -> NDArray[np.float64]:
+    """Fisher information with the network held in each of the given patterns equally often.
+
+    Parameters
+    ----------
+    patterns : array_like of bool, shape (P, N)
+        States; for example all stored patterns.
+    temperature, full, code
+        As for `exact`.
+
+    Returns
+    -------
+    ndarray, shape (N, N) or (M, M) with `full`
+    """
+    _check_temperature(temperature)
+    values = _values(np.asarray(patterns, bool), code)
+    if values.ndim != 2 or not len(values):
+        raise ValueError(f"patterns: got shape {values.shape}; allowed: (patterns >= 1, units)")
+    return _fisher(values, np.full(len(values), 1 / len(values)), temperature, full)
+
+
+def traced(
+    activity: ArrayLike, *, rate: float, start: ArrayLike | None = None, temperature: float = 1.0
+) -> NDArray[np.float64]:
+    r"""Fisher information from a running average of coincidences, one local trace per synapse.
+
+    The trace follows :math:`p \leftarrow p + a (u_i u_j - p)`, one step per row of `activity`, and
+    the information is :math:`p (1 - p) / T^2`.
+
+    Parameters
+    ----------
+    activity : array_like, shape (P, N)
+        Activity of the units, 0 to about 1: binary patterns, or `activity_from_spikes`.
+    rate : float
+        Update a of the trace per pattern, between 0 and 1. It remembers about 1/a patterns.
+    start : array_like, shape (N, N), optional
+        Trace before the first pattern; zero when left out.
+    temperature : float, optional
+        Temperature T, in units of the energy.
+
+    Returns
+    -------
+    ndarray, shape (N, N)
+    """
+    _check_temperature(temperature)
+    if not 0 < rate <= 1:
+        raise ValueError(f"rate: got {rate!r}; allowed: > 0 and <= 1")
+    activity = np.asarray(activity, float)
+    # The recursion unrolled: a pattern shown n patterns ago counts a (1 - a)^n.
+    age = np.arange(len(activity))[::-1]
+    trace = (activity * (rate * (1 - rate) ** age)[:, None]).T @ activity
+    if start is not None:
+        trace += (1 - rate) ** len(activity) * np.asarray(start, float)
+    trace = np.clip(trace, 0, 1)  # spike counts may exceed their expectation
+    fisher = trace * (1 - trace) / temperature**2
+    np.fill_diagonal(fisher, 0)
+    return fisher
+
+
+def from_weights(
+    weights: ArrayLike, *, coding_level: float, temperature: float = 1.0, code: Code = BINARY
+) -> NDArray[np.float64]:
+    r"""Fisher information read off the weights that the covariance rule leaves.
+
+    If :math:`W_{ij} = \langle (s_i - f)(s_j - f) \rangle` and every unit is active with
+    probability f, then both units of a synapse are active with probability
+    :math:`p_{ij} = W_{ij} + f^2`, and with the marginals this fixes the joint distribution of the
+    pair. For {0, 1} units :math:`F = p (1 - p)`; in the centred code
+
+    .. math:: F = f^2 (1 - f)^2 + (1 - 2f)^2 W - W^2.
+
+    Large weights have a large F while f is well below 1/2. At f = 1/2 the linear term is gone, and
+    with -1/+1 units, where :math:`F = 1 - C^2`, the largest correlations have the lowest F.
+
+    Parameters
+    ----------
+    weights : array_like
+        Covariances of the {0, 1} activities, any shape.
+    coding_level : float
+        Probability f that a unit is active.
+    temperature, code
+        As for `exact`.
+
+    Returns
+    -------
+    ndarray, shape of `weights`
+    """
+    _check_temperature(temperature)
+    silent, active = code
+    centred(coding_level)  # refuses an impossible coding level
+    both = np.asarray(weights, float) + coding_level**2
+    one = coding_level - both  # the first unit alone; as often the second alone
+    neither = 1 - both - 2 * one
+    mean = both * active**2 + 2 * one * active * silent + neither * silent**2
+    square = both * active**4 + 2 * one * (active * silent) ** 2 + neither * silent**4
+    return (square - mean**2) / temperature**2
+
+
+def log_partition(
+    weights: ArrayLike, *, thresholds: ArrayLike, temperature: float = 1.0, code: Code = BINARY
+) -> float:
+    """Logarithm of the partition function of a network of at most 14 units."""
+    return float(logsumexp(_enumerated(weights, thresholds, temperature, code)[1]))
+
+
+def divergence(
+    weights: ArrayLike,
+    pair: tuple[int, int],
+    shifts: ArrayLike,
+    *,
+    thresholds: ArrayLike,
+    temperature: float = 1.0,
+    code: Code = BINARY,
+) -> NDArray[np.float64]:
+    """Kullback-Leibler divergence when one synapse is moved: a slice through the landscape.
+
+    Parameters
+    ----------
+    weights : array_like, shape (N, N)
+        Symmetric weights, N at most 14.
+    pair : tuple of int
+        The two units whose (symmetric) synapse is moved.
+    shifts : array_like, shape (K,)
+        Changes d of the weight.
+    thresholds, temperature, code
+        As for `exact`.
+
+    Returns
+    -------
+    ndarray, shape (K,)
+        KL(p_w || p_{w + d}) in nats; close to F d**2 / 2 for small d.
+    """
+    values, log_weight = _enumerated(weights, thresholds, temperature, code)
+    coincidence = values[:, pair[0]] * values[:, pair[1]] / temperature
+    shifts = np.atleast_1d(np.asarray(shifts, float))
+    # Within an exponential family the divergence follows from log Z and the mean alone.
+    log_z = logsumexp(log_weight)
+    moved = logsumexp(log_weight[:, None] + shifts * coincidence[:, None], axis=0)
+    return moved - log_z - shifts * (np.exp(log_weight - log_z) @ coincidence)
+
+
+def gibbs(
+    weights: ArrayLike,
+    *,
+    thresholds: ArrayLike,
+    temperature: float = 1.0,
+    code: Code = BINARY,
+    start: ArrayLike | None = None,
+    chains: int = 300,
+    burn_in: int = 10,
+    sweeps: int = 30,
+    seed: int | np.random.SeedSequence,
+) -> NDArray[np.bool_]:
+    """Sample states by Gibbs sweeps, all chains side by side.
+
+    Parameters
+    ----------
+    weights, thresholds, temperature, code
+        The model, as for `exact`, of any size.
+    start : array_like of bool, shape (P, N), optional
+        States the chains start in, taken in turn, for example the stored patterns; random
+        states when left out.
+    chains, burn_in, sweeps : int
+        Number of chains, sweeps dropped and sweeps kept. A sweep visits every unit once.
+    seed : int or numpy.random.SeedSequence
+        Seed of the sampler.
+
+    Returns
+    -------
+    ndarray of bool, shape (sweeps, chains, N)
+    """
+    weights, thresholds = _checked(weights, thresholds)
+    _check_temperature(temperature)
+    for name, count, least in (
+        ("chains", chains, 1),
+        ("burn_in", burn_in, 0),
+        ("sweeps", sweeps, 1),
+    ):
+        if count < least:
+            raise ValueError(f"{name}: got {count!r}; allowed: >= {least}")
+    n = len(weights)
+    rng = np.random.default_rng(seed)
+    if start is None:
+        state = rng.random((chains, n)) < 0.5
+    else:
+        state = np.resize(np.asarray(start, bool), (chains, n))
+    silent, active = code
+    values = _values(state, code).T.copy()  # (N, chains): a unit's chains lie side by side
+    kept = np.empty((sweeps, chains, n), bool)
+    step = (active - silent) / temperature
+    for sweep in range(burn_in + sweeps):
+        uniform = rng.random((n, chains))
+        for unit in range(n):
+            field = weights[unit] @ values - thresholds[unit]
+            values[unit] = np.where(uniform[unit] < expit(step * field), active, silent)
+        if sweep >= burn_in:
+            kept[sweep - burn_in] = active == values.T
+    return kept
+
+
+def effective_sample_size(series: ArrayLike) -> float:
+    """Number of independent samples that chains of correlated ones are worth.
+
+    Between-chain differences count against the sample, so chains that stay where they
+    started are not mistaken for a large sample.
+
+    Parameters
+    ----------
+    series : array_like, shape (samples, chains)
+        A scalar function of the state, such as its energy.
+
+    Returns
+    -------
+    float
+
+    References
+    ----------
+    A. Gelman et al., Bayesian Data Analysis, 3rd ed., section 11.5; truncated at the first
+    negative pair of autocorrelations (C. Geyer, Statistical Science 7, 473, 1992).
+    """
+    series = np.asarray(series, float)
+    n, chains = series.shape
+    deviation = series - series.mean(axis=0)
+    within = (deviation**2).sum(axis=0).mean() / max(n - 1, 1)
+    between = series.mean(axis=0).var(ddof=1) if chains > 1 else 0.0
+    total = within * (n - 1) / n + between
+    if total == 0:
+        return 1.0
+    # Autocovariance of all chains at once, padded so that it does not wrap around.
+    spectrum = np.abs(np.fft.rfft(deviation, 2 * n, axis=0)) ** 2
+    autocovariance = np.fft.irfft(spectrum, axis=0)[:n].mean(axis=1) / n
+    correlation = 1 - (within - autocovariance) / total
+    pairs = correlation[1 : n - 1 : 2] + correlation[2:n:2]
+    first_negative = np.argmax(pairs < 0) if (pairs < 0).any() else len(pairs)
+    return n * chains / max(1 + 2 * pairs[:first_negative].sum(), 1.0)
+
+
+def activity_from_spikes(
+    counts: ArrayLike, *, expected: float, floor: float = 0.0
+) -> NDArray[np.float64]:
+    """Threshold-linear activity, about 1 for an active unit, from spike counts.
+
+    Parameters
+    ----------
+    counts : array_like, any shape
+        Spikes of each unit within one presentation.
+    expected : float
+        Mean count of an active unit.
+    floor : float, optional
+        Relative count below which the activity is zero, so that background firing leaves no trace.
+
+    Returns
+    -------
+    ndarray, shape of `counts`
+        max(counts / expected - floor, 0) / (1 - floor).
+    """
+    if not expected > 0:
+        raise ValueError(f"expected: got {expected!r}; allowed: > 0")
+    if not 0 <= floor < 1:
+        raise ValueError(f"floor: got {floor!r}; allowed: >= 0 and < 1")
+    return np.maximum(np.asarray(counts) / expected - floor, 0) / (1 - floor)
+
+
+def _fisher(
+    values: NDArray[np.float64], probability: NDArray[np.float64], temperature: float, full: bool
+) -> NDArray[np.float64]:
+    """Covariance of the coincidences over states of given probability."""
+    if full:
+        first, second = np.triu_indices(values.shape[1], 1)
+        coincidence = values[:, first] * values[:, second]
+        coincidence -= probability @ coincidence
+        return (coincidence * probability[:, None]).T @ coincidence / temperature**2
+    mean = (values * probability[:, None]).T @ values
+    square = (values**2 * probability[:, None]).T @ values**2
+    fisher = (square - mean**2) / temperature**2
+    np.fill_diagonal(fisher, 0)
+    return fisher
+
+
+def _enumerated(
+    weights: ArrayLike, thresholds: ArrayLike, temperature: float, code: Code
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """All states of a small network and the logarithm of their unnormalised probability."""
+    weights, thresholds = _checked(weights, thresholds)
+    _check_temperature(temperature)
+    n = len(weights)
+    if n > LARGEST_ENUMERATION:
+        raise ValueError(
+            f"weights: got {n} units; allowed: at most {LARGEST_ENUMERATION} for the sum over all "
+            "states; use `sampled`"
+        )
+    states = (np.arange(2**n)[:, None] >> np.arange(n)) % 2 == 1
+    energy = pattern_energy(states, weights, thresholds=thresholds, code=code)
+    return _values(states, code), -energy / temperature
+
+
+def _values(states: NDArray[np.bool_], code: Code) -> NDArray[np.float64]:
+    return np.where(states, code[1], code[0])
+
+
+def _checked(
+    weights: ArrayLike, thresholds: ArrayLike
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return weights without their diagonal and thresholds, one per unit."""
+    weights = np.array(weights, float)
+    if weights.ndim != 2 or weights.shape[0] != weights.shape[1]:
+        raise ValueError(f"weights: got shape {weights.shape}; allowed: (units, units)")
+    if not np.allclose(weights, weights.T):
+        raise ValueError("weights: got an asymmetric matrix; allowed: symmetric, it has an energy")
+    np.fill_diagonal(weights, 0)
+    thresholds = np.asarray(thresholds, float)
+    if thresholds.shape not in ((), (len(weights),)):
+        raise ValueError(f"thresholds: got shape {thresholds.shape}; allowed: ({len(weights)},)")
+    return weights, np.broadcast_to(thresholds, len(weights))
+
+
+def _check_temperature(temperature: float) -> None:
+    if not temperature > 0:
+        raise ValueError(f"temperature: got {temperature!r}; allowed: > 0")

@@ -1,0 +1,85 @@
+"""The table of an experiment: one row a condition, mean and 95% confidence interval over seeds."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import xarray as xr
+from rich.table import Table
+
+from spikeconsol.statistics import mean_and_interval
+
+__all__ = ["heading", "rows", "table", "with_interval"]
+
+
+def table(title: str, datasets: Sequence[xr.Dataset], columns: Sequence[str]) -> Table:
+    """Build the printed table.
+
+    Parameters
+    ----------
+    title : str
+    datasets : sequence of xarray.Dataset
+        One result of each condition, as the laboratory saved it.
+    columns : sequence of str
+        Variables of dims ``("seed",)`` to show.
+    """
+    built = Table(title=title, title_justify="left", title_style="bold")
+    levels = any(dataset.attrs.get("level") for dataset in datasets)
+    if levels:
+        built.add_column("level")
+    built.add_column("condition")
+    for name in columns:
+        built.add_column(heading(datasets[0][name]), justify="right")
+    built.add_column("n", justify="right")
+    previous = None
+    for level, label, *cells in rows(datasets, columns):
+        if previous not in (None, level):
+            built.add_section()
+        previous = level
+        built.add_row(*([level] if levels else []), label, *cells)
+    return built
+
+
+def rows(datasets: Sequence[xr.Dataset], columns: Sequence[str]) -> list[list[str]]:
+    """Return the table's rows as text: level, condition, the columns, n."""
+    return [
+        [
+            str(dataset.attrs.get("level", "")),
+            str(dataset.attrs.get("label", "")),
+            *(_with_total(dataset[name]) for name in columns),
+            str(dataset.sizes["seed"]),
+        ]
+        for dataset in datasets
+    ]
+
+
+def heading(variable: xr.DataArray) -> str:
+    """Name a column by its ``long_name`` and ``units``."""
+    name = variable.attrs.get("long_name", str(variable.name).replace("_", " "))
+    units = variable.attrs.get("units", "")
+    return f"{name} ({units})" if units and units != "1" else name
+
+
+def with_interval(values: Sequence[float] | np.ndarray) -> str:
+    """Write a mean with its 95% confidence interval, rounded to two digits of the interval.
+
+    Examples
+    --------
+    >>> with_interval([155.0, 156.0, 157.0])
+    '156.0 ± 2.5'
+    """
+    mean, half = (float(part) for part in mean_and_interval(np.asarray(values, float)))
+    if not math.isfinite(mean):
+        return str(mean)
+    if not math.isfinite(half) or half == 0:
+        return f"{mean:.4g}"
+    decimals = max(0, 1 - math.floor(math.log10(half)))
+    return f"{mean:.{decimals}f} ± {half:.{decimals}f}"
+
+
+def _with_total(variable: xr.DataArray) -> str:
+    text = with_interval(variable.values)
+    total = variable.attrs.get("of")
+    return text if total is None else f"{text} of {total}"

@@ -1,0 +1,38 @@
+"""Fixtures for all tests."""
+
+import json
+import sys
+import warnings
+
+import numpy as np
+import pytest
+
+
+def _global_state():
+    """Everything that a test must leave as it found it, as comparable text."""
+    kind, keys, position, _, gauss = np.random.get_state()  # noqa: NPY002
+    state = {
+        "numpy's global random state": repr((kind, hash(keys.tobytes()), position, gauss)),
+        "numpy's floating-point error handling": repr(np.geterr()),
+    }
+    if "matplotlib" in sys.modules:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            settings = dict(sys.modules["matplotlib"].rcParams.items())
+        settings.pop("backend", None)  # settled when it is first asked for
+        state["matplotlib's rcParams"] = repr(sorted(settings.items(), key=str))
+    if "brian2" in sys.modules:
+        brian2 = sys.modules["brian2"]
+        state["Brian2's device"] = type(brian2.get_device()).__name__
+        state["Brian2's preferences"] = json.dumps(dict(brian2.prefs), default=str, sort_keys=True)
+    return state
+
+
+@pytest.fixture(autouse=True)
+def unchanged_global_state():
+    """Fail any test that changes global state which other tests depend on."""
+    before = _global_state()
+    yield
+    after = _global_state()
+    changed = [name for name in before if before[name] != after[name]]
+    assert not changed, f"this test changed {', '.join(changed)}"

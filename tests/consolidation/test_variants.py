@@ -1,0 +1,176 @@
+"""Each further rule at one synapse, and the quick way of storing against the plain one."""
+
+import numpy as np
+import pytest
+
+from spikeconsol.consolidation import HopfieldNetwork, rules, variants
+from spikeconsol.consolidation.rules import registry
+from spikeconsol.data import sparse_patterns
+from spikeconsol.parameters import ParameterError
+
+ONE, ZERO = np.ones((1, 1)), np.zeros((1, 1))
+
+
+def presented_densely(rule, patterns):
+    """Every synapse sees every presentation: the definition, without short cuts."""
+    n = patterns.shape[1]
+    state = rule.state((n, n))
+    for s in patterns.astype(float):
+        A = np.outer(s, s)
+        rule.step(state, A, s[:, None] + s - 2 * A)
+        for array in state.values():
+            np.fill_diagonal(array, 0)
+    return state
+
+
+@pytest.mark.parametrize(
+    "rule", [*(cls() for cls in registry.values()), variants.BayesianWeight(spike_gated=True)]
+)
+def test_storing_row_by_row_changes_nothing(rule):
+    patterns = sparse_patterns(25, 40, coding_level=0.05, seed=3)
+    network = HopfieldNetwork(40, rule=rule, seed=0)
+    network.store(patterns)
+    for name, expected in presented_densely(rule, patterns).items():
+        np.testing.assert_allclose(network.state[name], expected, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("exponent", [1.0, 2.0, 8.0, 3.0, 2.5])
+def test_power(exponent):
+    base = np.array([0.0, 0.3, 1.0, 12.0])
+    np.testing.assert_allclose(rules.power(base, exponent), base**exponent, rtol=1e-12)
+
+
+def change(rule, w, trace=0.0):
+    """Weight change of a coincidence at a synapse with this weight and trace."""
+    state = rule.state((1, 1))
+    state["w"][:] = w
+    if "trace" in state:
+        state["trace"][:] = trace
+    rule.step(state, ONE, ZERO)
+    return state["w"][0, 0] - w
+
+
+def test_weight_gates_protect_large_weights():
+    target = 0.95**2
+    open_ = 0.3 * (target - 0.2)
+    assert change(variants.WeightThreshold(weight_threshold=0.3), 0.2) == pytest.approx(open_)
+    assert change(variants.WeightThreshold(weight_threshold=0.1), 0.2) == 0
+    half = variants.WeightThreshold(weight_threshold=0.1, residual_plasticity=0.5)
+    assert change(half, 0.2) == pytest.approx(open_ / 2)
+    # Bayes halves the plasticity at its scale; exp divides it by e at 1 / c; both read |w|.
+    for w in (0.2, -0.2):
+        free = 0.3 * (target - w)
+        assert change(variants.BayesianWeight(weight_scale=0.2), w) == pytest.approx(free / 2)
+        assert change(variants.ExponentialWeight(sharpness=5), w) == pytest.approx(free / np.e)
+
+
+def test_curvature_damping_follows_its_formula():
+    rule = variants.CurvatureDamping(damping=2.0)
+    free = 0.3 * 0.95**2
+    expected = free / (1 + 2 * 0.01 * 0.99 / 0.05**2)
+    assert change(rule, 0.0, trace=0.01) == pytest.approx(expected)
+    assert change(rule, 0.0) == pytest.approx(free)
+
+
+def test_precision_without_discount_is_the_running_mean():
+    patterns = sparse_patterns(40, 30, coding_level=0.1, seed=1)
+    network = HopfieldNetwork(30, rule=variants.Precision(coding_level=0.1), seed=0)
+    network.store(patterns)
+    instant = (patterns - 0.1).T @ (patterns - 0.1) / 40
+    np.fill_diagonal(instant, 0)
+    np.testing.assert_allclose(network.weights, instant, atol=1e-12)
+
+
+def test_precision_with_discount_settles_at_a_learning_rate():
+    rule = variants.Precision(discount=0.9)
+    state = rule.state((1, 1))
+    for _ in range(200):
+        rule.step(state, ZERO, ONE)
+    assert state["precision"][0, 0] == pytest.approx(10)  # 1 / (1 - discount)
+
+
+def test_elastic_consolidation_is_learning_rate_damping():
+    """One implicit step from the anchor is the free step divided by 1 + eta lambda F."""
+    rule = variants.ElasticConsolidation(substeps=1, penalty=4.0)
+    state = rule.state((1, 1))
+    state["stiffness"][:] = 2.0
+    rule.step(state, ONE, ZERO)
+    assert state["w"][0, 0] == pytest.approx(0.3 * 0.95**2 / (1 + 0.3 * 4 * 2))
+    assert state["stiffness"][0, 0] == 3
+
+
+def test_elastic_consolidation_converges_to_the_penalised_minimum():
+    rule = variants.ElasticConsolidation(substeps=500, penalty=4.0)
+    state = rule.state((1, 1))
+    state["w"][:], state["stiffness"][:] = 0.1, 2.0
+    rule.step(state, ONE, ZERO)
+    assert state["w"][0, 0] == pytest.approx((0.95**2 + 4 * 2 * 0.1) / (1 + 4 * 2))
+
+
+def test_history_mask_freezes_at_most_its_fraction():
+    patterns = sparse_patterns(60, 40, coding_level=0.1, seed=2)
+    rule = variants.HistoryMask(fraction=0.05, coding_level=0.1)
+    network = HopfieldNetwork(40, rule=rule, seed=0)
+    network.store(patterns)
+    frozen = ~rule.gate(network.state)
+    assert 0 < frozen.mean() <= 0.05
+    # The frozen ones are those that have coincided most often.
+    counts = patterns.astype(int).T @ patterns
+    np.fill_diagonal(counts, 0)
+    assert counts[frozen].min() >= counts[~frozen].max()
+    everything = rule.replace(fraction=1.0)
+    np.testing.assert_array_equal(~everything.gate(network.state), counts > 0)
+
+
+def test_rate_control_is_blind_to_coincidences():
+    """Two units that take turns close the gate of the control, but not of the curvature gate."""
+    turns = np.zeros((40, 6), bool)
+    turns[::2, 0] = turns[1::2, 1] = True
+    control, true = variants.RateProduct(), rules.CurvatureGate()
+    control_state, true_state = (presented_densely(rule, turns) for rule in (control, true))
+    assert control.gate(control_state)[0, 1] == control.residual_plasticity
+    assert true.gate(true_state)[0, 1] == 1
+
+
+def test_covariance_proxy_reads_weight_and_rates():
+    rule = variants.CovarianceProxy(curvature_threshold=0.09)
+    free = 0.3 * (0.95**2 - 0.05)
+    assert change(rule, 0.05) == pytest.approx(free)  # p = .0475: open
+    assert change(rule, 0.05, trace=1.2) == 0  # p = .1075: closed
+
+
+def test_perceptron_makes_the_pattern_a_fixed_point():
+    patterns = sparse_patterns(5, 40, coding_level=0.1, seed=4)
+    rule = variants.StablePerceptron(coding_level=0.1)
+    network = HopfieldNetwork(40, rule=rule, seed=0)
+    network.store(patterns[:1])
+    s = patterns[0]
+    field = network.weights @ s - 1
+    assert field[s].min() >= rule.margin
+    assert field[~s].max() <= -rule.margin
+    np.testing.assert_allclose(network.weights, network.weights.T)
+    # Damping slows the second pattern down where it meets the curvature of the first.
+    damped = rule.replace(damping=1e6, trace_rate=0.5, steps=1)
+    state = {name: array.copy() for name, array in network.state.items()}
+    state["trace"][:] = 0.3
+    before = state["w"].copy()
+    A = np.outer(patterns[1], patterns[1]).astype(float)
+    damped.step(state, A, A)
+    np.testing.assert_allclose(state["w"], before, atol=1e-6)
+
+
+def test_contrastive_divergence_raises_the_stored_coincidences():
+    patterns = sparse_patterns(2, 30, coding_level=0.1, seed=5)
+    rule = variants.ContrastiveDivergence(coding_level=0.1)
+    network = HopfieldNetwork(30, rule=rule, seed=0)
+    network.store(patterns)
+    together = (patterns.astype(int).T @ patterns) > 0
+    np.fill_diagonal(together, False)
+    apart = ~together & ~np.eye(30, dtype=bool)
+    assert network.weights[together].min() > network.weights[apart].max()
+
+
+@pytest.mark.parametrize("name", variants.__all__)
+def test_variants_have_no_form_for_spikes_yet(name):
+    with pytest.raises(ParameterError, match="no form for spikes"):
+        registry[name]().bounded()

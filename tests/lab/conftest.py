@@ -1,0 +1,62 @@
+"""The toy experiment, run from the command line as a user would."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from spikeconsol.lab import cli as command_line
+
+PROGRAM = [sys.executable, "-c", "from spikeconsol.lab.cli import main; main()"]
+
+
+@pytest.fixture
+def toy():
+    """Path of a user's own model file."""
+    return Path(__file__).with_name("toy.py")
+
+
+@pytest.fixture
+def cli(tmp_path, monkeypatch, capsys):
+    """Run the command line in an empty folder: ``cli("run", toy, TOY_FAIL="rate-flat")``."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(*words, **environment):
+        words = [*map(str, words)]
+        capsys.readouterr()
+        with monkeypatch.context() as patch:
+            patch.setattr("sys.argv", ["spikeconsol", *words])
+            for name, value in environment.items():
+                patch.setenv(name, str(value))
+            with pytest.raises(SystemExit) as ended:
+                command_line.main()
+        output = capsys.readouterr()
+        return subprocess.CompletedProcess(words, ended.value.code or 0, output.out, output.err)
+
+    return call
+
+
+@pytest.fixture
+def process(tmp_path, monkeypatch):
+    """Run the command line as a process of its own, which may be killed."""
+
+    def call(*words, **environment):
+        for name, value in environment.items():
+            monkeypatch.setenv(name, str(value))
+        ran = subprocess.run(
+            [*PROGRAM, *map(str, words)], cwd=tmp_path, capture_output=True, text=True, timeout=120
+        )
+        for name in environment:
+            monkeypatch.delenv(name)
+        return ran
+
+    return call
+
+
+@pytest.fixture
+def computed(tmp_path, monkeypatch):
+    """Give the list of what the toy has computed so far."""
+    path = tmp_path / "log.txt"
+    monkeypatch.setenv("TOY_LOG", str(path))
+    return lambda: path.read_text().splitlines() if path.exists() else []
