@@ -199,9 +199,7 @@ def measure(task: Task, repeats: int, runs: int) -> dict[str, float]:
         train(task, seeds=seeds, episodes=251, frozen=1, backend="jax")
         compiling = time.perf_counter() - start
         forms["jax"] = (
-            lambda: train(
-                task, seeds=seeds, episodes=4 * episodes + 1, frozen=1, backend="jax"
-            ),
+            lambda: train(task, seeds=seeds, episodes=4 * episodes + 1, frozen=1, backend="jax"),
             runs * 4 * episodes,
         )
     rates: dict[str, list[float]] = {name: [] for name in forms}

@@ -13,11 +13,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spikeconsol.metaplasticity.rules import Activity, Array, LayerGradient, PlasticLayer, slopes
+from spikeconsol.metaplasticity.rules import Array, LayerGradient, PlasticLayer, slopes
 
 __all__ = ["KernelActivity", "KernelLayer", "Sensitivities", "forward_recursion"]
 

@@ -217,9 +217,7 @@ class FeedForward(Network):
         for suffix, K, Y in zip(suffixes, sizes[:-1], sizes[1:], strict=True):
             shapes |= {f"w{suffix}": (Y, K), f"alpha{suffix}": (Y, K), f"b{suffix}": (Y,)}
             if plasticity.decay != "fixed":
-                shapes[f"logit_gamma{suffix}"] = (
-                    (1, 1) if plasticity.decay == "layer" else (Y, K)
-                )
+                shapes[f"logit_gamma{suffix}"] = (1, 1) if plasticity.decay == "layer" else (Y, K)
         if task.readout == "linear":
             shapes["V"] = (task.outputs, sizes[-1])
         shapes["c"] = (task.outputs,)
@@ -248,9 +246,7 @@ class FeedForward(Network):
                 start[f"w{suffix}"][...] = 0
             if self.plasticity.decay != "fixed":
                 logit = np.log(self.task.gamma / (1 - self.task.gamma))
-                start[f"logit_gamma{suffix}"] = np.full(
-                    self.shapes[f"logit_gamma{suffix}"], logit
-                )
+                start[f"logit_gamma{suffix}"] = np.full(self.shapes[f"logit_gamma{suffix}"], logit)
         if not self.plasticity.label_plasticity:
             start["alpha"][:, : self.task.label_inputs] = 0
         return start

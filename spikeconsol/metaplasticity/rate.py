@@ -427,10 +427,10 @@ class _Stream:
             for rng, key, position in zip(
                 self._legacy, saved["keys"], saved["positions"], strict=True
             ):
-                rng.set_state(("MT19937", key, int(position)))
+                rng.set_state(("MT19937", key, int(position), 0, 0.0))
         else:
-            for rng, state in zip(self._rngs, saved["generators"], strict=True):
-                rng.bit_generator.state = json.loads(str(state))
+            for generator, state in zip(self._rngs, saved["generators"], strict=True):
+                generator.bit_generator.state = json.loads(str(state))
 
 
 def _numpy_chunk(

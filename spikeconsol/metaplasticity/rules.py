@@ -194,13 +194,13 @@ class Activity(Protocol):
     """
 
     @property
-    def x(self) -> Array: ...  # noqa: D102
+    def x(self) -> Array: ...
     @property
-    def y(self) -> Array: ...  # noqa: D102
+    def y(self) -> Array: ...
     @property
-    def traces(self) -> NDArray: ...  # noqa: D102
+    def traces(self) -> NDArray: ...
     @property
-    def final_trace(self) -> NDArray: ...  # noqa: D102
+    def final_trace(self) -> NDArray: ...
 
 
 @dataclass(frozen=True)
@@ -269,7 +269,7 @@ class PlasticLayer:
     alpha: Array
     b: Array
     gamma: Array
-    rule: TraceRule = Hebb()  # noqa: RUF009 (frozen, without state)
+    rule: TraceRule = Hebb()
     learns_decay: bool = False
 
     def forward(self, x: Array) -> Any:
@@ -287,16 +287,12 @@ class PlasticLayer:
         states, y = [state], np.empty((*leading, steps, shape[-2]), dtype)
         for t in range(steps):
             x_t = x[..., t, None, :]
-            y[..., t, :] = np.tanh(
-                ((self.w + self.alpha * state[0]) * x_t).sum(axis=-1) + self.b
-            )
+            y[..., t, :] = np.tanh(((self.w + self.alpha * state[0]) * x_t).sum(axis=-1) + self.b)
             state = self.rule.step(state, x_t, y[..., t, :, None], self.gamma)
             states.append(state)
         return SteppedActivity(x, y, tuple(states))
 
-    def gradient(
-        self, activity: Any, e: Array, gradient: str = "exact"
-    ) -> LayerGradient:
+    def gradient(self, activity: Any, e: Array, gradient: str = "exact") -> LayerGradient:
         r"""Carry the derivative of a loss back through the episode.
 
         With :math:`Q` the adjoint of the traces and :math:`\lambda(t)` that of the summed input,
@@ -329,9 +325,7 @@ class PlasticLayer:
             d_w += through
             d_alpha += through * state[0]
             d_b += lam
-            d_x[..., t, :] = (
-                lam[..., None] * (self.w + self.alpha * state[0]) + to_x
-            ).sum(axis=-2)
+            d_x[..., t, :] = (lam[..., None] * (self.w + self.alpha * state[0]) + to_x).sum(axis=-2)
             adjoint = (adjoint[0] + through * self.alpha, *adjoint[1:])
         if gradient == "legacy2016":
             d_b = (e * final_D).sum(axis=-2)

@@ -53,6 +53,13 @@ class Episodes:
         """Return one episode (of each run)."""
         return Episodes(self.x[index], self.target[index], self.scored[index])
 
+    def reshape(self, *leading: int) -> Episodes:
+        """Return the same episodes with other leading dimensions, in place of the first."""
+        x, target, scored = (
+            part.reshape(*leading, *part.shape[1:]) for part in (self.x, self.target, self.scored)
+        )
+        return Episodes(x, target, scored.astype(bool))
+
 
 def stack(episodes: list[Episodes]) -> Episodes:
     """Put the episodes of several runs, each (E, ...), side by side as (E, R, ...)."""
@@ -92,11 +99,11 @@ class Task(Parameters):
     gamma: float = parameter(0.98, at_least=0, below=1, doc="survival of a trace over one step")
 
     @property
-    def inputs(self) -> int:  # noqa: D102
+    def inputs(self) -> int:
         raise NotImplementedError
 
     @property
-    def outputs(self) -> int:  # noqa: D102
+    def outputs(self) -> int:
         raise NotImplementedError
 
     @property
@@ -128,7 +135,7 @@ class Task(Parameters):
 
 
 def _signs(rng: Generator, shape: tuple[int, ...]) -> Floats:
-    return 2.0 * rng.integers(0, 2, shape) - 1
+    return np.where(rng.integers(0, 2, shape), 1.0, -1.0)
 
 
 @dataclass(frozen=True)
@@ -154,11 +161,11 @@ class Completion(Task):
             raise ParameterError(f"kept: got {self.kept}; allowed: <= size, {self.size}")
 
     @property
-    def inputs(self) -> int:  # noqa: D102
+    def inputs(self) -> int:
         return self.size
 
     @property
-    def outputs(self) -> int:  # noqa: D102
+    def outputs(self) -> int:
         return self.size
 
     def draw(self, rng: Generator, episodes: int) -> Episodes:
@@ -227,15 +234,15 @@ class OneShot(Task):
             raise ParameterError(f"patterns: got {self.patterns}; allowed: <= {others + 1}")
 
     @property
-    def label_inputs(self) -> int:  # type: ignore[override]  # noqa: D102
+    def label_inputs(self) -> int:  # type: ignore[override]
         return self.patterns
 
     @property
-    def inputs(self) -> int:  # noqa: D102
+    def inputs(self) -> int:
         return self.patterns + self.size
 
     @property
-    def outputs(self) -> int:  # noqa: D102
+    def outputs(self) -> int:
         return self.patterns
 
     @property
@@ -270,7 +277,7 @@ class OneShot(Task):
             flip[:, 0] = False
             patterns = patterns[:, :1] * np.where(flip, -1, 1)
         while True:
-            same = (patterns[:, :, None] == patterns[:, None]).all(axis=-1)
+            same = np.all(patterns[:, :, None] == patterns[:, None], axis=-1)
             again = (same.sum(axis=(1, 2)) > self.patterns).nonzero()[0]
             if not again.size:
                 return patterns
@@ -314,6 +321,7 @@ class OneShot(Task):
             np.broadcast_to(one_hot, (episodes, *one_hot.shape)),
             np.broadcast_to(scored, (episodes, *scored.shape[1:])),
         )
+
 
 @dataclass(frozen=True)
 class Reversal(OneShot):
@@ -381,11 +389,11 @@ class Conditioning(Task):
             raise ParameterError(f"unscored: got {self.unscored}; allowed: < steps, {self.steps}")
 
     @property
-    def inputs(self) -> int:  # noqa: D102
+    def inputs(self) -> int:
         return 3
 
     @property
-    def outputs(self) -> int:  # noqa: D102
+    def outputs(self) -> int:
         return 1
 
     @property
@@ -439,11 +447,11 @@ class AutoAssociation(Task):
             )
 
     @property
-    def inputs(self) -> int:  # noqa: D102
+    def inputs(self) -> int:
         return self.size + 1
 
     @property
-    def outputs(self) -> int:  # noqa: D102
+    def outputs(self) -> int:
         return self.size
 
     @property
