@@ -79,6 +79,7 @@ class PlainNetwork:
                 y_j = math.tanh(a)
                 y.append(y_j)
                 D = 1 - y_j * y_j
+                kernel: list[float] = []
                 if self.hoisted:
                     kernel = [
                         (1 - gamma)
@@ -87,7 +88,9 @@ class PlainNetwork:
                         for u in range(t)
                     ]
 
-                def earlier(history: list[float], t: int = t, j: int = j) -> float:
+                def earlier(
+                    history: list[float], t: int = t, j: int = j, kernel: list[float] = kernel
+                ) -> float:
                     """Sum the effect of all earlier steps through the traces of all inputs."""
                     total = 0.0
                     if self.hoisted:

@@ -1,4 +1,4 @@
-"""What trained networks have found: signs of plasticity, life of traces, curvature, consolidation."""
+"""What trained networks have found: signs, life of traces, curvature, consolidation."""
 
 from __future__ import annotations
 
@@ -82,11 +82,7 @@ def task_curvature(
     theta = network.flatten(parameters)
     E, R = episodes.x.shape[:2]
     # Every episode of every run is a run of its own here.
-    flat = Episodes(
-        episodes.x.reshape(E * R, *episodes.x.shape[2:]),
-        episodes.target.reshape(E * R, *episodes.target.shape[2:]),
-        episodes.scored.reshape(E * R, *episodes.scored.shape[2:]),
-    )
+    flat = episodes.reshape(E * R)
     Y, K = network.shapes["w"]
     curvature = np.empty((R, Y * K))
     every_w = network.views(np.arange(network.size))["w"].ravel()

@@ -92,7 +92,7 @@ class Hebb:
         self, state: State, x: Array, y: Array, gamma: Array, adjoint: State
     ) -> tuple[State, Array, Array]:
         """Return the adjoints of `state`, `x` and `y`."""
-        (H,), (Q,) = state, adjoint
+        (Q,) = adjoint
         rate = (1 - gamma) * Q
         return (gamma * Q,), rate * y, rate * x
 

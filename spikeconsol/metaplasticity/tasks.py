@@ -54,11 +54,12 @@ class Episodes:
         return Episodes(self.x[index], self.target[index], self.scored[index])
 
     def reshape(self, *leading: int) -> Episodes:
-        """Return the same episodes with other leading dimensions, in place of the first."""
-        x, target, scored = (
-            part.reshape(*leading, *part.shape[1:]) for part in (self.x, self.target, self.scored)
+        """Return the same episodes with other leading dimensions."""
+        return Episodes(
+            self.x.reshape(*leading, *self.x.shape[-2:]),
+            self.target.reshape(*leading, *self.target.shape[-2:]),
+            self.scored.reshape(*leading, *self.scored.shape[-2:]),
         )
-        return Episodes(x, target, scored.astype(bool))
 
 
 def stack(episodes: list[Episodes]) -> Episodes:
@@ -278,7 +279,7 @@ class OneShot(Task):
             patterns = patterns[:, :1] * np.where(flip, -1, 1)
         while True:
             same = np.all(patterns[:, :, None] == patterns[:, None], axis=-1)
-            again = (same.sum(axis=(1, 2)) > self.patterns).nonzero()[0]
+            again = np.flatnonzero(same.sum(axis=(1, 2)) > self.patterns)
             if not again.size:
                 return patterns
             patterns[again] = self._draw_patterns(rng, again.size)
