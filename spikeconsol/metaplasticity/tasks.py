@@ -316,7 +316,7 @@ class OneShot(Task):
         x = np.empty((episodes, self.steps, self.inputs))
         x[..., :n] = labelled[..., None] * one_hot
         x[..., n:] = pattern
-        scored = ~unscored[..., None]
+        scored = np.logical_not(unscored)[..., None]
         return Episodes(
             x,
             np.broadcast_to(one_hot, (episodes, *one_hot.shape)),
