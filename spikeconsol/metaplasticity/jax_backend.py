@@ -55,7 +55,7 @@ def gradient(network: Network, theta: NDArray, episode: Episodes) -> NDArray:
     """Return the gradient on one episode of each run by automatic differentiation, (R, P)."""
     forward = _feed_forward(network)
     with jax.enable_x64(True):
-        found = jax.grad(lambda theta: _loss(forward, theta, episode)[0])(jnp.asarray(theta))
+        found = jax.jit(jax.grad(lambda theta: _loss(forward, theta, episode)[0]))(theta)
         return np.asarray(network.constrain(found, jnp))
 
 

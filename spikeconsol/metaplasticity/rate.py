@@ -34,8 +34,10 @@ from spikeconsol.metaplasticity.tasks import (
 
 __all__ = ["Evaluation", "Training", "build", "evaluate", "published_protocol", "train"]
 
-#: Episodes drawn at a time; also the grain of checkpoints.
+#: Episodes drawn at a time.
 CHUNK = 250
+#: Chunks from one checkpoint to the next.
+CHECKPOINT_EVERY = 8
 BACKENDS = ("numpy", "jax")
 DRAWS = ("bulk", "legacy")
 
@@ -292,7 +294,7 @@ def train(
         done = upto
         if progress is not None:
             progress(done, episodes)
-        if path is not None and (done == learning or done % (8 * CHUNK) == 0):
+        if path is not None and (done == learning or done % (CHECKPOINT_EVERY * CHUNK) == 0):
             _save(
                 path,
                 fingerprint=fingerprint,

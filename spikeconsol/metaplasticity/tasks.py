@@ -305,7 +305,8 @@ class OneShot(Task):
         since = time[:, None] - np.pad(reversals, ((0, 0), (1, 0)))[:, None, :]
         shown = (label + (since[..., 1:] >= 0).sum(axis=-1)) % n
         labelled = ((since >= 0) & (since < n)).any(axis=-1)
-        unscored = labelled | ((time >= n) & (time < n + self.delay))
+        unscored = np.logical_or(labelled, (time >= n) & (time < n + self.delay))
+        scored = np.expand_dims(~unscored, -1)
         pattern = patterns[np.arange(len(shown))[:, None] if len(shown) > 1 else slice(None), shown]
         pattern = pattern.reshape(episodes, self.steps, self.size)
         if rng is not None and self.delay:
@@ -316,7 +317,6 @@ class OneShot(Task):
         x = np.empty((episodes, self.steps, self.inputs))
         x[..., :n] = labelled[..., None] * one_hot
         x[..., n:] = pattern
-        scored = np.logical_not(unscored)[..., None]
         return Episodes(
             x,
             np.broadcast_to(one_hot, (episodes, *one_hot.shape)),
