@@ -12,7 +12,16 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from brian2 import EventMonitor, Network, NeuronGroup, SpikeMonitor, Synapses, TimedArray, second
+from brian2 import (
+    Clock,
+    EventMonitor,
+    Network,
+    NeuronGroup,
+    SpikeMonitor,
+    Synapses,
+    TimedArray,
+    second,
+)
 
 from spikeconsol.brian import noise
 from spikeconsol.brian.backend import Built
@@ -78,7 +87,9 @@ def build(structure: Mapping[str, Any]) -> Built:
         ``inputs`` K, ``cells`` Y, ``pairs`` of neurons per unit,
         ``dt`` [s], ``bin`` [s], ``bins`` (capacity of the protocol).
     """
-    dt, bin_ = structure["dt"] * second, structure["bin"] * second
+    clock = Clock(structure["dt"] * second, name="step")
+    bin_ = structure["bin"] * second
+    bin_clock = Clock(bin_, name="bin")
     K, Y = structure["inputs"], structure["cells"]
     timed_arrays = {
         "shown_table": TimedArray(np.zeros((structure["bins"], K)), dt=bin_, name="shown_table"),
@@ -87,23 +98,25 @@ def build(structure: Mapping[str, Any]) -> Built:
     namespace = {**noise.functions(), **timed_arrays}
     pre_unit = np.repeat(np.arange(K), structure["pairs"])
     inputs = NeuronGroup(
-        len(pre_unit), INPUTS, events=INPUT_EVENTS, dt=dt, namespace=namespace, name="inputs"
+        len(pre_unit), INPUTS, events=INPUT_EVENTS, clock=clock, namespace=namespace, name="inputs"
     )
     inputs.unit = pre_unit
-    inputs.run_regularly("x = shown_table(t, unit)", dt=bin_, when="start", name="inputs_shown")
+    inputs.run_regularly(
+        "x = shown_table(t, unit)", clock=bin_clock, when="start", name="inputs_shown"
+    )
     cells = NeuronGroup(
         Y * structure["pairs"],
         CELLS,
         events=CELL_EVENTS,
         method="exact",
-        dt=dt,
+        clock=clock,
         namespace=namespace,
         name="cells",
     )
     cells.run_on_event("spike", COUNT.format(sign="+"))
     cells.run_on_event("opposite", COUNT.format(sign="-"))
     cells.run_regularly(
-        "episode_start = start_table(t)*second", dt=bin_, when="start", name="cells_episode"
+        "episode_start = start_table(t)*second", clock=bin_clock, when="start", name="cells_episode"
     )
     synapses = Synapses(
         inputs,
@@ -111,7 +124,7 @@ def build(structure: Mapping[str, Any]) -> Built:
         SYNAPSES,
         on_pre={"spike": ON_SPIKE.format(sign="+"), "opposite": ON_SPIKE.format(sign="-")},
         on_event={"spike": "spike", "opposite": "opposite"},
-        dt=dt,
+        clock=clock,
         name="synapses",
     )
     pre, post = connections(len(inputs), len(cells))
@@ -126,6 +139,7 @@ def build(structure: Mapping[str, Any]) -> Built:
             SpikeMonitor(cells, name="spikes"),
             EventMonitor(cells, "opposite", name="opposite_spikes"),
         ),
+        clock,
         timed_arrays,
     )
 

@@ -315,7 +315,7 @@ class OneShot(Task):
             pattern *= np.where(rng.random(pattern.shape) < self.noise, -1, 1)
         one_hot = np.eye(n)[label]
         x = np.empty((episodes, self.steps, self.inputs))
-        x[..., :n] = labelled[..., None] * one_hot
+        x[..., :n] = np.expand_dims(labelled, -1) * one_hot
         x[..., n:] = pattern
         return Episodes(
             x,

@@ -11,7 +11,6 @@ from spikeconsol.metaplasticity import Plasticity, train
 from spikeconsol.metaplasticity.network import FeedForward
 from spikeconsol.metaplasticity.tasks import AutoAssociation, Completion, OneShot, stack
 
-
 needs_jax = pytest.mark.skipif(
     importlib.util.find_spec("jax") is None, reason="JAX is not installed"
 )
