@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import matplotlib
+import matplotlib.colors
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
@@ -29,7 +30,8 @@ def draw(results: Mapping[str, Mapping[str, xr.Dataset]]) -> Drawing:
     _correlations(axes[0], results["meta-hebbian/plasticity-and-curvature"])
     transfer = results["meta-hebbian/transfer"]
     rows = sorted(transfer.values(), key=lambda dataset: float(dataset.attrs["fraction"]))
-    colors = matplotlib.colormaps["viridis"](np.linspace(0, 0.85, len(rows)))
+    shades = matplotlib.colormaps["viridis"](np.linspace(0, 0.85, len(rows)))
+    colors = [matplotlib.colors.to_hex(shade) for shade in shades]
     for dataset, color in zip(rows, colors, strict=True):
         later = np.arange(dataset.sizes["episode"])
         label = f"{float(dataset.attrs['fraction']):g}"

@@ -42,6 +42,7 @@ def draw(results: Mapping[str, Mapping[str, xr.Dataset]]) -> Drawing:
         solved_below = next(iter(found.values())).attrs["solved_below"]
         bottom.axvline(solved_below, color=style.COLORS["control"], lw=0.6, ls="--")
         bottom.set_yticks([0, 1], ["exact", "2016"] if column == 0 else [])
+        bottom.tick_params(axis="y", length=0)
         style.panel_label(top, "abc"[column])
         style.panel_label(bottom, "def"[column])
     axes[0, 0].set_ylabel("Summed squared error")
@@ -77,6 +78,7 @@ def _runs(ax: Axes, dataset: xr.Dataset, position: int, color: str) -> None:
         va="bottom",
         fontsize=6,
         color=color,
+        bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5},
     )
 
 

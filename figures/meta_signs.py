@@ -60,21 +60,23 @@ def _success(ax: Axes, found: Mapping[str, xr.Dataset]) -> None:
                 )
                 if count:
                     word = "solve" if strength == 1 else "fail"
+                    inside = count > 3
                     ax.text(
-                        left + count / 2,
+                        left + (count / 2 if inside else count + 0.3),
                         position,
                         f"{count} {word}",
-                        ha="center",
+                        ha="center" if inside else "left",
                         va="center",
                         fontsize=6,
-                        color="white" if strength == 1 else "black",
+                        color="white" if strength == 1 and inside else "black",
                     )
                 left += count
     for label, color in (("a cell with all α < 0", "gate"), ("no such cell", "leaky")):
         ax.bar(0, 0, color=style.COLORS[color], label=label)
     ax.set_yticks(range(len(rows)), [label for _, label in rows])
     ax.set(ylim=(len(rows) - 0.5, -1.3), xlabel="Networks", title="Reversal")
-    ax.legend(loc="upper right", ncols=2, borderaxespad=0.1)
+    ax.set_xlim(0, 1.16 * max(found[stem].sizes["seed"] for stem, _ in rows))
+    ax.legend(loc="upper left", ncols=2, borderaxespad=0.1, handlelength=1, columnspacing=1)
 
 
 def _traces(ax: Axes, dataset: xr.Dataset) -> None:
@@ -86,7 +88,7 @@ def _traces(ax: Axes, dataset: xr.Dataset) -> None:
         chosen = trace[sign == value]
         if len(chosen):
             style.band(ax, step, chosen, label=f"{label}, {len(chosen)} cells", color=color)
-    ax.axvline(step.size / 2, color=style.COLORS["control"], lw=0.6, ls="--")
+    ax.axvline(step.size / 2, ymax=0.78, color=style.COLORS["control"], lw=0.6, ls="--")
     ax.set(
         xlabel="Step of the episode", ylabel="Mean trace $|H|$", title="Reversal", ylim=(0, None)
     )
@@ -95,43 +97,44 @@ def _traces(ax: Axes, dataset: xr.Dataset) -> None:
 
 
 def _growth(ax: Axes, rows: list[tuple[str, xr.Dataset]]) -> None:
-    """Growth per step of the traces of every cell; zero neither fades nor grows."""
+    """Growth per step of the traces of every cell; open where the other cell has another sign."""
     for position, (_, dataset) in enumerate(rows):
         growth = dataset.trace_growth.transpose("seed", "cell").values
         sign = dataset.alpha_sign.transpose("seed", "cell").values
+        alike = np.broadcast_to((sign == sign[:, :1]).all(axis=1)[:, None], sign.shape)
         for value, _, color in SIGNS:
-            chosen = np.sort(growth[sign == value])
-            place = position + 0.18 * value
-            ax.plot(
-                place + np.resize([-0.06, 0.02, -0.02, 0.06], chosen.size),
-                chosen,
-                "o",
-                ms=2.5,
-                mew=0,
-                alpha=0.7,
-                color=style.COLORS[color],
-            )
-            if chosen.size:
-                middle = float(np.median(chosen))
-                text = (
-                    f"half-life\n{np.log(2) / -middle:.0f} steps"
-                    if middle < 0
-                    else (f"doubles in\n{np.log(2) / middle:.0f} steps")
-                )
-                ax.annotate(
-                    text,
-                    (place, chosen.min() if value < 0 else chosen.max()),
-                    (0, -3 if value < 0 else 3),
-                    textcoords="offset points",
-                    fontsize=5.5,
-                    ha="center",
-                    va="top" if value < 0 else "bottom",
+            for same in (True, False):
+                chosen = np.sort(growth[(sign == value) & (alike == same)])
+                place = position + 0.18 * value + np.resize([-0.07, 0.03, -0.03, 0.07], chosen.size)
+                ax.plot(
+                    place,
+                    chosen,
+                    "o",
+                    ms=3,
+                    mew=0.6,
                     color=style.COLORS[color],
+                    mfc=style.COLORS[color] if same else "white",
                 )
+    for label, fill in (("both cells alike", "black"), ("of either sign", "white")):
+        ax.plot([], [], "o", ms=3, mew=0.6, color="black", mfc=fill, label=label)
+    for value, text in (
+        (np.log(2) / 5, "doubles in 5 steps"),
+        (-np.log(2) / 5, "half-life 5 steps"),
+    ):
+        ax.axhline(value, color=style.COLORS["control"], lw=0.5, ls=":")
+        ax.annotate(
+            text,
+            (len(rows) - 0.42, value),
+            (0, 1),
+            textcoords="offset points",
+            fontsize=5.5,
+            ha="right",
+        )
     ax.axhline(0, color=style.COLORS["control"], lw=0.6)
     ax.set_xticks(range(len(rows)), [name for name, _ in rows])
-    ax.margins(y=0.25)
     ax.set(xlim=(-0.6, len(rows) - 0.4), ylabel="Growth of traces per step", title="Life of traces")
+    ax.set_ylim(None, ax.get_ylim()[1] + 0.12)
+    ax.legend(loc="upper left", handletextpad=0.1, borderaxespad=0.1)
 
 
 FIGURES = (
@@ -144,8 +147,8 @@ FIGURES = (
             "have negative coefficients; n = {n} networks in each row. (b) Traces within an "
             "episode (labels are exchanged at the dashed line), for cells of either sign; mean and "
             "95% confidence band over cells: negative coefficients let a trace fade, positive ones "
-            "sustain it. (c) Growth of the traces of every cell in the first half of an episode; "
-            "text: half-life or doubling time at the median."
+            "sustain it. (c) Growth of the traces of every cell in the first half of an episode; open "
+            "where the network's other cell has the other sign."
         ),
         draw=draw,
     ),
