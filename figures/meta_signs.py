@@ -146,9 +146,10 @@ FIGURES = (
             "colour) and that fail (pale), with and without a cell whose pattern connections all "
             "have negative coefficients; n = {n} networks in each row. (b) Traces within an "
             "episode (labels are exchanged at the dashed line), for cells of either sign; mean and "
-            "95% confidence band over cells: negative coefficients let a trace fade, positive ones "
-            "sustain it. (c) Growth of the traces of every cell in the first half of an episode; open "
-            "where the network's other cell has the other sign."
+            "95% confidence band over cells. (c) Growth of the traces of every cell in the first "
+            "half of an episode; open where the network's other cell has the other sign. Negative "
+            "coefficients let traces fade, except in one-shot networks of two negative cells, "
+            "which large biases hold on one side."
         ),
         draw=draw,
     ),
