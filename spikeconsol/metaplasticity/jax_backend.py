@@ -89,7 +89,9 @@ def _loss(network: FeedForward, theta: Array, episode: Episodes) -> tuple[Array,
         start = tuple(jnp.zeros(w.shape) for _ in range(rule.size))
         _, x = lax.scan(step, start, x)
     o = network.readout(parameters, jnp.transpose(x, (2, 0, 1)))
-    return (network.losses(o, episode.target, jnp) * episode.scored[..., 0]).sum(), o
+    leading = (jnp.moveaxis(part, -1, 0) for part in (o, episode.target))
+    losses = network.losses(*leading, xp=jnp, axis=0)
+    return (losses * episode.scored[..., 0]).sum(), o
 
 
 @lru_cache(maxsize=16)

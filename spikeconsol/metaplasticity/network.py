@@ -327,31 +327,33 @@ class FeedForward(Network):
             e = found.x
         return o
 
-    def losses(self, o: Array, target: Array, xp: Any = np) -> Array:
-        """Return the loss of every step, shape (..., T)."""
+    def losses(self, o: Array, target: Array, xp: Any = np, axis: int = -1) -> Array:
+        """Return the loss of every step; `axis` is that of the outputs."""
         if self.task.loss == "squared":
-            return ((o - target) ** 2).sum(axis=-1)
-        return -xp.log((self._softmax(o, xp) * target).sum(axis=-1))
+            return ((o - target) ** 2).sum(axis=axis)
+        return -xp.log((self._softmax(o, xp, axis) * target).sum(axis=axis))
 
     @staticmethod
-    def _softmax(o: Array, xp: Any = np) -> Array:
+    def _softmax(o: Array, xp: Any = np, axis: int = -1) -> Array:
         """Return the softmax; the original program added 1e-8 to the denominator.
 
         The derivative of the logarithmic loss is the softmax minus the target all the same.
         """
-        largest = o.real.max(axis=-1, keepdims=True)
+        largest = o.real.max(axis=axis, keepdims=True)
         z = xp.exp(o - largest)
-        return z / (z.sum(axis=-1, keepdims=True) + 1e-8 * xp.exp(-largest))
+        return z / (z.sum(axis=axis, keepdims=True) + 1e-8 * xp.exp(-largest))
 
     def outcome(self, o: NDArray, episodes: Episodes, activity: Activity | None = None) -> Outcome:
         """Return error and accuracy of outputs, shape (..., T, Z)."""
-        target, scored = episodes.target, episodes.scored[..., 0]
+        scored = episodes.scored[..., 0]
+        # Outputs are few and steps are many: with outputs leading, all is contiguous.
+        o, target = (np.ascontiguousarray(np.moveaxis(v, -1, 0)) for v in (o, episodes.target))
         if self.task.loss == "squared":
             middle = self.task.middle
-            correct = ((o > middle) == (target > middle)).mean(axis=-1)
+            correct = ((o > middle) == (target > middle)).mean(axis=0)
         else:
-            correct = (o.argmax(axis=-1) == target.argmax(axis=-1)).astype(float)
-        losses = self.losses(o, target)
+            correct = ((o * target).sum(axis=0) >= o.max(axis=0)).astype(float)
+        losses = self.losses(o, target, axis=0)
         count = scored.sum(axis=-1)
         return Outcome(
             (losses * scored).sum(axis=-1) / count,
