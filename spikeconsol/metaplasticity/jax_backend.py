@@ -45,18 +45,19 @@ def learn_chunk(
     _feed_forward(network)
     with jax.enable_x64(True):
         found = _compiled(network.task, network.plasticity, optimiser)(
-            theta, state, episodes.x, episodes.target, episodes.scored, done
+            theta, state, *_runs_last(episodes), done
         )
         theta, state, o = (np.asarray(part) for part in found)
-        return theta, state, o
+    return theta, state, np.moveaxis(o, -1, 1)
 
 
 def gradient(network: Network, theta: NDArray, episode: Episodes) -> NDArray:
     """Return the gradient on one episode of each run by automatic differentiation, (R, P)."""
     forward = _feed_forward(network)
     with jax.enable_x64(True):
-        found = jax.jit(jax.grad(lambda theta: _loss(forward, theta, episode)[0]))(theta)
-        return np.asarray(network.constrain(found, jnp))
+        differentiate = jax.jit(jax.grad(lambda theta, *parts: _loss(forward, theta, *parts)[0]))
+        parts = (part[0] for part in _runs_last(episode.reshape(1, len(theta))))
+        return np.asarray(forward.constrain(differentiate(theta, *parts), jnp))
 
 
 def _feed_forward(network: Network) -> FeedForward:
@@ -67,41 +68,50 @@ def _feed_forward(network: Network) -> FeedForward:
     return network
 
 
-def _loss(network: FeedForward, theta: Array, episode: Episodes) -> tuple[Array, Array]:
-    """Return the loss, summed over runs, and the outputs, (R, T, Z)."""
-    parameters = network.views(theta)
+def _runs_last(episodes: Episodes) -> tuple[NDArray, NDArray, NDArray]:
+    """Return inputs, targets and scored steps as (E, T, ..., R).
+
+    With runs as the last axis, every step compiles to vector instructions.
+    """
+    return (
+        np.moveaxis(episodes.x, 1, -1),
+        np.moveaxis(episodes.target, 1, -1),
+        np.moveaxis(episodes.scored[..., 0], 1, -1),
+    )
+
+
+def _loss(
+    network: FeedForward, theta: Array, x: Array, target: Array, scored: Array
+) -> tuple[Array, Array]:
+    """Return the loss, summed over runs, and the outputs, (T, Z, R)."""
+    # Parameters of all layers and of the readout with runs last: w is (Y, K, R).
+    parameters = {name: jnp.moveaxis(value, 0, -1) for name, value in network.views(theta).items()}
     rule = RULES[network.plasticity.rule]
-    x = jnp.transpose(jnp.asarray(episode.x), (1, 2, 0))
-    # Runs are the last axis here, (Y, K, R), which compiles to vector instructions.
     for layer in network.layers(parameters, jnp):
-        w, alpha, gamma = (
-            jnp.moveaxis(part, 0, -1) if jnp.ndim(part) == 3 else part
-            for part in (layer.w, layer.alpha, layer.gamma)
-        )
-        b = layer.b.T
+        # Computing a step again on the way back is quicker than storing it.
+        @jax.checkpoint
+        def step(state: Any, x_t: Array, layer: Any = layer) -> tuple[Any, Array]:
+            effective = layer.w + layer.alpha * state[0]
+            y = jnp.tanh((effective * x_t).sum(axis=1) + layer.b)
+            return rule.step(state, x_t, y[:, None], layer.gamma), y
 
-        def step(
-            state: Any, x_t: Array, w: Array = w, alpha: Array = alpha, b: Array = b, g: Any = gamma
-        ) -> tuple[Any, Array]:
-            y = jnp.tanh(((w + alpha * state[0]) * x_t).sum(axis=1) + b)
-            return rule.step(state, x_t, y[:, None], g), y
-
-        start = tuple(jnp.zeros(w.shape) for _ in range(rule.size))
+        start = tuple(jnp.zeros(layer.w.shape) for _ in range(rule.size))
         _, x = lax.scan(step, start, x)
-    o = network.readout(parameters, jnp.transpose(x, (2, 0, 1)))
-    leading = (jnp.moveaxis(part, -1, 0) for part in (o, episode.target))
-    losses = network.losses(*leading, xp=jnp, axis=0)
-    return (losses * episode.scored[..., 0]).sum(), o
+    o = x
+    if "V" in parameters:
+        o = (parameters["V"] * x[:, None]).sum(axis=2)
+    o = o + parameters["c"]
+    return (network.losses(o, target, jnp, axis=1) * scored).sum(), o
 
 
 @lru_cache(maxsize=16)
 def _compiled(task: Task, plasticity: Plasticity, optimiser: Optimiser) -> Callable[..., Any]:
     network = FeedForward(task, plasticity)
-    differentiate = jax.grad(lambda theta, episode: _loss(network, theta, episode), has_aux=True)
+    differentiate = jax.grad(lambda *parts: _loss(network, *parts), has_aux=True)
 
     def learn(carry: Any, episode: Any) -> tuple[Any, Array]:
         theta, state, count = carry
-        g, o = differentiate(theta, Episodes(*episode))
+        g, o = differentiate(theta, *episode)
         theta, state = optimiser.step(
             theta, network.constrain(g, jnp), state, count, network.penalised, jnp
         )
