@@ -3,6 +3,7 @@
 from spikeconsol.metaplasticity import tasks
 from spikeconsol.metaplasticity.network import Plasticity
 from spikeconsol.metaplasticity.optimiser import Adam, RMSClip
-from spikeconsol.metaplasticity.rate import Evaluation, Training, evaluate, train
+from spikeconsol.metaplasticity.rate import evaluate, train
+from spikeconsol.metaplasticity.result import Evaluation, Training
 
 __all__ = ["Adam", "Evaluation", "Plasticity", "RMSClip", "Training", "evaluate", "tasks", "train"]
