@@ -253,8 +253,9 @@ def test_all_results_open_as_one_lazy_dataset(cli, toy, tmp_path):
     assert opened.noise.values.tolist() == [0.1, 0.2]
     cell = load(tmp_path / "out" / "duration=0.01,noise=0.2" / "rate-flat.nc")
     here = opened.sel(duration=0.01, noise=0.2, condition="rate-flat")
-    for name in ("slope", "y", "example"):
+    for name in ("slope", "y", "example", "positive", "word"):
         assert np.array_equal(here[name].values, cell[name].values)
+    assert here.positive.dtype == bool
     assert opened.slope.attrs["long_name"] == "slope"
     (tmp_path / "out" / "duration=0.01,noise=0.2" / "rate-flat.nc").unlink()
     fewer = spikeconsol.open_results(tmp_path / "out")
@@ -274,7 +275,7 @@ def test_points_of_a_list_lie_along_one_dimension_and_odd_shapes_are_left_out(cl
         20: 0.2,
         30: 0.1,
     }
-    assert set(opened.attrs["left_out"]) == {"y", "example"}
+    assert set(opened.attrs["left_out"]) == {"y", "example", "positive"}
 
 
 def test_results_that_do_not_belong_together_are_refused(cli, toy, tmp_path):
