@@ -100,7 +100,7 @@ def open_results(folder: str | Path) -> xr.Dataset:
         blocks = [
             da.from_delayed(delayed(_values)(owner.path, name, dtype), shape, dtype)
             if owner is not None and name in owner.layout
-            else da.full(shape, np.nan, dtype=dtype)
+            else da.full(shape, np.nan, dtype=dtype, chunks=shape)
             for owner in owners
         ]
         stacked = da.stack(blocks).reshape((*sizes, *shape))
