@@ -219,6 +219,37 @@ def show(file: Annotated[Path, typer.Argument(help="A result file.")]) -> None:
 
 
 @app.command()
+def describe(
+    name: Annotated[str, typer.Argument(help="An experiment.")],
+    condition: Annotated[str, typer.Option(help="By default the first spiking one.")] = "",
+    settings: Settings = None,
+    preset: Preset = "",
+    to: Annotated[str, typer.Option(help="markdown or latex.")] = "markdown",
+    out: Annotated[Path | None, typer.Option("--out", help="File to write.")] = None,
+) -> None:
+    """Write the model description table of an experiment (Nordlie et al. 2009)."""
+    from spikeconsol.lab.describe import model_table
+
+    _, (experiment, *_) = _chosen(name)
+    changed = dict(_split("set", setting) for setting in settings or ())
+    parameters, _ = _settled(experiment, changed, preset, None, None)
+    chosen = None
+    if condition:
+        chosen = experiment.condition(condition, parameters)
+    elif experiment.program is not None:
+        spiking = [c for c in experiment.conditions(parameters) if c.level == "spiking"]
+        chosen = spiking[0] if spiking else None
+    if chosen is not None and experiment.program is None:
+        raise ValueError(f"condition: got {condition!r}; {experiment.name} has no spiking network")
+    text = model_table(experiment, parameters, chosen, to)
+    if out is None:
+        print(text, end="")
+    else:
+        out.write_text(text, encoding="utf-8")
+        print(out)
+
+
+@app.command()
 def export(
     file: Annotated[Path, typer.Argument(help="A result file.")],
     to: Annotated[str, typer.Option(help="nwb, neo-nix, npz or csv.")],
