@@ -39,7 +39,6 @@ from spikeconsol.consolidation.rules import (
 )
 from spikeconsol.consolidation.variants import (
     BayesianWeight,
-    ContrastiveDivergence,
     CovarianceProxy,
     CurvatureDamping,
     CurvatureThreshold,
@@ -48,7 +47,6 @@ from spikeconsol.consolidation.variants import (
     HistoryMask,
     Precision,
     RateProduct,
-    StablePerceptron,
     WeightThreshold,
 )
 from spikeconsol.data import correlated_patterns, corrupt, sparse_patterns
@@ -78,35 +76,34 @@ class Protocol(Parameters):
     newest: int = parameter(10, at_least=1, doc="number of newest patterns tested at 12 loads")
 
 
-@dataclass(frozen=True)
-class Trial:
-    """One condition: a rule (or a batch rule's name) and the protocol it is put through."""
-
-    rule: Rule | str
-    protocol: Protocol
-    network: Callable[..., HopfieldNetwork] = HopfieldNetwork
-
-
 def draw(protocol: Protocol, seeds: Seeds) -> tuple[Patterns, Patterns, Patterns]:
     """Patterns, their cues and the background, each (S, P, N), drawn apart for every seed."""
-    level = {"coding_level": protocol.coding_level}
     sets = []
     for seed in seeds:
-        for_patterns, for_cues, for_background = np.random.SeedSequence(seed).spawn(3)
-        make = functools.partial(sparse_patterns, n=protocol.units, **level)
-        if protocol.correlation:
-            make = functools.partial(
-                correlated_patterns, n=protocol.units, correlation=protocol.correlation, **level
-            )
-        patterns = make(protocol.stored + protocol.background, seed=for_patterns)
-        if not protocol.correlation:  # correlated patterns share prototypes with their background
-            background = make(max(protocol.background, 1), seed=for_background)
-            patterns[protocol.stored :] = background[: protocol.background]
+        for_patterns, for_cues = np.random.SeedSequence(seed).spawn(2)
+        # One draw for both, so that correlated patterns share prototypes with their background.
+        draws = (protocol.stored + protocol.background, protocol.units)
+        f, c = protocol.coding_level, protocol.correlation
+        patterns = (
+            correlated_patterns(*draws, coding_level=f, correlation=c, seed=for_patterns)
+            if c
+            else sparse_patterns(*draws, coding_level=f, seed=for_patterns)
+        )
         tested = patterns[: protocol.stored]
         cues = corrupt(tested, deleted=protocol.deleted, added=protocol.added, seed=for_cues)
         sets.append((tested, cues, patterns[protocol.stored :]))
     tested, cues, background = (np.stack(arrays) for arrays in zip(*sets, strict=True))
     return tested, cues, background
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One condition: a rule (or a batch rule's name), its protocol, network and patterns."""
+
+    rule: Rule | str
+    protocol: Protocol
+    network: Callable[..., HopfieldNetwork] = HopfieldNetwork
+    draw: Callable[[Protocol, Seeds], tuple[Patterns, ...]] = draw
 
 
 @functools.cache
@@ -134,7 +131,7 @@ def run(parameters: Protocol, condition: Condition, seeds: Seeds) -> xr.Dataset:
     """Put one rule through the blank and, where it forgets at all, the steady-state protocol."""
     trial: Trial = condition.setup
     protocol = trial.protocol
-    patterns, cues, background = draw(protocol, seeds)
+    patterns, cues, background = trial.draw(protocol, seeds)
     rule = trial.rule if isinstance(trial.rule, Rule) else Leaky()
     make = functools.partial(trial.network, protocol.units, rule=rule, seed=seeds)
     if isinstance(trial.rule, str):
@@ -150,8 +147,8 @@ def run(parameters: Protocol, condition: Condition, seeds: Seeds) -> xr.Dataset:
     for name, course in courses.items():
         for variable, (dims, values, attributes) in measured(course, protocol).items():
             result[f"{variable}_{name}"] = (("seed", *dims), values, attributes)
-    for variable in list(result):
-        twin = str(variable).replace("_blank", "_steady")
+    for variable in map(str, list(result)):
+        twin = variable.replace("_blank", "_steady")
         if twin not in result:  # batch rules have no steady state; the table shows a gap
             result[twin] = xr.full_like(result[variable].astype(float), np.nan)
     loads = courses["blank"].loads
@@ -306,25 +303,6 @@ def rules(p: Protocol) -> list[Condition]:
     ]
 
 
-def gradients(p: Protocol) -> list[Condition]:
-    """Error-driven learning of each pattern, free and damped by curvature."""
-    f = p.coding_level
-    made: dict[str, Rule] = {
-        f"perceptron-{damping:g}": StablePerceptron(coding_level=f, damping=damping)
-        for damping in (0.0, 0.3, 1.0, 3.0)
-    }
-    made |= {
-        f"contrastive-divergence-{damping:g}": ContrastiveDivergence(
-            coding_level=f, damping=damping
-        )
-        for damping in (0.0, 1.0)
-    }
-    return [
-        Condition(name, "rate", name.replace("-", " "), Trial(rule, p))
-        for name, rule in made.items()
-    ]
-
-
 def _grid(protocols: dict[str, Protocol]) -> list[Condition]:
     """The main rules under each of several protocols."""
     return [
@@ -443,17 +421,19 @@ COLUMNS = (
 )
 
 
-def _experiment(
-    conditions: Callable[[Protocol], list[Condition]],
+def experiment(
+    conditions: Callable[[Any], list[Condition]],
     summary: str,
     *,
+    parameters: type[Protocol] = Protocol,
     seeds: int = 5,
     figures: tuple[str, ...] = (),
 ) -> Experiment:
+    """Wrap conditions into an experiment that runs all seeds side by side."""
     return Experiment(
         name=f"curvature-capacity/{conditions.__name__.replace('_', '-')}",
         summary=summary,
-        parameters=Protocol,
+        parameters=parameters,
         conditions=conditions,
         run=run,
         columns=COLUMNS,
@@ -465,15 +445,14 @@ def _experiment(
 
 
 EXPERIMENTS = (
-    _experiment(
+    experiment(
         rules, "capacity of every rule, blank and steady state", seeds=10, figures=("capacity",)
     ),
-    _experiment(gradients, "error-driven rules with curvature damping", seeds=2),
-    _experiment(coding_level, "capacity from sparse to dense codes", figures=("scaling",)),
-    _experiment(size, "capacity against network size", figures=("scaling",)),
-    _experiment(correlated, "correlated patterns"),
-    _experiment(sensitivity, "each constant of the curvature gate", figures=("sensitivity",)),
-    _experiment(trace_noise, "Poisson spike counts in the curvature trace"),
-    _experiment(cue_quality, "capacity against damage of the cue"),
-    _experiment(bounds, "hard bounds on the additive rule", figures=("sensitivity",)),
+    experiment(coding_level, "capacity from sparse to dense codes", figures=("scaling",)),
+    experiment(size, "capacity against network size", figures=("scaling",)),
+    experiment(correlated, "correlated patterns"),
+    experiment(sensitivity, "each constant of the curvature gate", figures=("sensitivity",)),
+    experiment(trace_noise, "Poisson spike counts in the curvature trace"),
+    experiment(cue_quality, "capacity against damage of the cue"),
+    experiment(bounds, "hard bounds on the additive rule", figures=("sensitivity",)),
 )

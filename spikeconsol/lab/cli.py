@@ -219,19 +219,99 @@ def show(file: Annotated[Path, typer.Argument(help="A result file.")]) -> None:
 
 
 @app.command()
+def describe(
+    name: Annotated[str, typer.Argument(help="An experiment.")],
+    condition: Annotated[str, typer.Option(help="By default the first spiking one.")] = "",
+    settings: Settings = None,
+    preset: Preset = "",
+    to: Annotated[str, typer.Option(help="markdown or latex.")] = "markdown",
+    out: Annotated[Path | None, typer.Option("--out", help="File to write.")] = None,
+) -> None:
+    """Write the model description table of an experiment (Nordlie et al. 2009)."""
+    from spikeconsol.lab.describe import model_table
+
+    _, (experiment, *_) = _chosen(name)
+    changed = dict(_split("set", setting) for setting in settings or ())
+    parameters, _ = _settled(experiment, changed, preset, None, None)
+    chosen = None
+    if condition:
+        chosen = experiment.condition(condition, parameters)
+    elif experiment.program is not None:
+        spiking = [c for c in experiment.conditions(parameters) if c.level == "spiking"]
+        chosen = spiking[0] if spiking else None
+    if chosen is not None and experiment.program is None:
+        raise ValueError(f"condition: got {condition!r}; {experiment.name} has no spiking network")
+    text = model_table(experiment, parameters, chosen, to)
+    if out is None:
+        print(text, end="")
+    else:
+        out.write_text(text, encoding="utf-8")
+        print(out)
+
+
+@app.command()
+def export(
+    file: Annotated[Path, typer.Argument(help="A result file.")],
+    to: Annotated[str, typer.Option(help="nwb, neo-nix, npz or csv.")],
+    out: Annotated[Path | None, typer.Option("--out", help="File or folder to write.")] = None,
+) -> None:
+    """Write spikes, signals and values of a result for other tools."""
+    from spikeconsol.lab.export import export as write
+
+    print(write(file, to, out))
+
+
+@app.command()
+def report(
+    folder: Annotated[Path, typer.Argument(help="Folder of a run or of a sweep.")],
+    out: Annotated[Path | None, typer.Option("--out", help="HTML file to write.")] = None,
+) -> None:
+    """Write one self-contained HTML page about all results of a folder."""
+    from spikeconsol.lab.report import write_report
+
+    print(write_report(folder, out or folder / "report.html"))
+
+
+@app.command()
 def figures(
-    names: Annotated[
-        list[str] | None, typer.Argument(help="Figures; all where none is named.")
-    ] = None,
+    names: Annotated[list[str] | None, typer.Argument(help="Figures; all if none.")] = None,
     results: Annotated[Path, typer.Option(help="Folder of results.")] = Path("results"),
     out: Annotated[Path | None, typer.Option(help="Folder for the figures.")] = None,
+    check: Annotated[bool, typer.Option("--check", help="Only say which are stale.")] = False,
+    no_run: Annotated[bool, typer.Option("--no-run", help="Compute no missing results.")] = False,
+    jobs: Annotated[int, typer.Option(help="Processes to use.")] = 1,
 ) -> None:
-    """Draw figures from saved results."""
+    """Bring figures up to date, computing the results that are missing."""
+    from spikeconsol.lab.pipeline import UP_TO_DATE, result_files, state
+
     known = find_figures()
     for name in names or ():
         if name not in known:
             raise ValueError(unknown_name("figure", name, known))
-    if not _draw(names or list(known), "", out or results / "figures", [results]):
+    chosen = {name: known[name] for name in names or known}
+    folder = out or results / "figures"
+    if check:
+        states = {
+            name: state(
+                figure, {need: result_files(need, [results]) for need in figure.needs}, folder
+            )
+            for name, figure in chosen.items()
+        }
+        table = Table(box=None)
+        table.add_column("figure")
+        table.add_column("state")
+        for name, found in states.items():
+            table.add_row(name, found)
+        _console().print(table)
+        if set(states.values()) - {UP_TO_DATE}:
+            raise typer.Exit(1)
+        return
+    complete = True
+    if not no_run:
+        needs = dict.fromkeys(need for figure in chosen.values() for need in figure.needs)
+        missing = [need for need in needs if not result_files(need, [results])]
+        complete = _compute_missing(missing, results, jobs)
+    if not _draw(list(chosen), "", folder, [results]) or not complete:
         raise typer.Exit(1)
 
 
@@ -387,10 +467,32 @@ def _compute(cells: Sequence[Cell], executor: Executor, again: str, **options: b
     return outcome
 
 
+def _compute_missing(names: Sequence[str], root: Path, jobs: int) -> bool:
+    """Run experiments whose results are missing, after saying how long it may take."""
+    from spikeconsol.lab.cells import cells_of
+    from spikeconsol.lab.pipeline import seconds_needed
+
+    known = find_experiments()
+    plans = []
+    for name in names:
+        if name not in known:
+            raise ValueError(unknown_name("experiment", name, known))
+        parameters, seeds = _settled(known[name], {}, "", None, None)
+        cells = cells_of(known[name], "", parameters, seeds, "", root / name)
+        seconds = seconds_needed(cells, root)
+        guess = "not run here before" if seconds is None else f"about {seconds / jobs / 60:.1f} min"
+        print(f"missing: {name}, {len(cells)} conditions of {len(seeds)} seeds: {guess}")
+        plans.append((known[name], cells))
+    complete = True
+    for experiment, cells in plans:
+        complete &= _run(experiment, cells, jobs, resume=True)
+    return complete
+
+
 def _draw(names: Sequence[str], source: str, out: Path, roots: Sequence[Path]) -> bool:
     """Draw the figures whose results are there; say what the others lack."""
     from spikeconsol.lab.cells import command_line
-    from spikeconsol.lab.pipeline import draw, result_files
+    from spikeconsol.lab.pipeline import UP_TO_DATE, draw, result_files, state
 
     known = find_figures(source)
     complete = True
@@ -405,5 +507,8 @@ def _draw(names: Sequence[str], source: str, out: Path, roots: Sequence[Path]) -
             commands = " and ".join(f"spikeconsol run {need}" for need in missing)
             print(f"figure {name}: not drawn, it needs the results of {commands}")
             continue
-        print(f"figure: {draw(figure, files, out, command_line())} (and .png, .json)")
+        if state(figure, files, out, source) == UP_TO_DATE:
+            print(f"figure: {out / name}.pdf is up to date")
+        else:
+            print(f"figure: {draw(figure, files, out, command_line())} (and .png, .json)")
     return complete

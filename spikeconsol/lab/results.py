@@ -19,6 +19,7 @@ import secrets
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -66,13 +67,13 @@ def save(dataset: xr.Dataset, path: str | Path, attributes: Mapping[str, Any] = 
         for name, variable in dataset.variables.items()
         if variable.size > 10_000 and variable.dtype.kind in "biuf"
     }
+    with _local_locks():
+        content = bytes(dataset.to_netcdf(engine="h5netcdf", encoding=encoding))
+    content += _SEAL + hashlib.sha256(content).hexdigest().encode() + b"\n"
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
     try:
-        dataset.to_netcdf(temporary, engine="h5netcdf", encoding=encoding)
-        with temporary.open("r+b") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-            file.seek(0, os.SEEK_END)
-            file.write(_SEAL + digest.encode() + b"\n")
+        with temporary.open("wb") as file:
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
@@ -198,6 +199,15 @@ def code_version(source: str = "") -> str:
     for file in files:
         digest.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
     return digest.hexdigest()[:16]
+
+
+def _local_locks() -> AbstractContextManager[Any]:
+    """Keep xarray from asking a Dask scheduler, which may be gone, for leave to write."""
+    if "dask" not in sys.modules:
+        return nullcontext()
+    import dask
+
+    return dask.config.set(scheduler="synchronous")
 
 
 def _attribute(value: Any) -> Any:
