@@ -4,34 +4,13 @@ import matplotlib
 import numpy as np
 import pytest
 
-from spikeconsol.figures import (
-    meta_consolidation,
-    meta_controls,
-    meta_generalisation,
-    meta_learning_curves,
-    meta_maps,
-    meta_signs,
-    meta_spiking,
-    style,
-)
-from spikeconsol.models import meta_hebbian, meta_hebbian_probes
+from spikeconsol.figures import style
+from spikeconsol.lab.experiment import find_experiments, find_figures
 
-EXPERIMENTS = {
-    experiment.name: experiment
-    for experiment in (*meta_hebbian.EXPERIMENTS, *meta_hebbian_probes.EXPERIMENTS)
-}
+EXPERIMENTS = {n: e for n, e in find_experiments().items() if n.startswith("meta-hebbian/")}
 BY_RATE = [name for name in EXPERIMENTS if name != "meta-hebbian/spiking"]
-FIGURES = {
-    module.FIGURES[0].name: module.FIGURES[0]
-    for module in (
-        meta_consolidation,
-        meta_controls,
-        meta_generalisation,
-        meta_learning_curves,
-        meta_maps,
-        meta_signs,
-    )
-}
+FIGURES = {n: f for n, f in find_figures().items() if n.startswith("meta_")}
+DRAWN = [name for name in FIGURES if name != "meta_spiking"]
 QUICK = {"episodes": 40, "frozen": 10}
 MORE = {"tested": 3, "sampled": 3, "shuffles": 3, "life": 3, "lives": 2}
 
@@ -57,15 +36,13 @@ def test_experiment_fills_its_columns(name):
 
 
 def test_names_presets_and_figures_fit_together():
-    figures = {*FIGURES, "meta_spiking"}
     for experiment in EXPERIMENTS.values():
-        assert experiment.name.startswith("meta-hebbian/")
         conditions = experiment.conditions(experiment.parameters())
         assert len({one.stem for one in conditions}) == len(conditions)
         demo = {k: v for k, v in experiment.presets["demo"].items() if k != "seeds"}
         experiment.parameters().with_settings(demo)
-        assert set(experiment.figures) <= figures
-    for figure in (*FIGURES.values(), meta_spiking.FIGURES[0]):
+        assert set(experiment.figures) <= set(FIGURES)
+    for figure in FIGURES.values():
         assert set(figure.needs) <= set(EXPERIMENTS)
 
 
@@ -83,7 +60,7 @@ def results():
     return get
 
 
-@pytest.mark.parametrize("name", FIGURES)
+@pytest.mark.parametrize("name", DRAWN)
 def test_figure_draws(name, results, tmp_path):
     before = matplotlib.rcParams.copy()
     with style.context():
@@ -105,5 +82,5 @@ def test_spiking_experiment_and_its_figure(tmp_path):
     assert set(found) == wanted
     assert (found["spiking-default"].activity_correlation > 0.8).all()
     with style.context():
-        drawing = meta_spiking.FIGURES[0].draw({experiment.name: found})
+        drawing = FIGURES["meta_spiking"].draw({experiment.name: found})
         drawing.savefig(tmp_path / "figure.png")
