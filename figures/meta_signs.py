@@ -93,7 +93,8 @@ def _traces(ax: Axes, dataset: xr.Dataset) -> None:
         xlabel="Step of the episode", ylabel="Mean trace $|H|$", title="Reversal", ylim=(0, None)
     )
     ax.set_ylim(0, 1.35 * ax.get_ylim()[1])
-    ax.legend(loc="upper left")
+    if ax.get_legend_handles_labels()[0]:
+        ax.legend(loc="upper left")
 
 
 def _growth(ax: Axes, rows: list[tuple[str, xr.Dataset]]) -> None:

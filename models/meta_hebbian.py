@@ -5,9 +5,8 @@ thousands of short episodes; every episode is a new instance of one task, to be 
 traces it leaves (Miconi 2016, arXiv:1609.02228). Defaults are the published protocol: 20 networks
 for each curve, one update per episode, and 500 episodes without learning as the test.
 
-Beside the published tasks: their controls, the decay of the traces, the similarity of patterns,
-retention beyond the length of training, the same networks on spikes, and what the coefficients
-say about consolidation.
+Beside the published tasks: their controls, the decay of the traces, and other trace rules. What the
+trained networks are then put to is in `meta_hebbian_probes`.
 """
 
 from __future__ import annotations
@@ -16,12 +15,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
 from spikeconsol.lab import Condition, Experiment
-from spikeconsol.metaplasticity import Plasticity, RMSClip, Training, evaluate, tasks, train
+from spikeconsol.metaplasticity import Plasticity, Training, published_protocol, tasks, train
+from spikeconsol.metaplasticity.optimiser import Optimiser
 from spikeconsol.parameters import Parameters, parameter
 
 Task = tasks.Task
@@ -45,7 +43,7 @@ class Case:
     task: Task
     plasticity: Plasticity = Plasticity()
     gradient: str = "exact"
-    optimiser: RMSClip | None = None
+    optimiser: Optimiser | None = None
 
 
 def learn(protocol: Protocol, case: Case, seeds: tuple[int, ...]) -> Training:
@@ -71,22 +69,24 @@ def run_training(protocol: Protocol, condition: Condition, seeds: tuple[int, ...
     task = training.task
     if isinstance(task, tasks.OneShot):
         sign = alpha_sign(training.parameters["alpha"], task.label_inputs)
-        dataset["alpha_sign"] = _named(("seed", "cell"), sign, "sign of all pattern coefficients")
+        dataset["alpha_sign"] = named(("seed", "cell"), sign, "sign of all pattern coefficients")
         # Between the labels and whatever comes next, which is half an episode at least.
         assert training.test.traces is not None
         growth = trace_growth(training.test.traces, task.patterns, task.steps // 2)
-        dataset["trace_growth"] = _named(
+        dataset["trace_growth"] = named(
             ("seed", "cell"), growth, "growth of traces per step", "1/step"
         )
     return dataset
 
 
-def _named(dims: Any, values: Any, long_name: str, units: str = "1") -> tuple[Any, Any, dict]:
+def named(dims: Any, values: Any, long_name: str, units: str = "1") -> tuple[Any, Any, dict]:
+    """Return a variable of a dataset."""
     return dims, values, {"long_name": long_name, "units": units}
 
 
-def _conditions(cases: dict[str, tuple[str, Case]], level: str = "rate") -> list[Condition]:
-    return [Condition(name, level, label, case) for name, (label, case) in cases.items()]
+def at_rate_level(cases: dict[str, tuple[str, Case]]) -> list[Condition]:
+    """Return conditions of the given names, labels and cases."""
+    return [Condition(name, "rate", label, case) for name, (label, case) in cases.items()]
 
 
 # ------------------------------------------------------------------------ the published tasks
@@ -99,13 +99,13 @@ def completion(protocol: Protocol) -> Sequence[Condition]:
         task = tasks.Completion(gamma=gamma)
         cases[f"exact-{gamma}"] = (f"exact, γ = {gamma}", Case(task))
         cases[f"legacy-{gamma}"] = (f"2016, γ = {gamma}", Case(task, gradient="legacy2016"))
-    return _conditions(cases)
+    return at_rate_level(cases)
 
 
 def one_shot(protocol: Protocol) -> Sequence[Condition]:
     """Exact gradients and those of the original program."""
     task = tasks.OneShot()
-    return _conditions(
+    return at_rate_level(
         {
             "exact": ("exact", Case(task)),
             "legacy": ("2016", Case(task, gradient="legacy2016")),
@@ -117,7 +117,7 @@ def reversal(protocol: Protocol) -> Sequence[Condition]:
     """The same, and what decides between success and failure: the sign of plasticity."""
     task = tasks.Reversal()
     negative = Plasticity(alpha_sign="negative")
-    return _conditions(
+    return at_rate_level(
         {
             "exact": ("exact", Case(task)),
             "legacy": ("2016", Case(task, gradient="legacy2016")),
@@ -135,7 +135,7 @@ def reversal(protocol: Protocol) -> Sequence[Condition]:
 
 def conditioning(protocol: Protocol) -> Sequence[Condition]:
     """Stimuli one at a time, or independent of each other."""
-    return _conditions(
+    return at_rate_level(
         {
             name: (name, Case(tasks.Conditioning(stimuli=name)))
             for name in ("exclusive", "uncorrelated")
@@ -146,7 +146,7 @@ def conditioning(protocol: Protocol) -> Sequence[Condition]:
 def auto_association(protocol: Protocol) -> Sequence[Condition]:
     """Recurrent recall, and the same without plastic connections."""
     task = tasks.AutoAssociation()
-    return _conditions(
+    return at_rate_level(
         {
             "learned": ("α learned", Case(task)),
             "alpha-zero": ("α = 0", Case(task, Plasticity(alpha="fixed", alpha_scale=0))),
@@ -181,12 +181,12 @@ def controls(protocol: Protocol) -> Sequence[Condition]:
         for control, (label, plasticity) in CONTROLS.items():
             if control != "no-label-plasticity" or task.label_inputs:
                 cases[f"{name}-{control}"] = (f"{name}, {label}", Case(task, plasticity))
-        optimiser = RMSClip(learning_rate=0.03, clip=0.1, l1=0) if name == "completion" else None
+        published, _ = published_protocol(task)
         cases[f"{name}-no-l1"] = (
             f"{name}, no L1 penalty",
-            Case(task, optimiser=optimiser or RMSClip(l1=0)),
+            Case(task, optimiser=published.replace(l1=0.0)),
         )
-    return _conditions(cases)
+    return at_rate_level(cases)
 
 
 def gamma(protocol: Protocol) -> Sequence[Condition]:
@@ -202,12 +202,12 @@ def gamma(protocol: Protocol) -> Sequence[Condition]:
                 f"{name}, γ learned per {decay}",
                 Case(start, Plasticity(decay=decay)),
             )
-    return _conditions(cases)
+    return at_rate_level(cases)
 
 
 def rules(protocol: Protocol) -> Sequence[Condition]:
     """Other ways in which traces follow activity."""
-    return _conditions(
+    return at_rate_level(
         {
             f"{name}-{rule}": (f"{name}, {rule}", Case(task, Plasticity(rule=rule)))
             for name, task in PUBLISHED.items()
@@ -216,287 +216,12 @@ def rules(protocol: Protocol) -> Sequence[Condition]:
     )
 
 
-# ----------------------------------------------------------------------- tests beyond training
-
-
-@dataclass(frozen=True)
-class TestProtocol(Protocol):
-    """Training, and tests on other episodes than those trained on."""
-
-    tested: int = parameter(500, at_least=1, doc="episodes of each test")
-
-
-def similarity_conditions(protocol: TestProtocol) -> Sequence[Condition]:
-    """Trained on independent patterns, or on patterns that differ in one element."""
-    return _conditions(
-        {
-            "independent": ("trained on independent patterns", Case(tasks.OneShot())),
-            "one-bit": ("trained on one-bit differences", Case(tasks.OneShot(differing=1))),
-        }
-    )
-
-
-def similarity(protocol: TestProtocol, condition: Condition, seeds: tuple[int, ...]) -> xr.Dataset:
-    """Accuracy against the number of differing elements and against noise."""
-    training = learn(protocol, condition.setup, seeds)
-    differing = np.arange(1, tasks.OneShot().size + 1)
-    noise = np.array([0, 0.05, 0.1, 0.2, 0.3])
-
-    def accuracy(**settings: Any) -> NDArray:
-        test = tasks.OneShot(**settings)
-        found = evaluate(test, training.parameters, seeds=seeds, episodes=protocol.tested)
-        return found.accuracy.mean(axis=0)
-
-    by_distance = np.stack([accuracy(differing=int(d)) for d in differing], axis=1)
-    by_noise = np.stack([accuracy(noise=float(p)) for p in noise], axis=1)
-    dataset = training.to_dataset()
-    dataset["accuracy_by_distance"] = _named(("seed", "differing"), by_distance, "accuracy")
-    dataset["accuracy_by_noise"] = _named(("seed", "noise"), by_noise, "accuracy")
-    dataset["one_bit_accuracy"] = _named("seed", by_distance[:, 0], "accuracy, one differing bit")
-    return dataset.assign_coords(differing=differing, noise=noise)
-
-
-def retention_conditions(protocol: TestProtocol) -> Sequence[Condition]:
-    """Two decays, and training with other patterns between label and test."""
-    return _conditions(
-        {
-            "decay-0.98": ("γ = 0.98", Case(tasks.OneShot())),
-            "decay-0.9": ("γ = 0.9", Case(tasks.OneShot(gamma=0.9))),
-            "trained-with-delay": (
-                "γ = 0.98, trained with 8 others between",
-                Case(tasks.OneShot(steps=28, delay=8)),
-            ),
-        }
-    )
-
-
-def retention(protocol: TestProtocol, condition: Condition, seeds: tuple[int, ...]) -> xr.Dataset:
-    """Train on short episodes; test on long ones, and after other patterns were shown."""
-    case: Case = condition.setup
-    training = learn(protocol, case, seeds)
-    base = tasks.OneShot(gamma=case.task.gamma)
-    delays = np.array([0, 2, 4, 8, 16, 32, 64])
-
-    def test(**settings: Any) -> Any:
-        return evaluate(
-            base.replace(**settings),
-            training.parameters,
-            seeds=seeds,
-            episodes=protocol.tested,
-        )
-
-    # Only the first test of each pattern counts: later ones renew the traces.
-    after = [test(steps=4 + int(d), delay=int(d)).accuracy.mean(axis=0) for d in delays]
-    long = test(steps=100)
-    dataset = training.to_dataset()
-    dataset["accuracy_after_delay"] = _named(("seed", "delay"), np.stack(after, 1), "accuracy")
-    dataset["long_step_accuracy"] = _named(
-        ("seed", "long_step"), long.step_accuracy, "accuracy at each of 100 steps"
-    )
-    dataset["long_accuracy"] = _named("seed", long.accuracy.mean(axis=0), "accuracy over 100 steps")
-    return dataset.assign_coords(delay=delays)
-
-
-# --------------------------------------------------------------------------------------- spikes
-
-
-@dataclass(frozen=True)
-class SpikingProtocol(Protocol):
-    """Training by rates, and a test on spikes."""
-
-    tested: int = parameter(50, at_least=1, doc="episodes of each test")
-
-
-def spiking_conditions(protocol: SpikingProtocol) -> Sequence[Condition]:
-    """Rates and spikes on the same episodes; without plasticity; sizes and times."""
-    settings: dict[str, tuple[str, dict[str, Any]]] = {"default": ("40 pairs, 200 ms", {})}
-    for pairs in (5, 10, 20, 80):
-        settings[f"pairs-{pairs}"] = (f"{pairs} pairs, 200 ms", {"pairs": pairs})
-    for present in (50, 100, 400):
-        settings[f"present-{present}"] = (f"40 pairs, {present} ms", {"present": present / 1000})
-    rows = [
-        Condition("one-shot", "rate", "rates", {}),
-        Condition("alpha-zero", "rate", "rates, α = 0 in the trained network", {"alpha": 0}),
-        Condition("alpha-zero", "spiking", "40 pairs, 200 ms, α = 0", {"alpha": 0}),
-    ]
-    return rows + [
-        Condition(name, "spiking", label, {"settings": changed})
-        for name, (label, changed) in settings.items()
-    ]
-
-
-def spiking(protocol: SpikingProtocol, condition: Condition, seeds: tuple[int, ...]) -> xr.Dataset:
-    """Train by rates and test the same networks on the same episodes, by rates or by spikes."""
-    from spikeconsol.metaplasticity.rate import build
-    from spikeconsol.metaplasticity.spiking import SpikingNetwork, SpikingParameters
-
-    task = tasks.OneShot()
-    training = learn(protocol, Case(task), seeds)
-    setup = condition.setup
-    scale = setup.get("alpha", 1)
-    rows = []
-    for n, seed in enumerate(seeds):
-        trained = {name: value[n] for name, value in training.parameters.items()}
-        trained["alpha"] = scale * trained["alpha"]
-        # Other numbers than in training, the same at both levels.
-        test = task.draw(np.random.default_rng([seed, 1]), protocol.tested)
-        by_rate = build(task).run(trained, test)
-        y_rate = by_rate.activity.y  # type: ignore[union-attr]
-        outcome, y = by_rate, y_rate
-        if condition.level == "spiking":
-            network = SpikingNetwork(
-                task, trained, seed=seed, settings=SpikingParameters(**setup.get("settings", {}))
-            )
-            outcome = network.run(test)
-            assert network.activity is not None
-            y = network.activity
-        rows.append(
-            {
-                "accuracy": _named((), outcome.accuracy.mean(), "accuracy"),
-                "below_rate": _named(
-                    (), (by_rate.accuracy - outcome.accuracy).mean(), "accuracy below rates"
-                ),
-                "step_accuracy": _named("step", outcome.step_accuracy.mean(axis=0), "accuracy"),
-                "activity_correlation": _named(
-                    (), np.corrcoef(y.ravel(), y_rate.ravel())[0, 1], "correlation of activity"
-                ),
-                "activity": _named(
-                    ("example", "step", "cell"), y[:4], "activity of the cells in four episodes"
-                ),
-                "rate_activity": _named(
-                    ("example", "step", "cell"), y_rate[:4], "the same by rates"
-                ),
-            }
-        )
-    dataset = xr.concat([xr.Dataset(row) for row in rows], "seed").assign_coords(seed=list(seeds))
-    return dataset.assign_attrs(**setup.get("settings", {}))
-
-
-# -------------------------------------------------------------- plasticity and consolidation
-
-
-@dataclass(frozen=True)
-class CurvatureProtocol(Protocol):
-    """Training, and the measurement of curvature."""
-
-    sampled: int = parameter(200, at_least=2, doc="episodes for the curvature")
-    shuffles: int = parameter(200, at_least=1, doc="random pairings of synapses")
-
-
-def curvature_conditions(protocol: CurvatureProtocol) -> Sequence[Condition]:
-    """The published tasks."""
-    return _conditions({name: (name, Case(task)) for name, task in PUBLISHED.items()})
-
-
-def curvature(
-    protocol: CurvatureProtocol, condition: Condition, seeds: tuple[int, ...]
-) -> xr.Dataset:
-    """Rank correlation of the plasticity budget with the curvature of the task and with Fisher's.
-
-    The budget of a synapse is |alpha|. Curvature of the task is the second derivative of its loss
-    along the fixed weight; the Fisher information is the consolidation wing's, p(1 - p) of the
-    coincidence of the two units in the steps of the same episodes. Both are compared with all
-    connections and with those from pattern inputs alone, beside random pairings.
-    """
-    from scipy.stats import rankdata
-
-    from spikeconsol.consolidation.curvature import clamped
-    from spikeconsol.metaplasticity.analysis import task_curvature
-    from spikeconsol.metaplasticity.rate import build
-
-    training = learn(protocol, condition.setup, seeds)
-    task, R = training.task, len(seeds)
-    network = build(task)
-    drawn = [task.draw(np.random.default_rng([seed, 2]), protocol.sampled) for seed in seeds]
-    episodes = tasks.stack(drawn)
-    by_task = task_curvature(network, training.parameters, episodes)
-    y = network.run(training.parameters, episodes).activity.y  # type: ignore[union-attr]
-    by_fisher = np.empty_like(by_task)
-    for n in range(R):
-        units = np.concatenate([episodes.x[:, n], y[:, n]], axis=-1) > 0
-        information = clamped(units.reshape(-1, units.shape[-1]))
-        by_fisher[n] = information[task.inputs :, : task.inputs]
-    budget = np.abs(training.parameters["alpha"])
-    dataset = training.to_dataset()
-    rng = np.random.default_rng([seeds[0], 3])
-
-    def correlation(a: NDArray, b: NDArray) -> float:
-        ranks = rankdata(a), rankdata(b)
-        return float(np.corrcoef(*ranks)[0, 1])
-
-    parts = {"all": slice(None)} | (
-        {"patterns": slice(task.label_inputs, None)} if task.label_inputs else {}
-    )
-    for name, values in (("task_curvature", by_task), ("fisher", by_fisher)):
-        dataset[name] = _named(("seed", "cell", "input"), values, name.replace("_", " "))
-        for part, columns in parts.items():
-            a = budget[..., columns].reshape(R, -1)
-            b = values[..., columns].reshape(R, -1)
-            found = [correlation(a[n], b[n]) for n in range(R)]
-            random = [
-                np.mean(
-                    [correlation(a[n], rng.permutation(b[n])) for _ in range(protocol.shuffles)]
-                )
-                for n in range(R)
-            ]
-            text = f"rank correlation of |α| and {name.replace('_', ' ')}, {part}"
-            dataset[f"{name}_{part}"] = _named("seed", found, text)
-            dataset[f"{name}_{part}_shuffled"] = _named("seed", random, f"{text}, shuffled")
-    return dataset
-
-
-@dataclass(frozen=True)
-class TransferProtocol(Protocol):
-    """Training, and lives of many episodes."""
-
-    life: int = parameter(20, at_least=2, doc="episodes of a life")
-    lives: int = parameter(100, at_least=1, doc="independent repeats")
-
-
-FRACTIONS = (0.0, 0.1, 0.3, 1.0, 3.0)
-
-
-def transfer_conditions(protocol: TransferProtocol) -> Sequence[Condition]:
-    """Parts of the plastic weight that become fixed at the end of every episode."""
-    return [Condition(f"fraction-{rho}", "rate", f"ρ = {rho}", rho) for rho in FRACTIONS]
-
-
-def run_transfer(
-    protocol: TransferProtocol, condition: Condition, seeds: tuple[int, ...]
-) -> xr.Dataset:
-    """Memory of the first patterns of a life, and of those of each episode."""
-    from spikeconsol.metaplasticity.analysis import transfer
-    from spikeconsol.metaplasticity.network import FeedForward
-
-    task = tasks.OneShot()
-    training = learn(protocol, Case(task), seeds)
-    found = transfer(
-        FeedForward(task, Plasticity()),
-        training.parameters,
-        fraction=condition.setup,
-        episodes=protocol.life,
-        lives=protocol.lives,
-        rng=np.random.default_rng([seeds[0], 4]),
-    )
-    return xr.Dataset(
-        {
-            "old": _named(("seed", "episode"), found.old, "accuracy on the first patterns"),
-            "new": _named(("seed", "episode"), found.new, "accuracy on the episode's patterns"),
-            "old_at_once": _named("seed", found.old[:, 0], "first patterns, at once"),
-            "old_later": _named("seed", found.old[:, -1], "first patterns, at the end"),
-            "new_later": _named("seed", found.new[:, -1], "new patterns, at the end"),
-        },
-        coords={"seed": list(seeds)},
-        attrs={"fraction": condition.setup},
-    )
-
-
 SCORES = ("test_error", "test_accuracy", "solved")
 TWENTY = (100, 20)
 
 
-def _experiment(name: str, summary: str, conditions: Any, **options: Any) -> Experiment:
-    """Make an experiment of this model; batched, 20 runs, quick as a demonstration."""
+def experiment(name: str, summary: str, conditions: Any, **options: Any) -> Experiment:
+    """Return an experiment of this model: batched, 20 runs, quick as a demonstration."""
     demo = {"episodes": 1500, "frozen": 250, "seeds": 4}
     settings: dict[str, Any] = {
         "parameters": Protocol,
@@ -515,89 +240,38 @@ def _experiment(name: str, summary: str, conditions: Any, **options: Any) -> Exp
 
 
 EXPERIMENTS = (
-    _experiment(
+    experiment(
         "completion",
         "complete a pattern seen once, by plastic connections",
         completion,
         figures=("meta_learning_curves", "meta_maps"),
     ),
-    _experiment(
+    experiment(
         "one-shot",
         "tell patterns apart after one labelled look at each",
         one_shot,
         figures=("meta_learning_curves", "meta_maps", "meta_signs"),
     ),
-    _experiment(
+    experiment(
         "reversal",
         "learn labels anew when they are exchanged: the sign of plasticity decides",
         reversal,
         figures=("meta_learning_curves", "meta_maps", "meta_signs"),
     ),
-    _experiment("conditioning", "find the stimulus that predicts a reward", conditioning),
-    _experiment(
+    experiment("conditioning", "find the stimulus that predicts a reward", conditioning),
+    experiment(
         "auto-association",
         "recall by a recurrent network with plastic connections",
         auto_association,
         seeds=(100, 10),
         demo={"episodes": 300, "frozen": 50, "seeds": 2},
     ),
-    _experiment(
+    experiment(
         "controls",
         "without plasticity, with random, shared or clipped coefficients",
         controls,
         figures=("meta_controls",),
     ),
-    _experiment("gamma", "decay of the traces, given and learned", gamma),
-    _experiment("rules", "Hebbian traces, Oja's and covariance", rules),
-    _experiment(
-        "similarity",
-        "accuracy against the similarity of patterns and against noise",
-        similarity_conditions,
-        run=similarity,
-        parameters=TestProtocol,
-        columns=(*SCORES, "one_bit_accuracy"),
-        demo={"tested": 100},
-        figures=("meta_generalisation",),
-    ),
-    _experiment(
-        "retention",
-        "train on short episodes, test on long ones and after other patterns",
-        retention_conditions,
-        run=retention,
-        parameters=TestProtocol,
-        columns=(*SCORES, "long_accuracy"),
-        demo={"tested": 100},
-        figures=("meta_generalisation",),
-    ),
-    _experiment(
-        "spiking",
-        "the trained network on spikes, without retraining",
-        spiking_conditions,
-        run=spiking,
-        parameters=SpikingProtocol,
-        columns=("accuracy", "below_rate", "activity_correlation"),
-        seeds=(100, 10),
-        demo={"episodes": 4000, "tested": 5, "seeds": 2},
-        figures=("meta_spiking",),
-    ),
-    _experiment(
-        "plasticity-and-curvature",
-        "is the learned plasticity of a synapse related to curvature?",
-        curvature_conditions,
-        run=curvature,
-        parameters=CurvatureProtocol,
-        columns=("task_curvature_all", "fisher_all"),
-        demo={"sampled": 20, "shuffles": 20},
-        figures=("meta_consolidation",),
-    ),
-    _experiment(
-        "transfer",
-        "move a part of every trace into the fixed weights",
-        transfer_conditions,
-        run=run_transfer,
-        parameters=TransferProtocol,
-        columns=("old_at_once", "old_later", "new_later"),
-        demo={"life": 5, "lives": 10},
-        figures=("meta_consolidation",),
-    ),
+    experiment("gamma", "decay of the traces, given and learned", gamma),
+    experiment("rules", "Hebbian traces, Oja's and covariance", rules),
 )

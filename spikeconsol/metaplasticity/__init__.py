@@ -3,7 +3,17 @@
 from spikeconsol.metaplasticity import tasks
 from spikeconsol.metaplasticity.network import Plasticity
 from spikeconsol.metaplasticity.optimiser import Adam, RMSClip
-from spikeconsol.metaplasticity.rate import evaluate, train
+from spikeconsol.metaplasticity.rate import evaluate, published_protocol, train
 from spikeconsol.metaplasticity.result import Evaluation, Training
 
-__all__ = ["Adam", "Evaluation", "Plasticity", "RMSClip", "Training", "evaluate", "tasks", "train"]
+__all__ = [
+    "Adam",
+    "Evaluation",
+    "Plasticity",
+    "RMSClip",
+    "Training",
+    "evaluate",
+    "published_protocol",
+    "tasks",
+    "train",
+]

@@ -266,6 +266,7 @@ class Conditioning(Task):
 
     loss: ClassVar[str] = "squared"
     middle: ClassVar[float] = 0.5
+    solved_below: ClassVar[float] = 0.05
 
     gamma: float = parameter(0.95, at_least=0, below=1, doc="survival of a trace over one step")
     stimuli: str = parameter(
