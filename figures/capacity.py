@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from spikeconsol.consolidation.capacity import gardner_capacity, mean_field_capacity
 from spikeconsol.figures.style import (
     COLORS,
     ONE_COLUMN,
@@ -57,7 +56,6 @@ def draw_capacity(results: Mapping[str, Mapping[str, Any]]) -> Any:
     """Bars from a blank start and in the steady state, with the limits as lines."""
     found = results[NEED]
     drawing, axes = figure(TWO_COLUMNS, 4.3, columns=2, sharey=True, sharex=True)
-    units, level = 200, 0.05
     position, places, labels = 0.0, [], []
     for group, names in GROUPS.items():
         for name in names:
@@ -76,10 +74,11 @@ def draw_capacity(results: Mapping[str, Mapping[str, Any]]) -> Any:
             labels.append(case.attrs.get("label", name))
             position += 1
         position += 0.6
-    instant = float(found["rate-instant-covariance"].p90_blank.mean())
+    batch = found["rate-instant-covariance"]
+    instant = float(batch.p90_blank.mean())
     for ax, title, letter in zip(axes, ("blank start", "steady state"), "ab", strict=True):
         ax.axvline(instant, color=COLORS["instant"], lw=0.7, ls="--")
-        ax.axvline(units * mean_field_capacity(level), color="#888888", lw=0.7, ls=":")
+        ax.axvline(float(batch.mean_field), color="#888888", lw=0.7, ls=":")
         ax.set(xlabel="capacity P90 (patterns)", title=title, xlim=(0, 265))
         panel_label(ax, letter)
     axes[0].set_yticks(places, labels)
@@ -87,7 +86,7 @@ def draw_capacity(results: Mapping[str, Mapping[str, Any]]) -> Any:
     axes[1].tick_params(axis="y", length=0)
     axes[0].invert_yaxis()
     axes[1].plot([], [], "--", color=COLORS["instant"], lw=0.7, label="batch covariance")
-    bound = units * gardner_capacity(level)
+    bound = float(batch.gardner)
     axes[1].plot([], [], ":", color="#888888", lw=0.7, label="mean field, large N")
     axes[1].legend(loc="lower right", bbox_to_anchor=(1, 0.08), title=f"Gardner bound: {bound:.0f}")
     state_n(axes[1], case.sizes["seed"])

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from spikeconsol.consolidation import curvature
 from spikeconsol.figures.style import COLORS, TWO_COLUMNS, band, figure, panel_label, state_n
 from spikeconsol.lab import Figure
 
@@ -20,16 +19,14 @@ def draw(results: Mapping[str, Mapping[str, Any]]) -> Any:
     drawing, axes = figure(TWO_COLUMNS, 2.1, columns=4)
     for ax, f, letter in ((axes[0], 0.05, "a"), (axes[1], 0.2, "b")):
         case = found[f"rate-clamped-f={f:g}"]
-        w = np.sort(case.weight)
-        _cloud(ax, case.weight, case.fisher, w, curvature.from_weights(w, coding_level=f))
+        _cloud(ax, case.weight, case.fisher, case.closed_form)
         ax.set(xlabel="weight W", title=f"{{0, 1}} units, f = {f:g}")
         panel_label(ax, letter)
     axes[0].set_ylabel("Fisher information F")
     axes[0].legend(loc="upper left")
     # A covariance of {0, 1} units is a quarter of the correlation of -1/+1 units.
     case = found["rate-clamped-f=0.5"]
-    c = np.sort(4 * case.weight)
-    _cloud(axes[2], 4 * case.weight, 16 * case.fisher_centred, c, 1 - c**2)
+    _cloud(axes[2], 4 * case.weight, 16 * case.fisher_centred, 16 * case.closed_form_centred)
     axes[2].set(xlabel="correlation C", title="−1/+1 units, f = 0.5")
     panel_label(axes[2], "c")
 
@@ -52,8 +49,10 @@ def draw(results: Mapping[str, Mapping[str, Any]]) -> Any:
     return drawing
 
 
-def _cloud(ax: Any, weight: Any, fisher: Any, x: Any, closed_form: Any) -> None:
-    ax.plot(x, closed_form, color=COLORS["instant"], lw=1, label="all units at f")
+def _cloud(ax: Any, weight: Any, fisher: Any, closed_form: Any) -> None:
+    order = np.argsort(weight.values)
+    x, y = weight.values[order], closed_form.values[order]
+    ax.plot(x, y, color=COLORS["instant"], lw=1, label="all units at f")
     ax.plot(weight, fisher, ".", ms=1.5, alpha=0.4, color=COLORS["rate"], zorder=3, rasterized=True)
 
 

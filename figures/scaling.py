@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from spikeconsol.consolidation.capacity import gardner_capacity, mean_field_capacity
 from spikeconsol.figures.style import TWO_COLUMNS, band, figure, panel_label, state_n
 from spikeconsol.lab import Figure
 
@@ -33,13 +32,14 @@ def draw(results: Mapping[str, Mapping[str, Any]]) -> Any:
         band(axes[0], levels, np.stack(values, axis=1) / 200, **style)
         values = [results[SIZE][f"rate-N={n},k=10-{rule}"][f"p90_{protocol}"] for n in sizes]
         band(axes[1], sizes, np.stack(values, axis=1), **style)
-    fine = np.geomspace(0.02, 0.5, 60)
     theory = {"color": "#888888", "lw": 0.8}
-    axes[0].plot(fine, [mean_field_capacity(f) for f in fine], ls=":", **theory)
-    axes[0].plot(fine, [gardner_capacity(f) for f in fine], ls="--", **theory)
+    at_levels = [results[LEVEL][f"rate-f={f:g}-instant"] for f in levels]
+    at_sizes = [results[SIZE][f"rate-N={n},k=10-instant"] for n in sizes]
+    axes[0].plot(levels, [case.mean_field / 200 for case in at_levels], ls=":", **theory)
+    axes[0].plot(levels, [case.gardner / 200 for case in at_levels], ls="--", **theory)
+    axes[1].plot(sizes, [case.mean_field for case in at_sizes], ls=":", **theory)
     axes[0].text(0.16, 0.36, "mean field", fontsize=6, color="#666666")
     axes[0].text(0.09, 4.9, "Gardner bound", fontsize=6, color="#666666")
-    axes[1].plot(sizes, [n * mean_field_capacity(10 / n) for n in sizes], ls=":", **theory)
     axes[1].text(305, 480, "mean field", fontsize=6, color="#666666", ha="right")
     axes[0].set(xscale="log", yscale="log", ylim=(4e-3, 12), xlabel="coding level f")
     axes[0].set(ylabel="capacity P90 / N (patterns per unit)", title="N = 200")

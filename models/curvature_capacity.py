@@ -23,6 +23,7 @@ from spikeconsol.consolidation import HopfieldNetwork
 from spikeconsol.consolidation.batch import batch_rules
 from spikeconsol.consolidation.capacity import (
     Course,
+    gardner_capacity,
     information_per_synapse,
     mean_field_capacity,
 )
@@ -153,6 +154,12 @@ def run(parameters: Protocol, condition: Condition, seeds: Seeds) -> xr.Dataset:
             result[twin] = xr.full_like(result[variable].astype(float), np.nan)
     loads = courses["blank"].loads
     result["load"] = ("load", _twelve(loads), {"long_name": "patterns stored", "units": "1"})
+    for limit, per_unit in (("mean_field", mean_field_capacity), ("gardner", gardner_capacity)):
+        result[limit] = protocol.units * per_unit(protocol.coding_level)
+        result[limit].attrs = {
+            "long_name": f"{limit.replace('_', ' ')} capacity",
+            "units": "patterns",
+        }
     age = np.arange(int(loads[-1]))
     return result.assign_coords(
         age=("age", age, {"long_name": "patterns stored since", "units": "1"})

@@ -103,7 +103,11 @@ def clamped_case(p: FisherWeights, f: float, seed: int) -> tuple[dict[str, float
     weights = batch.covariance(stored) / p.patterns
     fisher = curvature.clamped(stored)
     centred = curvature.clamped(stored, code=curvature.centred(f))
-    return _correlations(weights, fisher, centred), _pairs(weights, fisher, centred)
+    case = _pairs(weights, fisher, centred)
+    for name, code in (("", curvature.BINARY), ("_centred", curvature.centred(f))):
+        closed = curvature.from_weights(case["weight"].values, coding_level=f, code=code)
+        case[f"closed_form{name}"] = ("pair", closed)
+    return _correlations(weights, fisher, centred), case
 
 
 def sampled_case(p: FisherWeights, f: float, seed: int) -> tuple[dict[str, float], xr.Dataset]:

@@ -65,6 +65,8 @@ def describe(program: Program) -> list[Section]:
     with at_runtime("numpy"):
         built = program.load_builder()(program.structure)
         objects = sorted(built.network.objects, key=lambda found: found.name)
+        for found in objects:  # Brian2 would warn that they were never run
+            found._network = built.network.id
     groups = [o for o in objects if isinstance(o, NeuronGroup | PoissonGroup)]
     pathways = [o for o in objects if isinstance(o, Synapses)]
     monitors = [
