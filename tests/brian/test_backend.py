@@ -261,17 +261,23 @@ def test_brian2_of_the_caller_is_untouched(target):
 @pytest.mark.parametrize("target", TARGETS)
 def test_standalone_device_of_the_caller_stays_active(target):
     import brian2
+    from brian2.devices.device import reset_device
 
     brian2.set_device("cpp_standalone", build_on_run=False)
     try:
+        brian2.defaultclock.dt = 0.3 * brian2.ms
         device, queue = brian2.get_device(), list(brian2.device.main_queue)
         counted = run(COUNTING, {}, steps=3, target=target)["cells.steps"]
         np.testing.assert_array_equal(counted, 3)
         assert brian2.get_device() is device
-        assert brian2.device.main_queue == queue
+        # Brian2 may set the default clock's time step once more, to the same value.
+        assert brian2.device.main_queue[: len(queue)] == queue
+        assert all("defaultclock" in str(item) for item in brian2.device.main_queue[len(queue) :])
+        assert brian2.defaultclock.dt == 0.3 * brian2.ms
     finally:
+        brian2.defaultclock.dt = 0.1 * brian2.ms
         brian2.device.reinit()
-        brian2.reset_device()
+        reset_device()
 
 
 def test_doctor_finds_all_targets_equal():
