@@ -148,9 +148,9 @@ FIGURES = (
             "have negative coefficients; n = {n} networks in each row. (b) Traces within an "
             "episode (labels are exchanged at the dashed line), for cells of either sign; mean and "
             "95% confidence band over cells. (c) Growth of the traces of every cell in the first "
-            "half of an episode; open where the network's other cell has the other sign. Negative "
-            "coefficients let traces fade, except in one-shot networks of two negative cells, "
-            "which large biases hold on one side."
+            "half of an episode; open where the network's other cell has the other sign. Beside a "
+            "positive cell, a negative one loses its traces; two negative cells have biases that "
+            "keep them."
         ),
         draw=draw,
     ),

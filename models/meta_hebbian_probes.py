@@ -117,15 +117,22 @@ class SpikingProtocol(Protocol):
     """Training by rates, and a test on spikes."""
 
     tested: int = parameter(50, at_least=1, doc="episodes of each test")
+    pairs: tuple[int, ...] = parameter(
+        (5, 10, 20, 80), at_least=1, doc="further sizes, in pairs of neurons per unit"
+    )
+    present: tuple[float, ...] = parameter(
+        ("50 ms", "100 ms", "400 ms"), unit="second", above=0, doc="further times of presentation"
+    )
 
 
 def spiking_conditions(protocol: SpikingProtocol) -> Sequence[Condition]:
     """Rates and spikes on the same episodes; without plasticity; sizes and times."""
     settings: dict[str, tuple[str, dict[str, Any]]] = {"default": ("40 pairs, 200 ms", {})}
-    for pairs in (5, 10, 20, 80):
+    for pairs in protocol.pairs:
         settings[f"pairs-{pairs}"] = (f"{pairs} pairs, 200 ms", {"pairs": pairs})
-    for present in (50, 100, 400):
-        settings[f"present-{present}"] = (f"40 pairs, {present} ms", {"present": present / 1000})
+    for present in protocol.present:
+        ms = f"{1000 * present:g}"
+        settings[f"present-{ms}"] = (f"40 pairs, {ms} ms", {"present": present})
     rows = [
         Condition("one-shot", "rate", "rates", {}),
         Condition("alpha-zero", "rate", "rates, α = 0 in the trained network", {"alpha": 0}),
@@ -332,7 +339,7 @@ EXPERIMENTS = (
         parameters=SpikingProtocol,
         columns=("accuracy", "below_rate", "activity_correlation"),
         seeds=(100, 10),
-        demo={"episodes": 4000, "tested": 5, "seeds": 2},
+        demo={"episodes": 4000, "tested": 5, "seeds": 2, "pairs": (), "present": ()},
         figures=("meta_spiking",),
     ),
     experiment(

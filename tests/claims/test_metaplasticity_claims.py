@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from spikeconsol.metaplasticity import Plasticity, evaluate, train
-from spikeconsol.metaplasticity.analysis import alpha_sign
+from spikeconsol.metaplasticity.analysis import alpha_sign, trace_growth
 from spikeconsol.metaplasticity.tasks import AutoAssociation, Completion, OneShot, Reversal
 
 HUNDRED = range(100)
@@ -124,6 +124,21 @@ def test_nothing_is_learned_without_plasticity(task, episodes, error, accuracy):
     training = train(task, seeds=TWENTY, episodes=episodes, plasticity=none)
     assert training.test_error.mean() == pytest.approx(error, abs=0.03 * error)
     assert training.test_accuracy.mean() == pytest.approx(accuracy, abs=0.02)
+
+
+@pytest.mark.slow
+def test_one_shot_traces_fade_beside_a_positive_cell_and_last_under_biases(one_shot):
+    sign = alpha_sign(one_shot.parameters["alpha"], 2)
+    growth = trace_growth(one_shot.test.traces, 2, 10)
+    bias = np.abs(one_shot.parameters["b"])
+    mixed = (sign[:, 0] * sign[:, 1] == -1)[:, None] & (sign == -1)
+    both = (sign == -1).all(axis=1)
+    assert growth[mixed].max() < -0.15
+    assert bias[mixed].max() < 0.1
+    assert np.median(growth[both]) > 0.1
+    assert np.median(bias[both]) > 1
+    # The few failures have two positive cells.
+    assert (sign[~one_shot.solved] == 1).all()
 
 
 @pytest.mark.slow

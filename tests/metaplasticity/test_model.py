@@ -46,6 +46,14 @@ def test_names_presets_and_figures_fit_together():
         assert set(figure.needs) <= set(EXPERIMENTS)
 
 
+def test_times_of_presentation_are_set_with_their_units():
+    experiment = EXPERIMENTS["meta-hebbian/spiking"]
+    protocol = experiment.parameters().with_settings({"present": "50 ms, 0.1 s", "pairs": "7"})
+    stems = [one.stem for one in experiment.conditions(protocol)]
+    assert {"spiking-present-50", "spiking-present-100", "spiking-pairs-7"} <= set(stems)
+    assert len(stems) == 7
+
+
 @pytest.fixture(scope="module")
 def results():
     """Results of every experiment that a figure needs, made when they are first asked for."""
