@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import importlib
 import importlib.util
+import subprocess
 
-from benchmarks.common import save, table
+from benchmarks.common import PYTHON, ROOT, save, table
+from benchmarks.figure import draw
 
 NAMES = ("spiking", "hopfield", "bottleneck", "metaplasticity")
 
@@ -22,10 +24,16 @@ def main() -> None:
             parser.error(f"NAME: got {name!r}; allowed: {', '.join(known)}")
     rows = []
     for name in options.names or known:
-        rows += importlib.import_module(f"benchmarks.{name}").run(options.quick)
-    path = save(rows, quick=options.quick)
-    print(table(rows))
-    print(f"\n{path}")
+        if "def run(" in (path := ROOT / "benchmarks" / f"{name}.py").read_text():
+            rows += importlib.import_module(f"benchmarks.{name}").run(options.quick)
+        else:  # a script with tables of its own
+            print(f"\n{path.relative_to(ROOT)}\n", flush=True)
+            subprocess.run([PYTHON, path], cwd=ROOT, check=True)
+    if rows:
+        history = save(rows, quick=options.quick)
+        print(table(rows))
+        for written in (history, *draw(rows, ROOT / "docs/images/speed")):
+            print(f"written: {written.relative_to(ROOT)}")
 
 
 if __name__ == "__main__":
