@@ -8,12 +8,9 @@ import pytest
 
 from spikeconsol.lab import Condition
 from spikeconsol.models import curvature_landscape as model
-from spikeconsol.models.curvature_landscape import (
-    AuthorsProtocol,
-    FisherWeights,
-    FreePhase,
-    Lesion,
-)
+from spikeconsol.models import curvature_protocols as protocols
+from spikeconsol.models.curvature_landscape import FisherWeights, Lesion
+from spikeconsol.models.curvature_protocols import AuthorsProtocol, FreePhase
 from spikeconsol.statistics import confidence_interval, mean_and_interval
 
 FIVE, TEN = tuple(range(100, 105)), tuple(range(100, 110))
@@ -84,8 +81,8 @@ def test_curvature_marks_large_weights_only_in_sparse_codes():
 def test_protocol_of_the_source_program(name, mean, half):
     """Patterns of 60 that stay fixed points, with threshold dynamics and exact cues."""
     p = AuthorsProtocol()
-    condition = next(c for c in model.authors_conditions(p) if c.name == name)
-    assert agrees(model.run_authors(p, condition, TEN).recalled_all, mean, half)
+    condition = next(c for c in protocols.authors_conditions(p) if c.name == name)
+    assert agrees(protocols.run_authors(p, condition, TEN).recalled_all, mean, half)
 
 
 @pytest.mark.parametrize(
@@ -99,7 +96,7 @@ def test_protocol_of_the_source_program(name, mean, half):
     ],
 )
 def test_free_activity_is_a_poor_estimator_of_curvature(kind, mean, half):
-    found = model.run_free_phase(FreePhase(), Condition("claim", setup=kind), FIVE)
+    found = protocols.run_free_phase(FreePhase(), Condition("claim", setup=kind), FIVE)
     assert agrees(found.p90_blank, mean, half)
 
 
