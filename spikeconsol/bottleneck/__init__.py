@@ -1,1 +1,20 @@
-"""Information-bottleneck learning with a local three-factor rule and a working memory."""
+"""Layer-wise information-bottleneck (HSIC) learning from a working memory."""
+
+from spikeconsol.bottleneck.hsic import Objective, layer_objective, modulatory_signal
+from spikeconsol.bottleneck.memory import ClassMeans, Memory, Prototypes, Window
+from spikeconsol.bottleneck.rate import BottleneckClassifier
+from spikeconsol.bottleneck.reservoir import Reservoir, ReservoirParameters, Silenced
+
+__all__ = [
+    "BottleneckClassifier",
+    "ClassMeans",
+    "Memory",
+    "Objective",
+    "Prototypes",
+    "Reservoir",
+    "ReservoirParameters",
+    "Silenced",
+    "Window",
+    "layer_objective",
+    "modulatory_signal",
+]

@@ -1,0 +1,126 @@
+"""How much of the past a memory holds, and how much of the exact signal can be read from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spikeconsol.bottleneck.hsic import Objective, cosine, sliding_signals
+from spikeconsol.bottleneck.memory import Memory
+from spikeconsol.bottleneck.reservoir import ridge
+from spikeconsol.parameters import ParameterError
+
+__all__ = ["Capacity", "explained_variance", "memory_capacity"]
+
+Array = NDArray[np.floating]
+
+
+@dataclass(frozen=True)
+class Capacity:
+    """What a memory holds, every figure measured on samples no readout was fitted to.
+
+    Attributes
+    ----------
+    lag_r2 : ndarray, shape (lags,)
+        R2 of a linear readout of the code shown 1, 2, ... samples before.
+    readout_r2 : float
+        R2 of the exact signal, read linearly from memory and current sample, one readout per
+        class of the current sample.
+    signal_r2, signal_cosine : float
+        R2 and mean cosine of the memory's own signal with the exact one.
+    memoryless_r2, memoryless_gated_r2 : float
+        R2 of the exact signal from the current sample alone, with one readout for all classes
+        and with one per class.
+    """
+
+    lag_r2: Array
+    readout_r2: float
+    signal_r2: float
+    signal_cosine: float
+    memoryless_r2: float
+    memoryless_gated_r2: float
+
+
+def memory_capacity(
+    memory: Memory,
+    X: Array,
+    y: NDArray[np.int64],
+    Z: Array,
+    *,
+    objective: Objective,
+    window: int,
+    lags: int = 12,
+    train: float = 0.75,
+    penalty: float = 1e-2,
+) -> Capacity:
+    """Measure what a memory holds along a stream of samples.
+
+    Parameters
+    ----------
+    memory : Memory
+        Taken as it is; samples are pushed into it. Turn learning off first.
+    X, y, Z : ndarray, shapes (n, dx), (n,) and (n, d)
+        Network inputs, classes and codes, in order.
+    objective : Objective
+    window : int
+        Length of the exact window whose signal is the target.
+    lags : int
+        Longest lag.
+    train : float
+        Fraction of the stream, from its beginning, to which readouts are fitted.
+    penalty : float
+        Of the ridge regression, per sample and relative to the mean square of the features.
+    """
+    if not 0 < train < 1:
+        raise ParameterError(f"train: got {train!r}; allowed: > 0 and < 1")
+    one_hot = np.eye(int(y.max()) + 1)[y]
+    echoes, signals = [], []
+    for x, label, z in zip(X, y, Z, strict=True):
+        memory.push(x, int(label), z)
+        echoes.append(memory.features())
+        signals.append(memory.signal())
+    first = max(window - 1, lags)  # from here on windows are full and all lags exist
+    targets = sliding_signals(X, one_hot, Z, window=window, **objective.flat())
+    targets = targets[first - window + 1 :]
+    echo, own = np.array(echoes)[first:], np.array(signals)[first:]
+    now = np.concatenate([X, one_hot, Z], axis=1)[first:]
+    classes = y[first:]
+    cut = int(train * len(targets))
+    everyone = np.zeros_like(classes)
+
+    def unseen_r2(features: Array, values: Array, gate: NDArray[np.int64]) -> float:
+        predicted = _gated_prediction(features, values, gate, cut, penalty)
+        return explained_variance(predicted, values[cut:])
+
+    return Capacity(
+        lag_r2=np.array(
+            [unseen_r2(echo, Z[first - lag : len(Z) - lag], everyone) for lag in range(1, lags + 1)]
+        ),
+        readout_r2=unseen_r2(np.concatenate([echo, now], axis=1), targets, classes),
+        signal_r2=explained_variance(own[cut:], targets[cut:]),
+        signal_cosine=float(np.mean(cosine(own[cut:], targets[cut:]))),
+        memoryless_r2=unseen_r2(now, targets, everyone),
+        memoryless_gated_r2=unseen_r2(now, targets, classes),
+    )
+
+
+def explained_variance(predicted: Array, values: Array) -> float:
+    """Coefficient of determination, pooled over components."""
+    variance = np.sum((values - values.mean(axis=0)) ** 2)
+    return float(1 - np.sum((values - predicted) ** 2) / variance)
+
+
+def _gated_prediction(
+    features: Array, values: Array, gate: NDArray[np.int64], cut: int, penalty: float
+) -> Array:
+    """Fit one ridge readout per gate to the samples before the cut; predict those after it."""
+    features = np.concatenate([features, np.ones((len(features), 1))], axis=1)
+    predicted = np.zeros_like(values[cut:])
+    scale = penalty * float(np.mean(features[:cut] ** 2))
+    for g in np.unique(gate):
+        rows = np.flatnonzero(gate[:cut] == g)
+        weights = ridge(features[rows], values[rows], scale * len(rows))
+        predicted[gate[cut:] == g] = features[cut:][gate[cut:] == g] @ weights.T
+    return predicted

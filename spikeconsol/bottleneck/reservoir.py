@@ -1,0 +1,316 @@
+r"""A recurrent network as working memory, read out into the modulatory signal.
+
+The reservoir hears each sample (input, class and code) for a fixed time and keeps an echo of
+those before. Its readout is trained to give the signal of an exact window: beforehand on random
+class-structured samples that have nothing to do with the task (ridge regression, or recursive
+least squares, FORCE), or while the task is learned (LMS, or the reward-modulated Hebbian rule of
+the 2021 program).
+
+References
+----------
+Hoerzer G M, Legenstein R, Maass W (2014). Cerebral Cortex 24:677-690 (reward-modulated Hebb).
+Sussillo D, Abbott L F (2009). Neuron 63:544-557 (FORCE).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from spikeconsol.bottleneck.hsic import Objective, layer_norm
+from spikeconsol.bottleneck.memory import Window, require_sample
+from spikeconsol.parameters import ParameterError, Parameters, parameter
+
+__all__ = ["Reservoir", "ReservoirParameters", "Silenced", "class_structured_stream"]
+
+Array = NDArray[np.floating]
+
+
+@dataclass(frozen=True)
+class ReservoirParameters(Parameters):
+    """Constants of a reservoir. Defaults hold a label-gated memory of some ten samples."""
+
+    cells: int = parameter(300, at_least=1, doc="number of recurrent units")
+    gain: float = parameter(0.9, at_least=0, doc="factor on recurrent weights of unit radius")
+    connection_probability: float = parameter(
+        0.1, above=0, at_most=1, doc="probability of a recurrent connection"
+    )
+    time_constant: float = parameter(3.0, above=0, doc="membrane time constant, in samples")
+    steps: int = parameter(2, at_least=1, doc="integration steps per sample")
+    input_scale: float = parameter(0.3, above=0, doc="input weights are uniform in +- this")
+    input_gains: tuple[float, ...] = parameter(
+        (0.0, 1.0, 0.5), at_least=0, doc="factors on network input, centred class and code"
+    )
+    feedback: float = parameter(0.0, at_least=0, doc="feedback weights are uniform in +- this")
+    cell_noise: float = parameter(0.0, at_least=0, doc="uniform noise on rates, +- this")
+    output_noise: float = parameter(0.0, at_least=0, doc="uniform noise on outputs in training")
+    gated: bool = parameter(True, doc="one readout per class, chosen by the current label")
+    direct: bool = parameter(True, doc="the readout sees the current input beside the rates")
+    training: str = parameter(
+        "ridge", choices=("ridge", "force", "lms", "reward_hebb"), doc="training of the readout"
+    )
+    regularisation: float = parameter(10.0, above=0, doc="ridge penalty, or 1/initial gain of RLS")
+    learning_rate: float = parameter(5e-4, above=0, doc="of LMS and reward-modulated Hebb")
+    rate_halving: float = parameter(
+        float("inf"), above=0, doc="samples after which the Hebbian learning rate has halved"
+    )
+    averaging: float = parameter(1.5, at_least=1, doc="steps of the reward and output averages")
+    samples: int = parameter(4000, at_least=2, doc="samples of training beforehand")
+    block: int = parameter(200, at_least=2, doc="samples between new random class structures")
+
+    @property
+    def online(self) -> bool:
+        """Whether the readout learns from a window while the reservoir is in use."""
+        return self.training in ("lms", "reward_hebb")
+
+
+class Reservoir:
+    r"""Rate reservoir with a readout of the modulatory signal.
+
+    .. math::
+        \tau \dot u = g W_r r + W_{in} i + W_{fb} o - u, \quad r = \tanh(u), \quad o = W_{y} \phi
+
+    with :math:`\phi` the rates and, if `direct`, the input; :math:`W_y` depends on the current
+    class if the readout is gated.
+
+    Parameters
+    ----------
+    inputs, units, classes : int
+        Sizes of network input, code and set of classes.
+    parameters : ReservoirParameters
+    rng : numpy.random.Generator
+    teacher : Window, optional
+        Window whose signal the readout learns online; needed for ``lms`` and ``reward_hebb``.
+    """
+
+    def __init__(
+        self,
+        inputs: int,
+        units: int,
+        classes: int,
+        parameters: ReservoirParameters | None = None,
+        *,
+        rng: np.random.Generator,
+        teacher: Window | None = None,
+    ) -> None:
+        self.parameters = p = parameters or ReservoirParameters()
+        if p.online and teacher is None:
+            raise ParameterError(f"teacher: got None; allowed: a Window, for {p.training}")
+        self.teacher = teacher
+        self.learning = p.online
+        self.classes = classes
+        self._rng = rng
+        gx, gy, gz = p.input_gains
+        self._gains = np.repeat([gx, gy, gz], [inputs, classes, units])
+        heard = int(np.count_nonzero(self._gains))
+        gates = classes if p.gated else 1
+        connected = rng.random((p.cells, p.cells)) < p.connection_probability
+        deviation = 1 / np.sqrt(p.connection_probability * p.cells)
+        self.recurrent = p.gain * deviation * connected * rng.standard_normal(connected.shape)
+        self.input = rng.uniform(-p.input_scale, p.input_scale, (gates, p.cells, heard))
+        self.feedback = rng.uniform(-1, 1, (p.cells, units)) * p.feedback
+        n_features = p.cells + (heard + 1) * p.direct
+        self.readout = np.zeros((gates, units, n_features))
+        self.membrane = np.zeros(p.cells)
+        self.heard = np.zeros(heard)
+        self.output = np.zeros(units)
+        self.averages = np.zeros((gates, units + 1))  # of outputs and rewards
+        self.scale = np.ones(1)  # running root mean square of the signals learned online
+        self.cursor = np.zeros(2, np.int64)  # readout in use, samples taken in
+
+    @classmethod
+    def trained(
+        cls,
+        inputs: int,
+        units: int,
+        classes: int,
+        window: int,
+        objective: Objective,
+        parameters: ReservoirParameters | None = None,
+        *,
+        rng: np.random.Generator,
+    ) -> Self:
+        """Make a reservoir that can be used at once.
+
+        Its readout has been trained on random class-structured samples, or has a window of the
+        given length as its teacher if it learns online.
+        """
+        teacher = Window(window, inputs, units, classes, objective=objective)
+        reservoir = cls(inputs, units, classes, parameters, rng=rng, teacher=teacher)
+        p = reservoir.parameters
+        if not p.online:
+            reservoir.train(
+                *class_structured_stream(inputs, units, classes, p.samples, p.block, rng=rng)
+            )
+        return reservoir
+
+    def push(self, x: ArrayLike, y: int, z: ArrayLike) -> None:
+        """Take in a sample for its whole duration; learn from the teacher if learning is on."""
+        self._hear(x, y, z)
+        target = None
+        if self.parameters.online and self.teacher is not None:
+            self.teacher.push(x, y, z)
+            target = self._scaled(self.teacher.signal()) if self.learning else None
+        for _ in range(self.parameters.steps):
+            self._step()
+            if target is not None:
+                self._learn(target)
+
+    def signal(self) -> Array:
+        """Readout of the current state."""
+        require_sample(self.cursor[1])
+        return self.scale * (self.readout[self.cursor[0]] @ self._seen())
+
+    def features(self) -> Array:
+        """Rates of the reservoir."""
+        return self._rates()
+
+    def state(self) -> dict[str, NDArray]:
+        """Live arrays, weights included."""
+        names = (
+            "recurrent",
+            "input",
+            "feedback",
+            "readout",
+            "membrane",
+            "heard",
+            "output",
+            "averages",
+            "scale",
+            "cursor",
+        )
+        own = {name: getattr(self, name) for name in names}
+        if self.teacher is not None and self.parameters.online:
+            own |= {f"teacher.{name}": array for name, array in self.teacher.state().items()}
+        return own
+
+    def train(self, X: Array, y: NDArray[np.int64], Z: Array) -> None:
+        """Train the readout on a stream, the teacher window giving the targets.
+
+        By ridge regression over the whole stream, or recursive least squares along it, in which
+        the output is fed back as it is being learned.
+        """
+        p = self.parameters
+        if self.teacher is None:
+            raise ParameterError("teacher: got None; allowed: a Window, to train the readout")
+        features, targets = [], []
+        inverse = np.eye(self.readout.shape[2]) / p.regularisation
+        inverses = np.repeat(inverse[None], len(self.readout), axis=0)
+        gates = np.asarray(y) if p.gated else np.zeros(len(y), int)
+        for x, label, z, gate in zip(X, y, Z, gates, strict=True):
+            self.teacher.push(x, label, z)
+            self.push(x, label, z)
+            seen, target = self._seen(), self.teacher.signal()
+            features.append(seen)
+            targets.append(target)
+            if p.training == "force":
+                P = inverses[gate]
+                step = P @ seen / (1 + seen @ P @ seen)
+                self.readout[gate] -= np.outer(self.readout[gate] @ seen - target, step)
+                P -= np.outer(step, P @ seen)
+        if p.training == "ridge":
+            F, T = np.array(features), np.array(targets)
+            for gate in np.unique(gates):
+                self.readout[gate] = ridge(F[gates == gate], T[gates == gate], p.regularisation)
+
+    def _hear(self, x: ArrayLike, y: int, z: ArrayLike) -> None:
+        one_hot = np.full(self.classes, -1 / self.classes)
+        one_hot[y] += 1
+        everything = self._gains * np.concatenate([np.asarray(x), one_hot, np.asarray(z)])
+        self.heard[:] = everything[self._gains > 0]
+        self.cursor[:] = y if self.parameters.gated else 0, self.cursor[1] + 1
+
+    def _step(self) -> None:
+        p = self.parameters
+        drive = self.recurrent @ self._rates() - self.membrane
+        drive += self.input[self.cursor[0]] @ self.heard
+        if p.feedback > 0:
+            drive += self.feedback @ (self.readout[self.cursor[0]] @ self._seen())
+        self.membrane += drive / (p.steps * p.time_constant)
+
+    def _rates(self) -> Array:
+        rates = np.tanh(self.membrane)
+        noise = self.parameters.cell_noise
+        return rates + self._rng.uniform(-noise, noise, len(rates)) if noise else rates
+
+    def _seen(self) -> Array:
+        """What the readout sees: the rates and, if direct, the input and a constant."""
+        if not self.parameters.direct:
+            return self._rates()
+        return np.concatenate([self._rates(), self.heard, [1.0]])
+
+    def _scaled(self, target: Array) -> Array:
+        """Divide a signal by its running root mean square, so that learning rates have no units."""
+        square = np.mean(target**2)
+        if square > 0:
+            forget = 0.01 if self.averages.any() else 1.0
+            self.scale[:] = np.sqrt((1 - forget) * self.scale**2 + forget * square)
+        return target / self.scale
+
+    def _learn(self, target: Array) -> None:
+        p, seen = self.parameters, self._seen()
+        readout, averages = self.readout[self.cursor[0]], self.averages[self.cursor[0]]
+        output = readout @ seen + self._rng.uniform(-1, 1, len(target)) * p.output_noise
+        reward = -np.sum((output - target) ** 2)
+        if p.training == "lms":
+            readout -= p.learning_rate * np.outer(output - target, seen)
+        elif reward > averages[-1]:
+            rate = p.learning_rate / (1 + self.cursor[1] / p.rate_halving)
+            readout += rate * np.outer(output - averages[:-1], seen)
+        averages[:-1] += (output - averages[:-1]) / p.averaging
+        averages[-1] += (reward - averages[-1]) / p.averaging
+
+
+class Silenced(Reservoir):
+    """Control: the same inputs, readout and training, but the recurrent units are silent."""
+
+    def _rates(self) -> Array:
+        return np.zeros(len(self.membrane))
+
+    def _step(self) -> None:
+        pass
+
+
+def class_structured_stream(
+    inputs: int,
+    units: int,
+    classes: int,
+    samples: int,
+    block: int,
+    *,
+    rng: np.random.Generator,
+) -> tuple[Array, NDArray[np.int64], Array]:
+    """Random samples in clusters that belong to classes, drawn anew in every block.
+
+    Each class has two clusters; how far the codes of clusters lie apart varies between blocks,
+    as it does while a layer learns. Samples without class structure would carry no information
+    about the signal.
+
+    Returns
+    -------
+    X : ndarray, shape (samples, inputs)
+    y : ndarray of int, shape (samples,)
+    Z : ndarray, shape (samples, units)
+        Rectified, layer-normalised codes.
+    """
+    X, Z = np.empty((samples, inputs)), np.empty((samples, units))
+    y = rng.integers(classes, size=samples)
+    cluster = 2 * y + rng.integers(2, size=samples)
+    for start in range(0, samples, block):
+        rows = slice(start, start + block)
+        n = len(y[rows])
+        X[rows] = rng.random((2 * classes, inputs))[cluster[rows]]
+        X[rows] += 0.1 * rng.standard_normal((n, inputs))
+        centres = rng.uniform(0.5, 3) * rng.standard_normal((2 * classes, units))
+        activity = centres[cluster[rows]] + rng.uniform(0.1, 1) * rng.standard_normal((n, units))
+        Z[rows], _ = layer_norm(np.maximum(activity, 0))
+    return X, y, Z
+
+
+def ridge(features: Array, targets: Array, penalty: float) -> Array:
+    """Ridge regression weights, shape (targets, features)."""
+    gram = features.T @ features + penalty * np.eye(features.shape[1])
+    return np.linalg.solve(gram, features.T @ targets).T

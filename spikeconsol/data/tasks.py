@@ -1,0 +1,85 @@
+"""Small classification tasks with held-out test sets."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Split", "digits_task", "linear_task", "xor_task"]
+
+#: Normal of the class boundary of the linear task, as published.
+LINEAR_NORMAL = (0.3645, -0.2779)
+
+
+class Split(NamedTuple):
+    """Training and test samples: inputs (n, features) and classes (n,)."""
+
+    X: NDArray[np.floating]
+    y: NDArray[np.int64]
+    X_test: NDArray[np.floating]
+    y_test: NDArray[np.int64]
+
+    def validation(self, held_out: int) -> Split:
+        """Split the training set: its last samples take the place of the test set."""
+        if not 0 < held_out < len(self.X):
+            raise ValueError(f"held_out: got {held_out!r}; allowed: 1 to {len(self.X) - 1}")
+        return Split(self.X[:-held_out], self.y[:-held_out], self.X[-held_out:], self.y[-held_out:])
+
+
+def linear_task(
+    seed: int, *, train: int = 900, test: int = 100, published_scaling: bool = False
+) -> Split:
+    """Points uniform in a square, divided by a line through its centre.
+
+    Parameters
+    ----------
+    seed : int
+    train, test : int
+        Numbers of samples.
+    published_scaling : bool
+        Divide inputs by 255, as the published program does (it reuses a loader of images), which
+        makes their kernel constant.
+    """
+    rng = np.random.default_rng(seed)
+    X = rng.uniform(-1, 1, (train + test, 2))
+    y = (X @ LINEAR_NORMAL > 0).astype(np.int64)
+    return _split(X, y, train, published_scaling)
+
+
+def xor_task(
+    seed: int,
+    *,
+    train: int = 900,
+    test: int = 100,
+    noise: float = 0.1,
+    published_scaling: bool = False,
+) -> Split:
+    """Noisy corners of the unit square, equal corners against unequal; arguments as above.
+
+    Samples of a class lie in two clusters, so that no fixed teaching signal per class solves it.
+    """
+    if not noise >= 0:
+        raise ValueError(f"noise: got {noise!r}; allowed: >= 0")
+    rng = np.random.default_rng(seed)
+    corners = rng.integers(2, size=(train + test, 2))
+    X = corners + noise * rng.standard_normal(corners.shape)
+    return _split(X, corners[:, 0] ^ corners[:, 1], train, published_scaling)
+
+
+def digits_task(seed: int, *, test: int = 397) -> Split:
+    """Scikit-learn's 1797 images of 8 x 8 pixels in 0..1, split at random."""
+    from sklearn.datasets import load_digits
+
+    X, y = load_digits(return_X_y=True)
+    order = np.random.default_rng(seed).permutation(len(X))
+    return _split(X[order] / 16, y[order].astype(np.int64), len(X) - test, False)
+
+
+def _split(X: NDArray, y: NDArray, train: int, published_scaling: bool) -> Split:
+    if not 1 <= train < len(X):
+        raise ValueError(f"train, test: got {train}, {len(X) - train}; allowed: >= 1")
+    if published_scaling:
+        X = X / 255
+    return Split(X[:train], y[:train], X[train:], y[train:])
