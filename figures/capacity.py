@@ -88,7 +88,15 @@ def draw_capacity(results: Mapping[str, Mapping[str, Any]]) -> Any:
     axes[1].plot([], [], "--", color=COLORS["instant"], lw=0.7, label="batch covariance")
     bound = float(batch.gardner)
     axes[1].plot([], [], ":", color="#888888", lw=0.7, label="mean field, large N")
-    axes[1].legend(loc="lower right", bbox_to_anchor=(1, 0.08), title=f"Gardner bound: {bound:.0f}")
+    legend = axes[1].legend(
+        loc="lower right",
+        bbox_to_anchor=(1.02, 0.08),
+        title=f"Gardner bound: {bound:.0f}",
+        frameon=True,
+        framealpha=1,
+        edgecolor="none",
+    )
+    legend.get_title().set_fontsize(6.5)
     state_n(axes[1], case.sizes["seed"])
     return drawing
 

@@ -34,7 +34,7 @@ def draw(results: Mapping[str, Mapping[str, Any]]) -> Any:
             band(ax, x, case[measure].values, label=label, color=color, ls=dashes)
         ax.set(xlabel="synapses lesioned (%)", ylabel=ylabel, title=title, ylim=(0, 1.05))
         panel_label(ax, letter)
-    axes[1].legend(loc="center right", bbox_to_anchor=(1.02, 0.62))
+    axes[1].legend(loc="lower left", bbox_to_anchor=(0.22, 0.02))
     state_n(axes[2], case.sizes["seed"], corner="lower left")
     return drawing
 

@@ -11,6 +11,7 @@ from spikeconsol.figures.style import COLORS, TWO_COLUMNS, band, figure, panel_l
 from spikeconsol.lab import Figure
 
 NEED, BOUNDS = "curvature-capacity/sensitivity", "curvature-capacity/bounds"
+RULES = "curvature-capacity/rules"
 PANELS: tuple[tuple[str, str, tuple[float, ...], float | None], ...] = (
     ("T", "protection time T (patterns)", (40, 70, 100, 127, 160, 220), None),
     ("a", "trace update a", (0.005, 0.01, 0.03, 0.06, 0.12), 0.03),
@@ -34,7 +35,8 @@ def draw(results: Mapping[str, Mapping[str, Any]]) -> Any:
         )
         if name == "eps":
             ax.set_xscale("symlog", linthresh=0.02)
-            ax.set_xticks([0, 0.02, 0.06, 0.15, 0.5], ["0", "0.02", "0.06", "0.15", "0.5"])
+            ax.set_xticks([0, 0.02, 0.06, 0.5], ["0", "0.02", "0.06", "0.5"])
+            ax.minorticks_off()
         elif name != "T":
             ax.set_xscale("log")
     values = (0.1, 0.25, 0.4, 0.5, 0.55, 0.6, 0.65, 0.7, 0.8, 1.0, 2.0)
@@ -45,9 +47,10 @@ def draw(results: Mapping[str, Mapping[str, Any]]) -> Any:
     axes[0].legend(loc="lower right")
     for ax in grid[:, 0]:
         ax.set_ylabel("capacity P90 (patterns)")
+    instant = float(results[RULES]["rate-instant-covariance"].p90_blank.mean())
     for ax, letter in zip(axes, "abcdef", strict=True):
         ax.set_ylim(0, 195)
-        ax.axhline(120.5, color=COLORS["instant"], lw=0.6, ls="--")
+        ax.axhline(instant, color=COLORS["instant"], lw=0.6, ls="--")
         panel_label(ax, letter)
     state_n(axes[5], found["rate-T=127"].sizes["seed"], corner="upper left")
     return drawing
@@ -62,7 +65,7 @@ def _curves(ax: Any, x: Any, cases: Any, color: str = "gate") -> None:
 FIGURES = (
     Figure(
         name="sensitivity",
-        needs=(NEED, BOUNDS),
+        needs=(NEED, BOUNDS, RULES),
         caption=(
             "Capacity when one constant of the curvature gate is changed (a-d, vertical line: "
             "default), when the gate is replaced by damping in proportion to curvature (e), and "

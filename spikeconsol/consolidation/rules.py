@@ -45,7 +45,7 @@ State = dict[str, NDArray[np.floating]]
 
 
 def raise_to(exponent: float, base: NDArray) -> None:
-    """Raise to a power in place; by squaring where the exponent is 2, 4, 8 ..., which is quicker."""
+    """Raise to a power in place; by squaring, which is quicker, where it is 2, 4, 8 ..."""
     doublings = math.log2(exponent)
     if not doublings.is_integer():
         base **= exponent

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -243,7 +243,7 @@ def _check(runs: tuple[int, ...], episodes: int, frozen: int, draws: str, backen
 
 
 def _pieces(episodes: int, size: int = 50) -> list[int]:
-    """Split a test into pieces whose arrays stay small."""
+    """Split the number of episodes of a test into those drawn at a time."""
     full, rest = divmod(episodes, size)
     return [size] * full + [rest] * bool(rest)
 
@@ -322,10 +322,12 @@ def _numpy_chunk(
     return theta, state, np.stack(outputs)
 
 
-def _evaluate(network: Network, parameters: Mapping[str, NDArray], pieces: Any) -> Evaluation:
+def _evaluate(
+    network: Network, parameters: Mapping[str, NDArray], pieces: Iterable[Episodes]
+) -> Evaluation:
     """Run pieces of episodes, each (E, R, ...)."""
     errors, accuracy, step_error, step_accuracy, traces = [], [], [], [], []
-    for episodes in pieces:
+    for episodes in _small(network, pieces):
         outcome = network.run(parameters, episodes)
         errors.append(outcome.error)
         accuracy.append(outcome.accuracy)
@@ -341,6 +343,16 @@ def _evaluate(network: Network, parameters: Mapping[str, NDArray], pieces: Any) 
         np.concatenate(step_accuracy).mean(axis=0),
         np.concatenate(traces).mean(axis=0) if traces else None,
     )
+
+
+def _small(network: Network, pieces: Iterable[Episodes]) -> Iterator[Episodes]:
+    """Cut pieces of episodes so that what a forward pass keeps stays below about 100 MB."""
+    for drawn in pieces:
+        _, runs, steps, inputs = drawn.x.shape
+        kept = runs * steps * max(network.task.cells) * max(steps, inputs)
+        limit = max(1, 8_000_000 // kept)
+        for start in range(0, len(drawn.x), limit):
+            yield drawn[start : start + limit]
 
 
 def _save(path: Path, **arrays: Any) -> None:

@@ -34,8 +34,8 @@ class Episodes:
     target: Floats
     scored: NDArray[np.bool_]
 
-    def __getitem__(self, index: int) -> Episodes:
-        """Return one episode (of each run)."""
+    def __getitem__(self, index: int | slice) -> Episodes:
+        """Return one episode (of each run), or a part of them."""
         return Episodes(self.x[index], self.target[index], self.scored[index])
 
     def reshape(self, *leading: int) -> Episodes:

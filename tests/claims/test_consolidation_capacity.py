@@ -10,6 +10,7 @@ import pytest
 from spikeconsol.consolidation.rules import CurvatureGate, HardBounds, SmoothCurvatureGate
 from spikeconsol.lab import Condition
 from spikeconsol.models import curvature_capacity as model
+from spikeconsol.models import curvature_extensions as extensions
 from spikeconsol.models.curvature_capacity import Protocol, Trial, instant_capacity
 from spikeconsol.statistics import mean_and_interval
 
@@ -146,3 +147,24 @@ def test_gate_reaches_nine_tenths_of_batch_learning_in_the_steady_state(n, f):
     capacity = instant_capacity(protocol)
     gate = SmoothCurvatureGate.for_capacity(capacity, coding_level=f)
     assert measured(gate, protocol, FIVE).p90_steady.mean() >= 0.9 * instant
+
+
+@pytest.mark.slow
+def test_homeostasis_lifts_the_gate_above_batch_learning_in_the_steady_state():
+    """Paired over seeds: f = 0.05, N = 200, after a background of four times the capacity."""
+    found = {
+        c.name: measured_condition(c)
+        for c in extensions.homeostasis(Protocol())
+        if c.name.removeprefix("f=0.05-")
+        in ("instant", "refreshed-gate-homeostasis", "hard-bounds-homeostasis")
+    }
+    instant = found["f=0.05-instant"].p90_blank.values
+    gate = found["f=0.05-refreshed-gate-homeostasis"].p90_steady.values
+    bounds = found["f=0.05-hard-bounds-homeostasis"].p90_steady.values
+    mean, half = mean_and_interval(gate / instant)
+    assert mean - half > 1.0
+    assert bounds.mean() < instant.mean()
+
+
+def measured_condition(condition):
+    return model.run(condition.setup.protocol, condition, TEN)
