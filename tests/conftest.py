@@ -7,6 +7,11 @@ import warnings
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
+
+# How fast examples are made says something about the machine's load, not about the code.
+settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("suite")
 
 
 @pytest.fixture(scope="session", autouse=True)

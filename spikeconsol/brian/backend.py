@@ -237,6 +237,10 @@ def cache_folder() -> Path:
     return Path(chosen) if chosen else user_cache_path("spikeconsol") / "programs"
 
 
+#: Compilers with their flags of all programs that this process has run, for the record.
+flags_used: set[str] = set()
+
+
 def compiled(program: Program) -> tuple[Path, dict[str, Any]]:
     """Return folder and manifest of a compiled program, compiling it if it is not cached.
 
@@ -249,7 +253,9 @@ def compiled(program: Program) -> tuple[Path, dict[str, Any]]:
         with FileLock(f"{folder}.lock"):
             if not manifest.exists():
                 _build(program, folder)
-    return folder, _read_manifest(manifest)
+    found = _read_manifest(manifest)
+    flags_used.add(found["flags"])
+    return folder, found
 
 
 @cache
