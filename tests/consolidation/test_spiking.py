@@ -113,12 +113,12 @@ def test_layout_holds_every_pair_once(n, symmetric):
 def counters(recording, parameters):
     """Coincidence and mismatch counters at the end of every pattern, from the spikes alone."""
     cells, phases, dt = parameters.cells, parameters.phases, parameters.time_step
-    n, slot = recording.n, round(recording.slot / dt)
+    n, slots, slot = recording.n, len(recording.onsets), round(recording.onsets[1] / dt)
     delay, shown = round(cells.delay / dt), round(phases.present / dt)
-    spikes = np.zeros((slot * recording.slots + 1, n), bool)
+    spikes = np.zeros((slot * slots + 1, n), bool)
     spikes[np.rint(recording.times / dt).astype(int), recording.cells] = True
     x, c, m = np.zeros(n), np.zeros((n, n)), np.zeros((n, n))
-    for step in range(slot * recording.slots):
+    for step in range(slot * slots):
         x *= 1 - dt / cells.burst_time
         u = (x / cells.burst_scale - cells.burst_threshold) / (1 - cells.burst_threshold)
         u = np.clip(u, 0, 1)
@@ -220,7 +220,7 @@ def test_weights_of_the_rate_network_are_recalled_by_spikes(compiled):
 def test_recording_counts_spikes_by_slot(compiled):
     network = stored()
     recording = network.recording
-    excitatory, inhibitory = recording.counts(0.0, recording.slot)
+    excitatory, inhibitory = recording.counts(0.0, np.inf)
     assert excitatory.shape == PATTERNS.shape
     assert excitatory.sum() == len(recording.cells)
     assert inhibitory.shape == (len(PATTERNS),)
@@ -255,7 +255,7 @@ def test_poisson_input_and_background_have_their_rates():
     for cells, rate in ((PATTERNS, 64), (~PATTERNS, 4)):
         expected = rate * present * cells.sum()
         assert abs(counts[cells].sum() - expected) < 5 * np.sqrt(expected)
-    gaps, _ = network.recording.counts(present, network.recording.slot)
+    gaps, _ = network.recording.counts(present, np.inf)
     expected = 4 * DEFAULTS.phases.gap * gaps.size
     assert 0 < gaps.sum() < expected + 5 * np.sqrt(expected)
 
