@@ -39,7 +39,7 @@ class ReservoirParameters(Parameters):
         0.1, above=0, at_most=1, doc="probability of a recurrent connection"
     )
     time_constant: float = parameter(3.0, above=0, doc="membrane time constant, in samples")
-    steps: int = parameter(2, at_least=1, doc="integration steps per sample")
+    steps: int = parameter(5, at_least=1, doc="integration steps per sample")
     input_scale: float = parameter(0.3, above=0, doc="input weights are uniform in +- this")
     input_gains: tuple[float, ...] = parameter(
         (0.0, 1.0, 0.5), at_least=0, doc="factors on network input, centred class and code"
