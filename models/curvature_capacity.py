@@ -23,6 +23,7 @@ from spikeconsol.consolidation import HopfieldNetwork
 from spikeconsol.consolidation.batch import batch_rules
 from spikeconsol.consolidation.capacity import (
     Course,
+    gardner_capacity,
     information_per_synapse,
     mean_field_capacity,
 )
@@ -147,12 +148,20 @@ def run(parameters: Protocol, condition: Condition, seeds: Seeds) -> xr.Dataset:
     for name, course in courses.items():
         for variable, (dims, values, attributes) in measured(course, protocol).items():
             result[f"{variable}_{name}"] = (("seed", *dims), values, attributes)
+            result[f"{variable}_{name}"].attrs["long_name"] += f", {name}"
     for variable in map(str, list(result)):
         twin = variable.replace("_blank", "_steady")
         if twin not in result:  # batch rules have no steady state; the table shows a gap
             result[twin] = xr.full_like(result[variable].astype(float), np.nan)
+            result[twin].attrs["long_name"] = result[variable].long_name.replace("blank", "steady")
     loads = courses["blank"].loads
     result["load"] = ("load", _twelve(loads), {"long_name": "patterns stored", "units": "1"})
+    for limit, per_unit in (("mean_field", mean_field_capacity), ("gardner", gardner_capacity)):
+        result[limit] = protocol.units * per_unit(protocol.coding_level)
+        result[limit].attrs = {
+            "long_name": f"{limit.replace('_', ' ')} capacity",
+            "units": "patterns",
+        }
     age = np.arange(int(loads[-1]))
     return result.assign_coords(
         age=("age", age, {"long_name": "patterns stored since", "units": "1"})
@@ -191,7 +200,9 @@ def measured(course: Course, protocol: Protocol) -> dict[str, Any]:
 
 
 def _twelve(loads: NDArray[np.intp]) -> NDArray[np.intp]:
-    return loads[np.linspace(0, len(loads), 13).astype(int)[1:] - 1]
+    """Twelve evenly spaced loads, the last among them, or all where there are fewer."""
+    count = np.unique(np.ceil(np.linspace(0, len(loads), 13)[1:] - 1e-9).astype(int))
+    return loads[count - 1]
 
 
 class NoisyTraceNetwork(HopfieldNetwork):
@@ -439,14 +450,17 @@ def experiment(
         columns=COLUMNS,
         batched=True,
         seeds=(100, seeds),
-        presets={"demo": {"seeds": 2}},
+        presets={"demo": {"stored": 150, "background": 150, "seeds": 2}},
         figures=figures,
     )
 
 
 EXPERIMENTS = (
     experiment(
-        rules, "capacity of every rule, blank and steady state", seeds=10, figures=("capacity",)
+        rules,
+        "capacity of every rule, blank and steady state",
+        seeds=10,
+        figures=("capacity", "recall-age", "sensitivity"),
     ),
     experiment(coding_level, "capacity from sparse to dense codes", figures=("scaling",)),
     experiment(size, "capacity against network size", figures=("scaling",)),

@@ -237,6 +237,10 @@ def cache_folder() -> Path:
     return Path(chosen) if chosen else user_cache_path("spikeconsol") / "programs"
 
 
+#: Compilers with their flags of all programs that this process has run, for the record.
+flags_used: set[str] = set()
+
+
 def compiled(program: Program) -> tuple[Path, dict[str, Any]]:
     """Return folder and manifest of a compiled program, compiling it if it is not cached.
 
@@ -249,7 +253,9 @@ def compiled(program: Program) -> tuple[Path, dict[str, Any]]:
         with FileLock(f"{folder}.lock"):
             if not manifest.exists():
                 _build(program, folder)
-    return folder, _read_manifest(manifest)
+    found = _read_manifest(manifest)
+    flags_used.add(found["flags"])
+    return folder, found
 
 
 @cache
@@ -334,8 +340,10 @@ def _discard(results: Path, files: set[str]) -> None:
 def _argument(name: str, value: ArrayLike, entry: Mapping[str, Any], results: Path) -> str:
     """Command-line argument that sets one variable, from a number or from a file."""
     array = np.asarray(value)
-    if array.ndim == 0:
+    if array.ndim == 0 and np.isfinite(array):
         return f"{entry['name']}={array.item()!r}"
+    if array.ndim == 0:  # the binary would take inf for the name of a file
+        array = np.full(entry["size"], array)
     if array.size != entry["size"]:
         raise ValueError(f"{name}: got {array.size} values; allowed: {entry['size']}")
     path = results / f"input-{name}"
@@ -426,12 +434,8 @@ def _run_at_runtime(
     target: str,
 ) -> dict[str, NDArray]:
     import brian2
-    from brian2.devices.device import reset_device
 
-    before = brian2.prefs.codegen.target
-    brian2.set_device("runtime")
-    brian2.prefs.codegen.target = target
-    try:
+    with at_runtime(target):
         built = program.load_builder()(program.structure)
         for name, value in values.items():
             _set_value(built, name, np.asarray(value))
@@ -439,6 +443,19 @@ def _run_at_runtime(
         # Half a step of slack: steps * dt in floating point must not lose or add a step.
         built.network.run((steps - 0.5) * dt * brian2.second, namespace={})
         return {name: _get_value(built, name) for name in outputs}
+
+
+@contextlib.contextmanager
+def at_runtime(target: str) -> Iterator[None]:
+    """Use Brian2 without standalone mode for a while, then leave it as it was."""
+    import brian2
+    from brian2.devices.device import reset_device
+
+    before = brian2.prefs.codegen.target
+    brian2.set_device("runtime")
+    brian2.prefs.codegen.target = target
+    try:
+        yield
     finally:
         brian2.prefs.codegen.target = before
         reset_device()

@@ -12,6 +12,9 @@ from spikeconsol.data.patterns import active_units, check_patterns, warn_activit
 
 __all__ = ["HopfieldNetwork"]
 
+#: Synapses changed at a time, few enough for all their variables to stay in the cache.
+CACHED = 2**15
+
 
 class HopfieldNetwork:
     """Associative memory that stores patterns in order, each presented once.
@@ -115,7 +118,9 @@ class HopfieldNetwork:
             active = np.flatnonzero(s)
             rows = {name: array[active] for name, array in state.items()}
             self.rule.step(rows, s[None], 1 - s[None])
-            self.rule.rest(state)
+            height = max(1, CACHED // self.n)
+            for top in range(0, self.n, height):
+                self.rule.rest({name: array[top : top + height] for name, array in state.items()})
             for name, array in state.items():
                 array[active] = rows[name]
                 array[:, active] = rows[name].T

@@ -73,7 +73,7 @@ def with_interval(values: Sequence[float] | np.ndarray) -> str:
     mean, half = (float(part) for part in mean_and_interval(np.asarray(values, float)))
     if math.isnan(mean):
         return "–"
-    if not math.isfinite(half) or half == 0:
+    if not math.isfinite(half) or half <= 1e-9 * abs(mean):
         return f"{mean:.4g}"
     decimals = max(0, 1 - math.floor(math.log10(half)))
     return f"{mean:.{decimals}f} ± {half:.{decimals}f}"

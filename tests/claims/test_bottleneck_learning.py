@@ -37,7 +37,7 @@ def test_xor_is_learned_and_needs_its_hidden_layers():
 def test_digits_are_learned_far_beyond_frozen_layers():
     parameters = model.Training(epochs=6)
     exact, frozen, permuted = (
-        accuracy(parameters, condition) for condition in (model.EXACT, model.FROZEN, model.PERMUTED)
+        accuracy(parameters, name) for name in ("exact", "frozen", "permuted")
     )
     assert exact.mean() >= 0.935
     assert frozen.mean() < exact.mean() - 0.1

@@ -54,6 +54,7 @@ def test_the_page_is_whole_and_needs_nothing_else(cli, toy, tmp_path):
     assert page.tags.count("tr") > 12
 
 
+@pytest.mark.usefixtures("without_dask")
 def test_a_sweep_has_a_column_for_each_swept_parameter(cli, toy, tmp_path):
     over = ("--over", "points=10,20", "--over", "duration=1,2 ms")
     assert cli("sweep", f"{toy}/batch", *over, "--out", "out").returncode == 2  # "1" has no unit

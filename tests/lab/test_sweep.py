@@ -46,6 +46,7 @@ def test_cells_are_named_after_their_values_and_equal_single_runs(cli, toy, tmp_
     assert_same(numbers(tmp_path / "out" / "noise=0.2,points=20"), numbers(tmp_path / "single"))
 
 
+@pytest.mark.usefixtures("without_dask")
 def test_the_same_command_again_computes_only_what_is_missing(cli, toy, tmp_path, computed):
     command = ("sweep", f"{toy}/batch", *OVER, "--seeds", 2, "--level", "rate", "--out", "out")
     assert cli(*command).returncode == 0
@@ -61,6 +62,7 @@ def test_the_same_command_again_computes_only_what_is_missing(cli, toy, tmp_path
     assert_same(numbers(tmp_path / "out"), whole)
 
 
+@pytest.mark.usefixtures("without_dask")
 def test_cells_of_other_settings_are_refused_unless_replaced(cli, toy, tmp_path):
     command = ("sweep", f"{toy}/batch", "--over", "points=10,20", "--out", "out")
     assert cli(*command).returncode == 0
@@ -72,6 +74,7 @@ def test_cells_of_other_settings_are_refused_unless_replaced(cli, toy, tmp_path)
     assert json.loads(attributes["parameters"])["noise"] == 0.3
 
 
+@pytest.mark.usefixtures("without_dask")
 def test_failed_cells_keep_their_traceback_and_are_retried_on_request(cli, toy, tmp_path, computed):
     command = ("sweep", f"{toy}/batch", "--over", "points=10,20", "--out", "out")
     ran = cli(*command, TOY_FAIL="rate-flat")
@@ -238,6 +241,7 @@ def test_a_full_disk_is_said_so_and_leaves_no_damaged_file(toy, tmp_path):
             load(path)
 
 
+@pytest.mark.usefixtures("without_dask")
 def test_all_results_open_as_one_lazy_dataset(cli, toy, tmp_path):
     command = ("sweep", f"{toy}/lines", "--over", "duration=5:15:5 ms", "--over", "noise=0.2,0.1")
     cli(*command, "--out", "out", "--seeds", 2)
@@ -249,8 +253,9 @@ def test_all_results_open_as_one_lazy_dataset(cli, toy, tmp_path):
     assert opened.noise.values.tolist() == [0.1, 0.2]
     cell = load(tmp_path / "out" / "duration=0.01,noise=0.2" / "rate-flat.nc")
     here = opened.sel(duration=0.01, noise=0.2, condition="rate-flat")
-    for name in ("slope", "y", "example"):
+    for name in ("slope", "y", "example", "positive", "word"):
         assert np.array_equal(here[name].values, cell[name].values)
+    assert here.positive.dtype == bool
     assert opened.slope.attrs["long_name"] == "slope"
     (tmp_path / "out" / "duration=0.01,noise=0.2" / "rate-flat.nc").unlink()
     fewer = spikeconsol.open_results(tmp_path / "out")
@@ -259,6 +264,7 @@ def test_all_results_open_as_one_lazy_dataset(cli, toy, tmp_path):
     assert fewer.slope.isnull().sum() == 2
 
 
+@pytest.mark.usefixtures("without_dask")
 def test_points_of_a_list_lie_along_one_dimension_and_odd_shapes_are_left_out(cli, toy, tmp_path):
     over = ("--over", "points=10,20,30", "--over", "noise=0.3,0.2,0.1", "--design", "list")
     cli("sweep", f"{toy}/batch", *over, "--out", "out")
@@ -269,7 +275,7 @@ def test_points_of_a_list_lie_along_one_dimension_and_odd_shapes_are_left_out(cl
         20: 0.2,
         30: 0.1,
     }
-    assert set(opened.attrs["left_out"]) == {"y", "example"}
+    assert set(opened.attrs["left_out"]) == {"y", "example", "positive"}
 
 
 def test_results_that_do_not_belong_together_are_refused(cli, toy, tmp_path):
