@@ -132,11 +132,11 @@ FIGURES = (
         caption=(
             "(a) How well a linear readout recalls the code shown some samples before, from each "
             "memory (colours as in b). (b) How well the exact signal can be read from memory and "
-            "current sample, with one readout per class, on samples it was not fitted "
-            "to; dotted: from the current sample alone. (c) The published training of the reservoir: error right after learning "
-            "on a sample, and with the readout frozen. (d) Accuracy on XOR of networks that "
-            "differ in their memory only; dots are seeds. Means and 95% confidence intervals over "
-            "seeds, as stated in the panels; n = 3 in (c)."
+            "current sample, with one readout per class, on samples it was not fitted to; dotted: "
+            "from the current sample alone. (c) The published training of the reservoir: error "
+            "right after learning on a sample, and with the readout frozen. (d) Accuracy on XOR "
+            "of networks that differ in their memory only; dots are seeds. Means and 95% "
+            "confidence intervals over seeds, as stated in the panels; n = 3 in (c)."
         ),
         draw=draw,
     ),
