@@ -10,6 +10,7 @@ PYTHON ?= $(shell for name in python3.13 \
 BIN := .venv/bin
 RESULTS ?= results
 JOBS ?= auto
+CORES ?= $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)
 
 .PHONY: help demo test test-slow claims figures bench lint clean
 .DELETE_ON_ERROR:
@@ -25,7 +26,7 @@ help:
 	@echo "make clean      remove the environment and build products, not the results"
 
 demo: .venv/installed
-	@$(BIN)/spikeconsol run sequential-memory --preset demo --out $(RESULTS)/demo
+	@$(BIN)/spikeconsol run sequential-memory --preset demo --jobs $(CORES) --out $(RESULTS)/demo
 
 test: .venv/installed-test
 	@$(BIN)/pytest -n $(JOBS) -q

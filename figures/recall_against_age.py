@@ -7,25 +7,23 @@ from collections.abc import Mapping
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
+from matplotlib.lines import Line2D
 
 from spikeconsol.figures import style
 from spikeconsol.lab import Figure
 
-#: (name of the condition, colour, line style)
+#: (name of the condition, label, colour, line style)
 RATE = (
-    ("curvature-gate", "gate", "-"),
-    ("hard-bounds", "bounds", "-"),
-    ("slow-leaky", "leaky", "-"),
-    ("leaky", "leaky", ":"),
-    ("shuffled-gate", "shuffled", "-"),
+    ("curvature-gate", "curvature gate", "gate", "-"),
+    ("hard-bounds", "hard bounds, tuned", "bounds", "-"),
+    ("slow-leaky", "leaky, tuned", "leaky", "-"),
+    ("leaky", "leaky, rates of the gated rule", "leaky", ":"),
+    ("shuffled-gate", "shuffled gate", "shuffled", "-"),
 )
 SPIKING = (
-    ("curvature-gate", "gate", "-"),
-    ("curvature-gate-background", "gate", "--"),
-    ("hard-bounds", "bounds", "-"),
-    ("slow-leaky", "leaky", "-"),
-    ("leaky", "leaky", ":"),
-    ("shuffled-gate", "shuffled", "-"),
+    RATE[0],
+    ("curvature-gate-background", "curvature gate, background firing", "gate", "--"),
+    *RATE[1:],
 )
 LIMITS = (
     ("instant-covariance", "covariance"),
@@ -38,31 +36,30 @@ SMOOTHING = 10
 def draw(results: Mapping[str, Mapping[str, xr.Dataset]]) -> Drawing:
     """Two panels, rates and spikes, with the same axes."""
     found = results["sequential-memory"]
-    fig, axes = style.figure(style.TWO_COLUMNS, 2.7, columns=2, sharey=True)
+    fig, axes = style.figure(style.TWO_COLUMNS, 3.1, columns=2, sharey=True)
     panels = (("rate", "Rate network", RATE), ("spiking", "Spiking network", SPIKING))
+    lines = {}
     for ax, letter, (level, title, curves) in zip(axes, "ab", panels, strict=True):
-        for name, color, line in curves:
+        for name, label, color, line in curves:
             if f"{level}-{name}" in found:
-                _curve(ax, found[f"{level}-{name}"], color, line)
+                lines[label] = _curve(ax, found[f"{level}-{name}"], color, line)
         _limits(ax, found, level)
         ax.set(title=title, xlabel="Age (patterns stored since)", ylim=(0, 1.02))
         style.panel_label(ax, letter)
-        if any(key.startswith(f"{level}-") for key in found):
-            ax.legend(loc="upper right", bbox_to_anchor=(1, 0.86))
     axes[0].set_ylabel("Fraction recalled")
-    style.state_n(axes[0], next(iter(found.values())).sizes["seed"], corner="lower left")
+    style.state_n(axes[0], next(iter(found.values())).sizes["seed"], corner="upper right")
+    fig.legend(lines.values(), lines.keys(), loc="outside lower center", ncols=3)
     return fig
 
 
-def _curve(ax: Axes, dataset: xr.Dataset, color: str, line: str) -> None:
+def _curve(ax: Axes, dataset: xr.Dataset, color: str, line: str) -> Line2D:
     """Mean over blocks of ages, so that a point stands for several patterns of every seed."""
     kept = dataset.kept_by_age.astype(float).coarsen(age=SMOOTHING, boundary="trim").mean()
-    style.band(ax, kept.age, kept, label=dataset.attrs["label"], color=color, linestyle=line)
+    return style.band(ax, kept.age, kept, color=color, linestyle=line)
 
 
 def _limits(ax: Axes, found: Mapping[str, xr.Dataset], level: str) -> None:
     """Mark how many patterns each instant rule holds when it learns nothing else."""
-    height = 1.0
     for name, text in LIMITS:
         dataset = found.get(f"{level}-{name}")
         if dataset is None:
@@ -71,14 +68,15 @@ def _limits(ax: Axes, found: Mapping[str, xr.Dataset], level: str) -> None:
         ax.axvline(load, color=style.COLORS["instant"], linewidth=0.6, linestyle=(0, (1, 1)))
         ax.annotate(
             f"instant {text}",
-            (load, height),
-            xytext=(-2, 0),
+            (load, 0.03),
+            xytext=(2, 0),
             textcoords="offset points",
+            rotation=90,
             fontsize=6,
-            ha="right",
-            va="top",
+            ha="left",
+            va="bottom",
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5},
         )
-        height -= 0.06
 
 
 FIGURES = (

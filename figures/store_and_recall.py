@@ -24,10 +24,11 @@ def draw(results: Mapping[str, Mapping[str, xr.Dataset]]) -> Drawing:
         width_ratios=[1, 1.5],
     )
     order = _order(example)
-    _raster(axes["store"], example, order, "store", example.attrs["slot_store"])
-    _raster(axes["recall"], example, order, "recall", example.attrs["slot_recall"])
-    axes["store"].set(title="Storage of four patterns", ylabel="Cell (ordered by pattern)")
-    axes["recall"].set(title="Recall from damaged cues")
+    _raster(axes["store"], example, order, "store", float(example.slot_store))
+    _raster(axes["recall"], example, order, "recall", float(example.slot_recall))
+    axes["store"].set_ylabel("Cell (ordered by pattern)")
+    axes["recall"].set_title("Recall from damaged cues", pad=12)
+    axes["store"].set_title("Storage of four patterns", pad=12)
     axes["recall"].tick_params(labelleft=False)
     _synapse(axes["synapse"], example)
     for name, letter in (("store", "a"), ("recall", "b"), ("synapse", "c")):
@@ -89,7 +90,7 @@ def _raster(ax: Axes, example: xr.Dataset, order: np.ndarray, phase: str, slot: 
 
 
 def _synapse(ax: Axes, example: xr.Dataset) -> None:
-    threshold = example.attrs["trace_threshold"]
+    threshold = float(example.trace_threshold)
     presentation = example.presentation
     trace, weight = example.example_trace, example.example_weight
     ax.plot(presentation, weight, color=style.COLORS["gate"], label="weight")
@@ -121,7 +122,12 @@ def _synapse(ax: Axes, example: xr.Dataset) -> None:
         fontsize=7,
         color=style.COLORS["control"],
     )
-    ax.legend([*ax.get_lines(), right.get_lines()[0]], ["weight", "trace"], loc="center right")
+    ax.legend(
+        [*ax.get_lines(), right.get_lines()[0]],
+        ["weight", "trace"],
+        loc="lower left",
+        bbox_to_anchor=(0.06, 0.05),
+    )
 
 
 FIGURES = (
@@ -132,7 +138,9 @@ FIGURES = (
             "Spiking memory in steady state. (a) Spikes while four patterns are stored, each shown "
             "once for 250 ms. (b) Recall of the same patterns from cues with 20% of the cells "
             "deleted and 20% spurious cells added: the cue is on for 50 ms, then the network is on "
-            "its own; bars on top are volleys of the inhibitory unit. (c) A synapse whose two "
+            "its own; bars on top are volleys of the inhibitory unit. The tonic drive of recall "
+            "makes every cell fire once at its start; such single spikes find no facilitation and "
+            "are not transmitted. (c) A synapse whose two "
             "cells coincide once: its weight jumps, its coincidence trace jumps with it and decays "
             "over the next presentations; while the trace is above the threshold (dotted) the "
             "synapse is consolidated (shaded). One network of n = {n}."

@@ -107,7 +107,7 @@ def band(
     ax : Axes
     x : array_like, shape (points,)
     values_over_seeds : array_like, shape (seeds, points)
-        With a single seed there is no band.
+        With fewer than three seeds there is no band: thin lines show each.
     label, color : str, optional
         `color` is a name in `COLORS` or any colour of matplotlib.
     **line
@@ -115,7 +115,10 @@ def band(
     """
     mean, half = mean_and_interval(values_over_seeds)
     (drawn,) = ax.plot(x, mean, label=label, color=COLORS.get(color or "", color), **line)
-    if np.isfinite(half).any():
+    if len(np.asarray(values_over_seeds)) < 3:
+        thin = {**line, "lw": 0.5, "alpha": 0.5}
+        ax.plot(x, np.asarray(values_over_seeds).T, color=drawn.get_color(), **thin)
+    elif np.isfinite(half).any():
         ax.fill_between(
             np.asarray(x), mean - half, mean + half, color=drawn.get_color(), alpha=0.2, lw=0
         )
@@ -141,7 +144,7 @@ def panel_label(ax: Axes, letter: str) -> None:
 def state_n(ax: Axes, n: int, *, corner: str = "lower right") -> None:
     """Say in a corner of the axes how many seeds are behind the bands."""
     vertical, horizontal = corner.split()
-    text = f"n = {n} seeds, 95% CI" if n > 1 else "n = 1 seed"
+    text = {1: "n = 1 seed", 2: "n = 2 seeds, mean and each"}.get(n, f"n = {n} seeds, 95% CI")
     ax.text(
         {"left": 0.02, "right": 0.98}[horizontal],
         {"lower": 0.03, "upper": 0.97}[vertical],
@@ -151,4 +154,5 @@ def state_n(ax: Axes, n: int, *, corner: str = "lower right") -> None:
         va={"lower": "bottom", "upper": "top"}[vertical],
         fontsize=6,
         color="#555555",
+        bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5},
     )

@@ -178,12 +178,15 @@ def make(protocol: Protocol, condition: Condition, seed: int) -> Memory:
 
 
 def run(protocol: Protocol, condition: Condition, seeds: tuple[int, ...]) -> xr.Dataset:
-    """Store the stream and recall its newest patterns, for every seed."""
-    measure = _measure_instant if condition.setup.instant else _measure
-    return xr.concat([measure(protocol, condition, seed) for seed in seeds], "seed")
+    """Store the stream and recall its newest patterns, for one seed at a time."""
+    (seed,) = seeds
+    if condition.setup.instant:
+        return measure_instant(protocol, condition, seed)
+    return measure(protocol, condition, seed)
 
 
-def _measure(protocol: Protocol, condition: Condition, seed: int) -> xr.Dataset:
+def measure(protocol: Protocol, condition: Condition, seed: int) -> xr.Dataset:
+    """Store all patterns, recall the newest."""
     patterns, cues = draw(protocol, seed)
     memory = make(protocol, condition, seed)
     started = time.perf_counter()
@@ -213,7 +216,7 @@ def _measure(protocol: Protocol, condition: Condition, seed: int) -> xr.Dataset:
     return dataset
 
 
-def _measure_instant(protocol: Protocol, condition: Condition, seed: int) -> xr.Dataset:
+def measure_instant(protocol: Protocol, condition: Condition, seed: int) -> xr.Dataset:
     """Learn the newest patterns all at once, more and more of them; best of three gains."""
     patterns, cues = draw(protocol, seed)
     loads = np.arange(30, protocol.tested + 1, 30 if condition.level == "spiking" else 5)
@@ -281,7 +284,7 @@ def _example(protocol: Protocol, memory: SpikingMemory, seed: int) -> xr.Dataset
     rng = np.random.default_rng([seed, 1])
     before, after = 10, round(1.2 * protocol.spiking_protection_time)
     patterns = sparse_patterns(
-        before + after, memory.n, coding_level=protocol.coding_level, seed=rng.integers(2**31)
+        before + after, memory.n, coding_level=protocol.coding_level, seed=int(rng.integers(2**31))
     )
     together = (patterns.T.astype(int) @ patterns) * (memory.trace < 1e-3)
     i, j = np.argwhere(np.triu(together == 1, 1) & np.outer(patterns[before], patterns[before]))[0]
@@ -290,8 +293,9 @@ def _example(protocol: Protocol, memory: SpikingMemory, seed: int) -> xr.Dataset
         memory.store(pattern[None])
         weight.append(memory.weights[i, j])
         trace.append(memory.trace[i, j])
+        assert memory.recording is not None
         shown.append(memory.recording)
-    spikes = [(r.cells, r.times + n * r.slot) for n, r in enumerate(shown[-4:]) if r is not None]
+    spikes = [(r.cells, r.times + n * r.end) for n, r in enumerate(shown[-4:])]
     cues = corrupt(
         patterns[-4:],
         deleted=protocol.deleted,
@@ -314,13 +318,11 @@ def _example(protocol: Protocol, memory: SpikingMemory, seed: int) -> xr.Dataset
             "recall_cell": ("recall_spike", recall.cells),
             "recall_time": ("recall_spike", recall.times, second),
             "volley_time": ("volley", recall.inhibitory_times, second),
+            "slot_store": ((), shown[-1].end, second),
+            "slot_recall": ((), recall.end / 4, second),
+            "trace_threshold": ((), memory.rule.constants["trace_threshold"]),
         },
         coords={"presentation": np.arange(-before, after)},
-        attrs={
-            "trace_threshold": float(np.exp(-3.81)),
-            "slot_store": 0.3,
-            "slot_recall": recall.slot,
-        },
     )
 
 

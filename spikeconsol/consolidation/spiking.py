@@ -3,83 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spikeconsol.brian import backend
+from spikeconsol.brian.recording import Recording
 from spikeconsol.consolidation.bounded import BoundedCurvatureGate
 from spikeconsol.consolidation.parameters import SpikingParameters
 from spikeconsol.consolidation.rules import Rule, Shuffled
 from spikeconsol.data.patterns import active_units, check_patterns, warn_activity
 from spikeconsol.parameters import ParameterError
 
-__all__ = ["Recording", "SpikingMemory"]
-
-
-@dataclass(frozen=True)
-class Recording:
-    """Spikes of one call of `SpikingMemory.store` or `SpikingMemory.recall`.
-
-    Attributes
-    ----------
-    cells : ndarray of int
-        Index of the cell of each spike.
-    times : ndarray of float
-        Its time since the start of the call [s].
-    inhibitory_cells, inhibitory_times : ndarray
-        The same for the inhibitory cells.
-    slot : float
-        Time from the start of one pattern to the next [s].
-    slots : int
-        Number of patterns.
-    n : int
-        Number of excitatory cells.
-    """
-
-    cells: NDArray[np.int32]
-    times: NDArray[np.float64]
-    inhibitory_cells: NDArray[np.int32]
-    inhibitory_times: NDArray[np.float64]
-    slot: float
-    slots: int
-    n: int
-
-    def counts(self, start: float, stop: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Count spikes in the same part of every slot.
-
-        Parameters
-        ----------
-        start, stop : float
-            Part of the slot, relative to its beginning [s].
-
-        Returns
-        -------
-        excitatory : ndarray of int, shape (slots, n)
-        inhibitory : ndarray of int, shape (slots,)
-            Spikes of all inhibitory cells together.
-        """
-        slot, inside = self._inside(self.times, start, stop)
-        index = slot[inside] * self.n + self.cells[inside]
-        excitatory = np.bincount(index, minlength=self.slots * self.n)
-        slot, inside = self._inside(self.inhibitory_times, start, stop)
-        inhibitory = np.bincount(slot[inside], minlength=self.slots)
-        return excitatory.reshape(self.slots, self.n), inhibitory
-
-    def rates(self) -> NDArray[np.float64]:
-        """Mean firing rate of every cell in every slot, shape (slots, n) [Hz]."""
-        return self.counts(0.0, self.slot)[0] / self.slot
-
-    def _inside(
-        self, times: NDArray[np.float64], start: float, stop: float
-    ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-        # Spike times are multiples of the time step: a millionth of a slot settles the rounding.
-        slot = np.floor(times / self.slot + 1e-6).astype(np.int64)
-        phase = times - slot * self.slot
-        tiny = 1e-6 * self.slot
-        return slot, (phase >= start - tiny) & (phase < stop - tiny) & (slot < self.slots)
+__all__ = ["SpikingMemory"]
 
 
 class SpikingMemory:
@@ -203,25 +140,30 @@ class SpikingMemory:
 
     # ------------------------------------------------------------------------------- phases
 
-    def store(self, patterns: ArrayLike) -> None:
+    def store(self, patterns: ArrayLike, *, durations: ArrayLike | None = None) -> None:
         """Present patterns one after another, each once.
 
         Parameters
         ----------
         patterns : array_like of bool, shape (P, N)
             Patterns in the order of presentation.
+        durations : array_like of float, shape (P,), optional
+            Time for which each pattern is shown [s]; by default the same for all. Other durations
+            need the continuous trace, since the latched one has a clock.
         """
         patterns = check_patterns(patterns, n=self.n)
         warn_activity(patterns, self.parameters.coding_level)
         phases = self.parameters.phases
-        present, gap = self._bins(phases.present), self._bins(phases.gap)
-        shown = np.r_[np.ones(present), np.zeros(gap)]
+        shown = np.full(len(patterns), self._bins(phases.present))
+        if durations is not None:
+            shown = self._checked_durations(durations, len(patterns))
+        total = shown + self._bins(phases.gap)
         recordings = []
-        for part in self._parts(patterns, present + gap):
-            result = self._run(part, shown, shown, storing=True)
+        for part in self._parts(total):
+            result = self._run(patterns[part], shown[part], shown[part], total[part], storing=True)
             self._state = {name: result[f"pairs.{name}"] for name in self._state}
-            recordings.append(self._recorded(result, len(part), present + gap))
-        self.recording = _joined(recordings)
+            recordings.append(self._recorded(result, total[part]))
+        self.recording = Recording.joined(recordings)
 
     def recall(self, cues: ArrayLike) -> NDArray[np.bool_]:
         """Let the network complete each cue; weights do not change.
@@ -238,15 +180,16 @@ class SpikingMemory:
         """
         cues = check_patterns(cues, n=self.n, name="cues")
         phases = self.parameters.phases
-        recall, pause = self._bins(phases.recall), self._bins(phases.pause)
-        window = np.r_[np.ones(recall), np.zeros(pause)]
-        cued = np.zeros(recall + pause)
-        cued[: self._bins(phases.cue)] = 1
+        shown, window, pause = (
+            np.full(len(cues), self._bins(duration))
+            for duration in (phases.cue, phases.recall, phases.pause)
+        )
+        total = window + pause
         recordings = []
-        for part in self._parts(cues, recall + pause):
-            result = self._run(part, cued, window, storing=False)
-            recordings.append(self._recorded(result, len(part), recall + pause))
-        self.recording = _joined(recordings)
+        for part in self._parts(total):
+            result = self._run(cues[part], shown[part], window[part], total[part], storing=False)
+            recordings.append(self._recorded(result, total[part]))
+        self.recording = Recording.joined(recordings)
         spikes, volleys = self.recording.counts(phases.recall - phases.read_out, phases.recall)
         needed = phases.read_out_fraction * volleys / self.parameters.inhibition.cells
         return spikes >= np.maximum(needed, 1)[:, None]
@@ -254,13 +197,33 @@ class SpikingMemory:
     def _bins(self, duration: float) -> int:
         return round(duration / self.parameters.phases.bin)
 
-    def _parts(self, patterns: NDArray[np.bool_], bins: int) -> Iterator[NDArray[np.bool_]]:
-        """Cut a stream into pieces that the compiled protocol can hold."""
-        size = min(self._rows - 1, (self._bin_capacity - 1) // bins)
-        if self._shuffled:
-            size = 1  # Brian2 cannot read another synapse: the shuffled trace goes in from outside
-        for start in range(0, len(patterns), size):
-            yield patterns[start : start + size]
+    def _checked_durations(self, durations: ArrayLike, count: int) -> NDArray[np.int64]:
+        """Durations in bins, or what is wrong with them."""
+        durations = np.asarray(durations, float)
+        step = self.parameters.phases.bin
+        if not self._continuous:
+            raise ValueError("durations: given; allowed: with parameters of trace='continuous'")
+        if durations.shape != (count,):
+            raise ValueError(f"durations: got shape {durations.shape}; allowed: {(count,)}")
+        bins = np.rint(durations / step).astype(int)
+        wrong = durations[(np.abs(durations / step - bins) > 1e-6) | (bins < 1)]
+        if wrong.size:
+            raise ValueError(
+                f"durations: got {wrong[0]:g} second; allowed: multiples of the bin, "
+                f"{step:g} second"
+            )
+        return bins
+
+    def _parts(self, total: NDArray[np.int64]) -> Iterator[slice]:
+        """Cut a stream, of so many bins for each pattern, into what the program can hold."""
+        # Brian2 cannot read another synapse: the shuffled trace goes in from outside.
+        rows = 1 if self._shuffled else self._rows - 1
+        start = 0
+        while start < len(total):
+            fitting = np.searchsorted(np.cumsum(total[start:]), self._bin_capacity)
+            stop = start + max(1, min(rows, int(fitting)))
+            yield slice(start, stop)
+            start = stop
 
     # ------------------------------------------------------------------------------ program
 
@@ -367,14 +330,24 @@ class SpikingMemory:
         )
 
     def _run(
-        self, patterns: NDArray, shown: NDArray, window: NDArray, *, storing: bool
+        self,
+        patterns: NDArray[np.bool_],
+        shown: NDArray[np.int64],
+        window: NDArray[np.int64],
+        total: NDArray[np.int64],
+        *,
+        storing: bool,
     ) -> dict[str, NDArray]:
-        """Run one piece of the protocol: the same `shown` and `window` bins for every pattern."""
-        bins, capacity = len(window) * len(patterns), self._bin_capacity
-        rows = np.zeros(capacity)
-        rows[:bins] = np.outer(np.arange(1, len(patterns) + 1), shown).ravel()
-        windows = np.zeros(capacity)
-        windows[:bins] = np.tile(window, len(patterns))
+        """Run one piece of the protocol.
+
+        Every pattern drives its cells for the first `shown` of its `total` bins; learning or
+        recall is on for the first `window`.
+        """
+        slot = np.repeat(np.arange(len(patterns)), total)
+        phase = np.arange(len(slot)) - np.repeat(np.cumsum(total) - total, total)
+        rows, windows = np.zeros((2, self._bin_capacity))
+        rows[: len(slot)] = np.where(phase < shown[slot], slot + 1, 0)
+        windows[: len(slot)] = phase < window[slot]
         table = np.zeros((self._rows, self.n))
         table[1 : len(patterns) + 1] = patterns
         noise_seed = int(self._seeds.spawn(1)[0].generate_state(1)[0] >> 1)
@@ -389,7 +362,7 @@ class SpikingMemory:
             values["pairs.trace_elsewhere"] = self._state["trace"][self._partners]
         state = [f"pairs.{name}" for name in self._state] if storing else []
         # One step more than the protocol: the last pattern is latched at its very end.
-        steps = round(bins * self.parameters.phases.bin / self.parameters.time_step) + 1
+        steps = round(len(slot) * self.parameters.phases.bin / self.parameters.time_step) + 1
         return backend.run(
             self.program(),
             values,
@@ -409,14 +382,15 @@ class SpikingMemory:
         order = self.rule.permutation(self.n)
         return index[order[:, None], order][self._pairs]
 
-    def _recorded(self, result: dict[str, NDArray], slots: int, bins: int) -> Recording:
+    def _recorded(self, result: dict[str, NDArray], total: NDArray[np.int64]) -> Recording:
+        edges = np.r_[0, np.cumsum(total)] * self.parameters.phases.bin
         return Recording(
             cells=result["spikes.i"],
             times=result["spikes.t"],
             inhibitory_cells=result["inhibitory_spikes.i"],
             inhibitory_times=result["inhibitory_spikes.t"],
-            slot=bins * self.parameters.phases.bin,
-            slots=slots,
+            onsets=edges[:-1],
+            end=float(edges[-1]),
             n=self.n,
         )
 
@@ -441,22 +415,3 @@ class SpikingMemory:
                 f"rule: got {type(self.rule).__name__}; allowed: CurvatureGate, "
                 "the only rule with a continuous trace"
             )
-
-
-def _joined(recordings: list[Recording]) -> Recording:
-    """Join the recordings of consecutive pieces of one stream."""
-    first, starts, slots = recordings[0], [], 0
-    for part in recordings:
-        starts.append(slots * part.slot)
-        slots += part.slots
-    return Recording(
-        cells=np.concatenate([part.cells for part in recordings]),
-        times=np.concatenate([r.times + s for r, s in zip(recordings, starts, strict=True)]),
-        inhibitory_cells=np.concatenate([part.inhibitory_cells for part in recordings]),
-        inhibitory_times=np.concatenate(
-            [r.inhibitory_times + s for r, s in zip(recordings, starts, strict=True)]
-        ),
-        slot=first.slot,
-        slots=slots,
-        n=first.n,
-    )

@@ -75,6 +75,15 @@ class Cell:
         """File that keeps the traceback of a failed computation."""
         return self.path.with_suffix(".error.txt")
 
+    @property
+    def title(self) -> str:
+        """What the cell is called while it is computed."""
+        place = json.loads(self.sweep)["over"] if self.sweep else {}
+        seeds = f"seed {self.seeds[0]}" if len(self.seeds) == 1 else f"{len(self.seeds)} seeds"
+        return ", ".join(
+            [*(f"{key}={value}" for key, value in place.items()), self.condition, seeds]
+        )
+
     def open(self) -> tuple[Experiment, Parameters]:
         """Find the experiment and make its parameters."""
         return _open(self.source, self.experiment, self.values)

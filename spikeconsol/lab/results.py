@@ -19,6 +19,7 @@ import secrets
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +69,8 @@ def save(dataset: xr.Dataset, path: str | Path, attributes: Mapping[str, Any] = 
     }
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
     try:
-        dataset.to_netcdf(temporary, engine="h5netcdf", encoding=encoding)
+        with _local_locks():
+            dataset.to_netcdf(temporary, engine="h5netcdf", encoding=encoding)
         with temporary.open("r+b") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
             file.seek(0, os.SEEK_END)
@@ -198,6 +200,15 @@ def code_version(source: str = "") -> str:
     for file in files:
         digest.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
     return digest.hexdigest()[:16]
+
+
+def _local_locks() -> AbstractContextManager[Any]:
+    """Keep xarray from asking a Dask scheduler, which may be gone, for leave to write."""
+    if "dask" not in sys.modules:
+        return nullcontext()
+    import dask
+
+    return dask.config.set(scheduler="synchronous")
 
 
 def _attribute(value: Any) -> Any:

@@ -199,7 +199,7 @@ def _client(distributed: Any, workers: int, scheduler: str) -> Iterator[Any]:
     """Connect to a scheduler, or start one with workers on this machine and stop it at the end."""
     if scheduler:
         try:
-            client = distributed.Client(scheduler, timeout="15s", set_as_default=False)
+            client = distributed.Client(scheduler, timeout="15s")
         except (OSError, ValueError, TimeoutError) as error:
             raise ResultError(
                 f"scheduler: got {scheduler!r}; allowed: the address of a running Dask scheduler, "
@@ -215,7 +215,7 @@ def _client(distributed: Any, workers: int, scheduler: str) -> Iterator[Any]:
             dashboard_address=None,
             silence_logs=logging.CRITICAL,
         ) as cluster,
-        distributed.Client(cluster, set_as_default=False) as client,
+        distributed.Client(cluster) as client,
     ):
         yield client
 
@@ -255,7 +255,7 @@ def _progress(console: Console, total: int) -> Iterator[Callable[[Cell, str], No
         elapsed = time.monotonic() - start
         left = elapsed / done * (total - done)
         console.print(
-            f"[{done}/{total}] {_title(piece)}: {failure or 'done'}, {elapsed:.0f} s, "
+            f"[{done}/{total}] {piece.title}: {failure or 'done'}, {elapsed:.0f} s, "
             f"about {left:.0f} s to go",
             highlight=False,
             markup=False,
@@ -283,16 +283,10 @@ def _progress(console: Console, total: int) -> Iterator[Callable[[Cell, str], No
         bar.update(
             task,
             advance=1,
-            description=_title(piece),
+            description=piece.title,
             failed=f"[red]{failed} failed" if failed else "",
         )
 
     with bar:
         task = bar.add_task("starting", total=total, failed="")
         yield advance
-
-
-def _title(piece: Cell) -> str:
-    seeds = piece.seeds
-    name = f"seed {seeds[0]}" if len(seeds) == 1 else f"{len(seeds)} seeds"
-    return f"{piece.condition}, {name}"

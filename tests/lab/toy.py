@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,7 +30,9 @@ def conditions(parameters):
 def run(parameters, condition, seeds):
     if log := os.environ.get("TOY_LOG"):
         with open(log, "a") as file:
-            file.write(f"{condition.stem} {' '.join(map(str, seeds))}\n")
+            place = "" if parameters == Line() else f"{parameters.points} {parameters.noise} "
+            file.write(f"{place}{condition.stem} {' '.join(map(str, seeds))}\n")
+    time.sleep(float(os.environ.get("TOY_SLEEP", "0")))
     if os.environ.get("TOY_STOP_AT") in (f"{condition.stem} {seed}" for seed in seeds):
         os.kill(os.getpid(), getattr(signal, os.environ["TOY_SIGNAL"]))
     if condition.stem == os.environ.get("TOY_FAIL"):

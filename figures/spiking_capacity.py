@@ -1,0 +1,194 @@
+"""The spiking memory against size, background firing and cue quality; spikes against rates."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Drawing
+
+from spikeconsol.figures import style
+from spikeconsol.lab import Figure
+from spikeconsol.statistics import mean_and_interval
+
+Results = Mapping[str, Mapping[str, xr.Dataset]]
+RULES = (("gate", "curvature gate"), ("bounds", "hard bounds, tuned"), ("leaky", "leaky, tuned"))
+
+
+def draw_capacity(results: Results) -> Drawing:
+    """Size, background firing and cues, with controls where they were run."""
+    fig, axes = style.figure(style.TWO_COLUMNS, 2.6, columns=3)
+    _size(axes[0], results["spiking-capacity/size"])
+    _background(axes[1], results["spiking-capacity/background"])
+    _cues(axes[2], results["spiking-capacity/cue-quality"])
+    for ax, letter in zip(axes, "abc", strict=True):
+        style.panel_label(ax, letter)
+    n = next(iter(results["spiking-capacity/size"].values())).sizes["seed"]
+    style.state_n(axes[1], n, corner="lower left")
+    return fig
+
+
+def _points(
+    ax: Axes, x: Sequence[float], datasets: Sequence[xr.Dataset], color: str, **options: object
+) -> None:
+    """Mean and 95% confidence interval of the patterns kept."""
+    means, halves = zip(*(mean_and_interval(d.kept) for d in datasets), strict=True)
+    bars = np.nan_to_num(halves)
+    ax.errorbar(x, means, bars, color=style.COLORS[color], marker="o", ms=3, **options)  # type: ignore[arg-type]
+
+
+def _size(ax: Axes, found: Mapping[str, xr.Dataset]) -> None:
+    for rule, label in RULES:
+        for active, fill in ((10, "full"), (20, "none")):
+            prefix, suffix = f"spiking-{rule}-n", f"-k{active}"
+            stems = sorted(
+                (s for s in found if s.startswith(prefix) and s.endswith(suffix)),
+                key=lambda s: int(s.removeprefix(prefix).removesuffix(suffix)),
+            )
+            if stems:
+                cells = [int(s.removeprefix(prefix).removesuffix(suffix)) for s in stems]
+                text = label if active == 10 else ("k = 20" if rule == "gate" else None)
+                _points(ax, cells, [found[s] for s in stems], rule, fillstyle=fill, label=text)
+    ax.set(xlabel="Cells N", ylabel="Patterns kept", ylim=(0, None), title="Size")
+    ax.legend(loc="upper left")
+
+
+def _background(ax: Axes, found: Mapping[str, xr.Dataset]) -> None:
+    both = sorted(stem for stem in found if stem.startswith("spiking-both-"))
+    rates = [int(stem[-2:]) for stem in both]
+    _points(ax, rates, [found[stem] for stem in both], "gate", label="storage and recall")
+    for stem, color, label, marker in (
+        ("storage-04", "accent", "storage only", "^"),
+        ("recall-04", "shuffled", "recall only", "v"),
+        ("bounds-04", "bounds", "hard bounds", "o"),
+        ("leaky-04", "leaky", "leaky", "o"),
+    ):
+        if f"spiking-{stem}" in found:
+            mean, half = mean_and_interval(found[f"spiking-{stem}"].kept)
+            ax.errorbar(
+                [4],
+                [mean],
+                [np.nan_to_num(half)],
+                color=style.COLORS[color],
+                marker=marker,
+                ms=3.5,
+                ls="none",
+                label=label,
+            )
+    ax.set(xlabel="Background firing (Hz)", ylim=(0, None), title="Background firing")
+    ax.legend(loc="upper right")
+
+
+def _cues(ax: Axes, found: Mapping[str, xr.Dataset]) -> None:
+    cues = ("0-0", "30-0", "20-20", "40-40")
+    for rule, label in RULES:
+        stems = [f"spiking-{rule}-{cue}" for cue in cues]
+        present = [(x, found[stem]) for x, stem in enumerate(stems) if stem in found]
+        if present:
+            x, datasets = zip(*present, strict=True)
+            _points(ax, x, datasets, rule, label=label)
+    ax.set_xticks(range(4), ["0/0", "30/0", "20/20", "40/40"])
+    ax.set(xlabel="Cue: deleted/spurious (%)", ylim=(0, None), title="Cue quality")
+    ax.legend(loc="lower left")
+
+
+def draw_lesion(results: Results) -> Drawing:
+    """Patterns kept against the fraction of synapses deleted."""
+    found = results["spiking-capacity/lesion"]
+    fig, ax = style.figure(style.ONE_COLUMN, 2.4)
+    for name, label, color in (
+        ("curvature", "highest curvature", "gate"),
+        ("weight", "largest weight", "bounds"),
+        ("random", "at random", "control"),
+        ("flat", "lowest curvature", "accent"),
+    ):
+        stems = sorted(stem for stem in found if stem.startswith(f"spiking-{name}-"))
+        datasets = [found["spiking-none"], *(found[stem] for stem in stems)]
+        _points(ax, [0, *(int(stem[-2:]) for stem in stems)], datasets, color, label=label)
+    ax.set(xlabel="Synapses deleted (%)", ylabel="Patterns kept", ylim=(0, None))
+    ax.legend(loc="upper right", title="Deleted")
+    style.state_n(ax, found["spiking-none"].sizes["seed"], corner="lower left")
+    return fig
+
+
+def draw_spike_against_rate(results: Results) -> Drawing:
+    """Weights learned by spikes against those learned by rates; both ways of recall."""
+    found = results["spiking-capacity/spike-vs-rate"]
+    fig, (left, right) = style.figure(style.TWO_COLUMNS, 2.5, columns=2, width_ratios=[1, 1.4])
+    example = found["spikes-spikes"]
+    left.scatter(
+        example.rate_weight,
+        example.spike_weight,
+        s=1.5,
+        alpha=0.15,
+        lw=0,
+        rasterized=True,
+        color=style.COLORS["spiking"],
+    )
+    r, half = mean_and_interval(example.weight_correlation)
+    left.text(0.04, 0.94, f"r = {r:.3f} ± {np.nan_to_num(half):.3f}", transform=left.transAxes)
+    left.set(xlabel="Weight, learned by rates", ylabel="Weight, learned by spikes")
+    for offset, reading, color, label in (
+        (-0.2, "rates", "rate", "recall by k winners (rates)"),
+        (0.2, "spikes", "spiking", "recall by spikes"),
+    ):
+        stats = [mean_and_interval(found[f"{who}-{reading}"].kept) for who in ("rates", "spikes")]
+        means, halves = zip(*stats, strict=True)
+        right.bar(
+            np.arange(2) + offset,
+            means,
+            0.36,
+            yerr=np.nan_to_num(halves),
+            color=style.COLORS[color],
+            label=label,
+            error_kw={"lw": 0.8},
+        )
+    right.set_xticks([0, 1], ["learned by rates", "learned by spikes"])
+    right.set(ylabel="Patterns kept", ylim=(0, 260))
+    right.legend(loc="upper left", ncols=1)
+    style.state_n(right, example.sizes["seed"], corner="upper right")
+    style.panel_label(left, "a")
+    style.panel_label(right, "b")
+    return fig
+
+
+_STREAM = "patterns kept of a stream, each stored once, in steady state, mean and 95% CI (n = {n})"
+
+FIGURES = (
+    Figure(
+        name="spiking_capacity",
+        needs=(
+            "spiking-capacity/size",
+            "spiking-capacity/background",
+            "spiking-capacity/cue-quality",
+        ),
+        caption=(
+            f"Spiking memory: {_STREAM}. (a) Network size at k = 10 active cells (filled) and "
+            "k = 20 (open). (b) Forced background firing of all cells in both phases, and at 4 Hz "
+            "in one phase only and for the controls. (c) Quality of the cue."
+        ),
+        draw=draw_capacity,
+    ),
+    Figure(
+        name="spiking_lesion",
+        needs=("spiking-capacity/lesion",),
+        caption=(
+            f"Lesions of the spiking memory: {_STREAM}, after deletion of synapses chosen by their "
+            "curvature (Fisher information from the coincidence trace), by weight or at random."
+        ),
+        draw=draw_lesion,
+    ),
+    Figure(
+        name="spike_against_rate",
+        needs=("spiking-capacity/spike-vs-rate",),
+        caption=(
+            "(a) Every weight after the same stream, learned by spikes and by the same rule on "
+            "binary rates (one network; r over n = {n} seeds). (b) Patterns kept when the weights "
+            "of either are read by the spiking network or by k-winners recall: storage by spikes "
+            "loses little, and recall by spikes keeps more than recall by k winners."
+        ),
+        draw=draw_spike_against_rate,
+    ),
+)

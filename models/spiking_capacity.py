@@ -1,0 +1,407 @@
+"""Where the spiking memory holds and where it fails: size, background firing, cues, lesions.
+
+All experiments follow the protocol of `sequential-memory`: a stream of patterns, each stored once,
+then recall of the newest in steady state. Protection times and the constants of controls were
+chosen on seed 0, three settings for each, and are never tested on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from spikeconsol.consolidation import HopfieldNetwork, SpikingMemory
+from spikeconsol.consolidation.bounded import BoundedAdditive, BoundedCurvatureGate, BoundedLeaky
+from spikeconsol.consolidation.rules import CurvatureGate, Rule
+from spikeconsol.lab import Condition, Experiment
+from spikeconsol.models.sequential_memory import (
+    TUNED_BOUNDS,
+    TUNED_LEAKY,
+    Protocol,
+    draw,
+    longest_load,
+)
+from spikeconsol.statistics import dice
+
+Weights = NDArray[np.floating]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One condition: a rule, what differs from the default network, and how it is recalled."""
+
+    rule: Rule
+    network: Mapping[str, Any] = field(default_factory=dict)
+    #: Differences in recall only; the same as in storage where there is none.
+    recall: Mapping[str, Any] | None = None
+    protocol: Mapping[str, Any] = field(default_factory=dict)
+    #: Range of the time for which a pattern is shown [s].
+    durations: tuple[float, float] | None = None
+    #: Weights to be deleted, from weights and curvature.
+    lesion: Callable[[Weights, Weights, np.random.Generator], NDArray[np.bool_]] | None = None
+
+
+GATE = BoundedCurvatureGate()
+
+
+def run(protocol: Protocol, condition: Condition, seeds: tuple[int, ...]) -> xr.Dataset:
+    """Store the stream and recall its newest patterns, for one seed at a time."""
+    (seed,) = seeds
+    trial: Trial = condition.setup
+    protocol = protocol.replace(**trial.protocol)
+    patterns, cues = draw(protocol, seed)
+    memory = network(protocol, trial.rule, trial.network, seed)
+    memory.store(patterns, durations=_durations(protocol, trial, seed))
+    assert memory.recording is not None
+    rates = memory.recording.rates()
+    weights = memory.weights
+    if trial.lesion is not None:
+        weights = weights * ~trial.lesion(weights, memory.curvature, np.random.default_rng(seed))
+    if trial.recall is not None or trial.lesion is not None:
+        memory = network(protocol, trial.rule, trial.recall or trial.network, seed)
+        memory.weights = weights
+    recalled = memory.recall(cues)
+    tested = patterns[-protocol.tested :]
+    rates_recall = HopfieldNetwork(protocol.units, rule=CurvatureGate(), seed=seed)
+    rates_recall.weights = covariance_form(weights, protocol.coding_level)
+    by_rates = rates_recall.recall(cues, active=int(tested[0].sum()))
+    return _dataset(protocol, seed, recalled, by_rates, tested, rates[~patterns].mean())
+
+
+def network(protocol: Protocol, rule: Rule, changes: Mapping[str, Any], seed: int) -> SpikingMemory:
+    """Make a spiking memory that differs from the protocol's in some constants."""
+    parameters = protocol.spiking.with_settings({"coding_level": protocol.coding_level, **changes})
+    return SpikingMemory(protocol.units, rule=rule, seed=seed, parameters=parameters)
+
+
+def covariance_form(weights: Weights, coding_level: float) -> Weights:
+    """Map weights from [0, 1] to the range of the covariance rule, with a zero diagonal."""
+    mapped = (1 - coding_level) * weights - coding_level * (1 - coding_level)
+    np.fill_diagonal(mapped, 0.0)
+    return mapped
+
+
+def _durations(protocol: Protocol, trial: Trial, seed: int) -> NDArray[np.float64] | None:
+    if trial.durations is None:
+        return None
+    step = protocol.spiking.phases.bin
+    low, high = (round(duration / step) for duration in trial.durations)
+    return np.random.default_rng([seed, 2]).integers(low, high + 1, protocol.stored) * step
+
+
+def _dataset(
+    protocol: Protocol,
+    seed: int,
+    recalled: NDArray[np.bool_],
+    by_rates: NDArray[np.bool_],
+    tested: NDArray[np.bool_],
+    background: float,
+) -> xr.Dataset:
+    kept = (dice(recalled, tested) >= 0.9)[::-1]
+    kept_by_rates = (dice(by_rates, tested) >= 0.9)[::-1]
+    of = {"units": "patterns", "of": protocol.tested}
+    return xr.Dataset(
+        {
+            "kept": ("seed", [float(kept.sum())], {"long_name": "patterns kept", **of}),
+            "p90": ("seed", [float(longest_load(kept))], {"long_name": "P90", "units": "patterns"}),
+            "kept_by_rates": (
+                "seed",
+                [float(kept_by_rates.sum())],
+                {"long_name": "kept, same weights read by rates", **of},
+            ),
+            "active": ("seed", [recalled.sum(axis=1).mean()], {"long_name": "active cells"}),
+            "silent_rate": (
+                "seed",
+                [background],
+                {"long_name": "rate of unstimulated cells", "units": "Hz"},
+            ),
+            "kept_by_age": (("seed", "age"), kept[None], {"long_name": "recalled"}),
+        },
+        coords={"seed": [seed], "age": np.arange(1, protocol.tested + 1)},
+    )
+
+
+def _conditions(trials: Mapping[str, tuple[str, Trial]]) -> list[Condition]:
+    return [Condition(name, "spiking", label, trial) for name, (label, trial) in trials.items()]
+
+
+#: (cells, active cells, protection time)
+SIZES = ((100, 10, 50), (200, 10, 190), (300, 10, 420), (400, 10, 700), (400, 20, 300))
+#: Controls at N = 400, by active cells, tuned as the protection time was.
+LARGE_CONTROLS: Mapping[int, tuple[Rule, Rule]] = {
+    10: (
+        BoundedLeaky(potentiation=0.6, depression=0.013),
+        BoundedAdditive(potentiation=0.8, depression=0.8 * 0.025 / 1.95),
+    ),
+    20: (
+        BoundedLeaky(potentiation=0.6, depression=0.016),
+        BoundedAdditive(potentiation=0.8, depression=0.8 * 0.05 / 1.9),
+    ),
+}
+
+
+def sizes(protocol: Protocol) -> Sequence[Condition]:
+    """The rule at several sizes and coding levels, its controls and background at N = 400."""
+    trials = {}
+    for cells, active, patterns in SIZES:
+        tested = round(1.4 * patterns)
+        stream = {
+            "units": cells,
+            "coding_level": active / cells,
+            "stored": 3 * patterns + tested,
+            "tested": tested,
+        }
+        text, name = f"N {cells}, k {active}", f"n{cells}-k{active}"
+        rule = BoundedCurvatureGate.for_capacity(patterns)
+        trials[f"gate-{name}"] = (f"gate, {text}", Trial(rule, protocol=stream))
+        if cells == 400:
+            leaky, bounds = LARGE_CONTROLS[active]
+            trials[f"leaky-{name}"] = (f"leaky, tuned, {text}", Trial(leaky, protocol=stream))
+            trials[f"bounds-{name}"] = (
+                f"hard bounds, tuned, {text}",
+                Trial(bounds, protocol=stream),
+            )
+            firing = {"cells.background_rate": 4.0}
+            trials[f"background-{name}"] = (
+                f"gate, {text}, 4 Hz background",
+                Trial(rule, firing, protocol=stream),
+            )
+    return _conditions(trials)
+
+
+def background(protocol: Protocol) -> Sequence[Condition]:
+    """Background firing of all cells in both phases, and in one phase only."""
+    trials = {}
+    for rate in (0, 1, 2, 4, 8, 12):
+        firing = {"cells.background_rate": float(rate)}
+        trials[f"both-{rate:02d}"] = (f"{rate} Hz, both phases", Trial(GATE, firing))
+    silent, firing = {"cells.background_rate": 0.0}, {"cells.background_rate": 4.0}
+    trials["storage-04"] = ("4 Hz, storage only", Trial(GATE, firing, silent))
+    trials["recall-04"] = ("4 Hz, recall only", Trial(GATE, silent, firing))
+    poisson = {"cells.input_rate": 79.0}
+    trials["poisson-00"] = ("Poisson input, 0 Hz", Trial(GATE, poisson))
+    trials["poisson-04"] = ("Poisson input, 4 Hz, both phases", Trial(GATE, poisson | firing))
+    trials["leaky-04"] = ("leaky, tuned, 4 Hz, both phases", Trial(TUNED_LEAKY, firing))
+    trials["bounds-04"] = ("hard bounds, tuned, 4 Hz, both phases", Trial(TUNED_BOUNDS, firing))
+    return _conditions(trials)
+
+
+def cue_quality(protocol: Protocol) -> Sequence[Condition]:
+    """Cues from intact to 40% deleted and 40% spurious."""
+    trials = {}
+    rules = (("gate", GATE), ("leaky", TUNED_LEAKY), ("bounds", TUNED_BOUNDS))
+    for deleted, added in ((0.0, 0.0), (0.3, 0.0), (0.2, 0.2), (0.4, 0.4)):
+        cue = {"deleted": deleted, "added": added}
+        for name, rule in rules:
+            trials[f"{name}-{deleted * 100:.0f}-{added * 100:.0f}"] = (
+                f"{name}, {deleted:.0%} deleted, {added:.0%} spurious",
+                Trial(rule, protocol=cue),
+            )
+    return _conditions(trials)
+
+
+def variants(protocol: Protocol) -> Sequence[Condition]:
+    """Other inhibition, other traces, noise, and patterns of varying duration."""
+    clockless = {"trace": "continuous", "phases.gap": 0.0}
+    firing = {"cells.background_rate": 4.0, "cells.input_rate": 79.0}
+    return _conditions(
+        {
+            "default": ("default", Trial(GATE)),
+            "double-full": (
+                "full matrix, double precision",
+                Trial(GATE, {"symmetric": False, "precision": "double"}),
+            ),
+            "population": ("40 inhibitory cells", Trial(GATE, {"inhibition.cells": 40})),
+            "noise-30": ("membrane noise x 2", Trial(GATE, {"cells.noise": 0.3})),
+            "noise-45": ("membrane noise x 3", Trial(GATE, {"cells.noise": 0.45})),
+            "noise-60": ("membrane noise x 4", Trial(GATE, {"cells.noise": 0.6})),
+            "continuous": ("continuous trace, no clock", Trial(GATE, clockless)),
+            "continuous-poisson": (
+                "continuous trace, Poisson input, 4 Hz background",
+                Trial(GATE, clockless | firing),
+            ),
+            "durations-narrow": (
+                "continuous trace, 150-350 ms a pattern",
+                Trial(GATE, clockless, durations=(0.15, 0.35)),
+            ),
+            "durations-wide": (
+                "continuous trace, 100-600 ms a pattern",
+                Trial(GATE, clockless, durations=(0.1, 0.6)),
+            ),
+        }
+    )
+
+
+def lesion(protocol: Protocol) -> Sequence[Condition]:
+    """Delete a fraction of the synapses: of highest or lowest curvature or weight, or any."""
+    trials = {"none": ("intact", Trial(GATE))}
+    for percent in (5, 10, 20, 40):
+        for name, text in (
+            ("curvature", "highest curvature"),
+            ("flat", "lowest curvature"),
+            ("weight", "largest weight"),
+            ("random", "at random"),
+        ):
+            trials[f"{name}-{percent:02d}"] = (
+                f"{percent}% of synapses, {text}",
+                Trial(GATE, lesion=_Lesion(name, percent / 100)),
+            )
+    return _conditions(trials)
+
+
+@dataclass(frozen=True)
+class _Lesion:
+    """Symmetric deletion of a fraction of all pairs, ranked by a quantity; ties at random."""
+
+    by: str
+    fraction: float
+
+    def __call__(
+        self, weights: Weights, curvature: Weights, rng: np.random.Generator
+    ) -> NDArray[np.bool_]:
+        upper = np.triu_indices(len(weights), 1)
+        rank = {"curvature": curvature, "flat": -curvature, "weight": weights}.get(self.by)
+        noise = rng.random(len(upper[0]))
+        order = np.lexsort((noise, noise if rank is None else rank[upper]))
+        lost = order[len(order) - round(self.fraction * len(order)) :]
+        deleted = np.zeros(weights.shape, bool)
+        deleted[upper[0][lost], upper[1][lost]] = True
+        return deleted | deleted.T
+
+
+def spike_vs_rate_conditions(protocol: Protocol) -> Sequence[Condition]:
+    """Both ways of learning, each read by both ways of recall."""
+    return [
+        Condition(f"{learning}-{reading}", "", f"weights from {learning}, recall by {reading}",
+                  (learning, reading))
+        for learning in ("spikes", "rates")
+        for reading in ("spikes", "rates")
+    ]  # fmt: skip
+
+
+def spike_vs_rate(protocol: Protocol, condition: Condition, seeds: tuple[int, ...]) -> xr.Dataset:
+    """Learn by spikes or by the same rule on binary rates, read by spikes or by k winners."""
+    (seed,) = seeds
+    learning, reading = condition.setup
+    patterns, cues = draw(protocol, seed)
+    tested = patterns[-protocol.tested :]
+    spiking = network(protocol, GATE, {}, seed)
+    spiking.store(patterns)
+    rates = HopfieldNetwork(protocol.units, rule=GATE, seed=seed)
+    rates.store(patterns)
+    signed = HopfieldNetwork(
+        protocol.units,
+        rule=CurvatureGate.for_capacity(GATE.protection_time, coding_level=protocol.coding_level),
+        seed=seed,
+    )
+    signed.store(patterns)
+    weights = spiking.weights if learning == "spikes" else rates.weights
+    if reading == "spikes":
+        reader = network(protocol, GATE, {}, seed)
+        reader.weights = weights
+        recalled = reader.recall(cues)
+    else:
+        winners = HopfieldNetwork(protocol.units, rule=CurvatureGate(), seed=seed)
+        winners.weights = covariance_form(weights, protocol.coding_level)
+        recalled = winners.recall(cues, active=int(tested[0].sum()))
+    upper = np.triu_indices(protocol.units, 1)
+    spike_weights, rate_weights = spiking.weights[upper], rates.weights[upper]
+    spike_trace, rate_trace = spiking.trace[upper], rates.state["trace"][upper]
+    threshold = GATE.trace_threshold
+    dataset = _dataset(protocol, seed, recalled, recalled, tested, 0.0)
+    one = {"units": "1"}
+    for name, value, text in (
+        ("weight_correlation", np.corrcoef(spike_weights, rate_weights)[0, 1], "r of weights"),
+        (
+            "covariance_correlation",
+            np.corrcoef(spike_weights, signed.weights[upper])[0, 1],
+            "r with the signed covariance gate",
+        ),
+        ("trace_correlation", np.corrcoef(spike_trace, rate_trace)[0, 1], "r of traces"),
+        (
+            "gate_agreement",
+            np.mean((spike_trace > threshold) == (rate_trace > threshold)),
+            "gates that agree",
+        ),
+    ):
+        dataset[name] = ("seed", [value], {"long_name": text, **one})
+    dataset["spike_weight"] = ("pair", spike_weights, one)
+    dataset["rate_weight"] = ("pair", rate_weights, one)
+    return dataset.drop_vars(["kept_by_rates", "silent_rate"])
+
+
+_COLUMNS = ("kept", "p90", "kept_by_rates", "active", "silent_rate")
+_DEMO = {"demo": {"stored": 300, "tested": 120, "seeds": 1}}
+
+EXPERIMENTS = (
+    Experiment(
+        name="spiking-capacity/size",
+        summary="the spiking memory at N = 100 to 400, k = 10 and 20, with controls",
+        parameters=Protocol,
+        conditions=sizes,
+        run=run,
+        columns=_COLUMNS,
+        figures=("spiking_capacity",),
+    ),
+    Experiment(
+        name="spiking-capacity/background",
+        summary="background firing in storage and recall, Poisson input",
+        parameters=Protocol,
+        conditions=background,
+        run=run,
+        columns=_COLUMNS,
+        presets=_DEMO,
+        figures=("spiking_capacity",),
+    ),
+    Experiment(
+        name="spiking-capacity/cue-quality",
+        summary="recall from better and worse cues, gate and controls",
+        parameters=Protocol,
+        conditions=cue_quality,
+        run=run,
+        columns=_COLUMNS,
+        presets=_DEMO,
+        figures=("spiking_capacity",),
+    ),
+    Experiment(
+        name="spiking-capacity/variants",
+        summary="population inhibition, no pattern clock, membrane noise, varying durations",
+        parameters=Protocol,
+        conditions=variants,
+        run=run,
+        columns=_COLUMNS,
+        presets=_DEMO,
+    ),
+    Experiment(
+        name="spiking-capacity/lesion",
+        summary="synapses deleted by curvature, by weight and at random",
+        parameters=Protocol,
+        conditions=lesion,
+        run=run,
+        columns=_COLUMNS,
+        presets=_DEMO,
+        figures=("spiking_lesion",),
+    ),
+    Experiment(
+        name="spiking-capacity/spike-vs-rate",
+        summary="weights, traces and recall of spikes beside rates: where patterns are lost",
+        parameters=Protocol,
+        conditions=spike_vs_rate_conditions,
+        run=spike_vs_rate,
+        columns=(
+            "kept",
+            "p90",
+            "weight_correlation",
+            "covariance_correlation",
+            "trace_correlation",
+            "gate_agreement",
+        ),
+        presets=_DEMO,
+        figures=("spike_against_rate",),
+    ),
+)

@@ -1,0 +1,432 @@
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import xarray as xr
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import spikeconsol
+from spikeconsol.lab.cells import Cell, attempt
+from spikeconsol.lab.results import ResultError, load
+from spikeconsol.lab.sweep import Sweep, cell_name, points, read_toml, values
+
+pytest.importorskip("distributed")
+
+OVER = ("--over", "points=10:30:10", "--over", "noise=0.1,0.2")
+
+
+def numbers(folder):
+    """Everything in a folder's result files except what says how and when they were made."""
+    return {str(path.relative_to(folder)): load(path).drop_attrs() for path in folder.rglob("*.nc")}
+
+
+def assert_same(one, other):
+    assert one.keys() == other.keys()
+    for name in one:
+        xr.testing.assert_identical(one[name], other[name])
+
+
+def test_cells_are_named_after_their_values_and_equal_single_runs(cli, toy, tmp_path):
+    ran = cli("sweep", f"{toy}/lines", *OVER, "--seeds", 2, "--level", "rate", "--out", "out")
+    assert ran.returncode == 0, ran.stderr
+    assert "12 cells computed, 0 kept, 0 failed" in ran.stdout
+    assert "points=20, noise=0.1, rate-flat, seed 101: done" in ran.stdout
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {
+        f"noise={noise},points={n}" for noise in (0.1, 0.2) for n in (10, 20, 30)
+    }
+    single = ("--set", "points=20", "--set", "noise=0.2", "--seeds", 2, "--level", "rate")
+    cli("run", f"{toy}/lines", *single, "--out", "single")
+    assert_same(numbers(tmp_path / "out" / "noise=0.2,points=20"), numbers(tmp_path / "single"))
+
+
+def test_the_same_command_again_computes_only_what_is_missing(cli, toy, tmp_path, computed):
+    command = ("sweep", f"{toy}/batch", *OVER, "--seeds", 2, "--level", "rate", "--out", "out")
+    assert cli(*command).returncode == 0
+    whole = numbers(tmp_path / "out")
+    assert len(computed()) == 12
+    (tmp_path / "out" / "noise=0.1,points=10" / "rate-flat.nc").unlink()
+    damaged = tmp_path / "out" / "noise=0.2,points=30" / "rate-flat.nc"
+    damaged.write_bytes(damaged.read_bytes()[:-1])
+    again = cli(*command)
+    assert "2 cells computed, 10 kept, 0 failed" in again.stdout
+    assert "computed again: damaged" in again.stdout
+    assert sorted(computed()[12:]) == ["10 0.1 rate-flat 100 101", "30 0.2 rate-flat 100 101"]
+    assert_same(numbers(tmp_path / "out"), whole)
+
+
+def test_cells_of_other_settings_are_refused_unless_replaced(cli, toy, tmp_path):
+    command = ("sweep", f"{toy}/batch", "--over", "points=10,20", "--out", "out")
+    assert cli(*command).returncode == 0
+    other = cli(*command, "--set", "noise=0.3")
+    assert other.returncode == 2
+    assert "points=10/rate-steep.nc: other parameters than asked for" in other.stderr
+    assert cli(*command, "--set", "noise=0.3", "--replace").returncode == 0
+    attributes = load(tmp_path / "out" / "points=10" / "rate-flat.nc").attrs
+    assert json.loads(attributes["parameters"])["noise"] == 0.3
+
+
+def test_failed_cells_keep_their_traceback_and_are_retried_on_request(cli, toy, tmp_path, computed):
+    command = ("sweep", f"{toy}/batch", "--over", "points=10,20", "--out", "out")
+    ran = cli(*command, TOY_FAIL="rate-flat")
+    assert ran.returncode == 1
+    assert "failed (2): rate-flat: RuntimeError: the line broke; traceback: " in ran.stderr
+    errors = list((tmp_path / "out").rglob("*.error.txt"))
+    assert len(errors) == 2
+    assert all("the line broke" in path.read_text() for path in errors)
+    before = len(computed())
+    left = cli(*command)
+    assert left.returncode == 1
+    assert "4 kept, 2 failed" in left.stdout
+    assert len(computed()) == before
+    assert cli(*command, "--retry").returncode == 0
+    assert not list((tmp_path / "out").rglob("*.error.txt"))
+
+
+def killed_again_and_again(toy, folder, kills, points, rng):
+    """Start a sweep, kill it at random moments, finish it; return what was computed."""
+    log = folder / "log.txt"
+    command = [sys.executable, "-c", "from spikeconsol.lab.cli import main; main()", "sweep"]
+    command += [f"{toy}/batch", "--over", f"points=10:{9 + points}:1", "--level", "spiking"]
+    command += ["--seeds", "2", "--workers", "2", "--out", "out"]
+    environment = os.environ | {"TOY_LOG": str(log), "TOY_SLEEP": "0.1"}
+    done = 0
+    for _ in range(kills):
+        running = subprocess.Popen(
+            command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        )
+        # A random moment while cells are being computed.
+        wanted = done + rng.randint(0, max(1, points // kills))
+        while running.poll() is None and done < wanted:
+            time.sleep(0.02)
+            done = len(log.read_text().splitlines()) if log.exists() else 0
+        time.sleep(rng.random() * 0.1)
+        running.send_signal(signal.SIGKILL)
+        running.communicate()
+    subprocess.run(command, cwd=folder, env=environment, check=True, capture_output=True)
+    return log.read_text().splitlines()
+
+
+def check_killed(cli, toy, tmp_path, kills, count):
+    log = killed_again_and_again(toy, tmp_path, kills, count, random.Random(1))
+    assert len(set(log)) == count
+    assert len(log) <= count + 2 * kills  # two workers: at most two in flight at each kill
+    over = f"points=10:{9 + count}:1"
+    command = ("sweep", f"{toy}/batch", "--over", over, "--level", "spiking", "--seeds", 2)
+    assert cli(*command, "--out", "whole").returncode == 0
+    assert_same(numbers(tmp_path / "out"), numbers(tmp_path / "whole"))
+
+
+def test_a_sweep_killed_and_restarted_equals_the_unbroken_one(cli, toy, tmp_path):
+    check_killed(cli, toy, tmp_path, kills=2, count=8)
+
+
+@pytest.mark.slow
+def test_a_sweep_of_60_cells_killed_20_times_equals_the_unbroken_one(cli, toy, tmp_path):
+    check_killed(cli, toy, tmp_path, kills=20, count=60)
+
+
+@pytest.mark.slow
+def test_an_interrupted_sweep_keeps_what_is_done_and_says_how_to_go_on(toy, tmp_path):
+    command = [sys.executable, "-c", "from spikeconsol.lab.cli import main; main()", "sweep"]
+    command += [f"{toy}/batch", "--over", "points=10:40:1", "--workers", "2", "--out", "out"]
+    running = subprocess.Popen(
+        command,
+        cwd=tmp_path,
+        env=os.environ | {"TOY_SLEEP": "0.1"},
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    while not list(tmp_path.rglob("*.nc")):
+        time.sleep(0.05)
+    os.killpg(running.pid, signal.SIGINT)  # as a terminal does
+    output, _ = running.communicate(timeout=60)
+    assert running.returncode == 130
+    assert "of 93 cells are finished and kept" in output
+    assert "continue with: spikeconsol sweep" in output
+
+
+def test_two_sweeps_in_one_folder_do_not_harm_each_other(cli, toy, tmp_path):
+    words = ["sweep", f"{toy}/lines", *OVER, "--level", "rate", "--seeds", "2"]
+    command = [sys.executable, "-c", "from spikeconsol.lab.cli import main; main()", *words]
+    both = [
+        subprocess.Popen([*command, "--out", "out"], cwd=tmp_path, stdout=subprocess.DEVNULL)
+        for _ in range(2)
+    ]
+    assert [running.wait(120) for running in both] == [0, 0]
+    cli(*words, "--out", "whole")
+    assert_same(numbers(tmp_path / "out"), numbers(tmp_path / "whole"))
+    hidden = [path for path in (tmp_path / "out").rglob(".*")]
+    assert not hidden
+
+
+@pytest.mark.slow
+def test_a_lost_worker_of_a_separate_scheduler_loses_nothing(cli, toy, tmp_path):
+    address = tmp_path / "scheduler.json"
+    environment = os.environ | {"TOY_SLEEP": "0.2", "TOY_LOG": str(tmp_path / "log.txt")}
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "env": environment}
+    dask = [sys.executable, "-m", "distributed.cli"]
+    scheduler = subprocess.Popen(
+        [
+            sys.executable,
+            *("-m", "distributed.cli.dask_scheduler", "--no-dashboard"),
+            *("--port", "0", "--scheduler-file", str(address)),
+        ],
+        **quiet,
+    )
+    workers = [
+        subprocess.Popen(
+            [
+                sys.executable,
+                *("-m", "distributed.cli.dask_worker", "--no-dashboard", "--no-nanny"),
+                *("--nthreads", "1", "--scheduler-file", str(address)),
+            ],
+            **quiet,
+        )
+        for _ in range(2)
+    ]
+    del dask
+    try:
+        while not address.exists():
+            time.sleep(0.1)
+        time.sleep(0.5)
+        where = json.loads(address.read_text())["address"]
+        words = ["sweep", f"{toy}/batch", "--over", "points=10:24:1", "--level", "rate"]
+        command = [sys.executable, "-c", "from spikeconsol.lab.cli import main; main()", *words]
+        sweep = subprocess.Popen(
+            [*command, "--scheduler", where, "--out", "out"],
+            cwd=tmp_path,
+            stdout=subprocess.DEVNULL,
+        )
+        while len(list(tmp_path.rglob("*.nc"))) < 4:
+            time.sleep(0.05)
+        workers[0].kill()
+        assert sweep.wait(120) == 0
+    finally:
+        for started in (*workers, scheduler):
+            started.kill()
+            started.wait()
+    cli(*words, "--out", "whole")
+    assert_same(numbers(tmp_path / "out"), numbers(tmp_path / "whole"))
+
+
+def test_a_full_disk_is_said_so_and_leaves_no_damaged_file(toy, tmp_path):
+    small = tmp_path / "small"
+    small.mkdir()
+    program = f"{sys.executable} -c 'from spikeconsol.lab.cli import main; main()'"
+    script = (
+        f"mount -t tmpfs -o size=200k none {small} && cd {small} && "
+        f"{program} sweep {toy}/batch --over points=500:4500:1000 --seeds 3 --level rate "
+        f"--out out > {tmp_path}/stdout 2> {tmp_path}/stderr; echo $? > {tmp_path}/code; "
+        f"cp -r out {tmp_path}/copy"
+    )
+    unshared = subprocess.run(["unshare", "-rm", "sh", "-c", script], capture_output=True)
+    if not (tmp_path / "code").exists() or b"mount" in unshared.stderr:
+        pytest.skip("no small file system can be mounted here")
+    assert (tmp_path / "code").read_text() == "1\n"
+    assert "cannot be written (No space left on device)" in (tmp_path / "stderr").read_text()
+    assert "Traceback" not in (tmp_path / "stderr").read_text()
+    files = [path for path in (tmp_path / "copy").rglob("*") if path.is_file()]
+    for path in files:
+        assert path.suffix == ".nc" or path.name.endswith(".error.txt")
+        if path.suffix == ".nc":
+            load(path)
+
+
+def test_all_results_open_as_one_lazy_dataset(cli, toy, tmp_path):
+    command = ("sweep", f"{toy}/lines", "--over", "duration=5:15:5 ms", "--over", "noise=0.2,0.1")
+    cli(*command, "--out", "out", "--seeds", 2)
+    opened = spikeconsol.open_results(tmp_path / "out")
+    assert opened.slope.dims == ("duration", "noise", "condition", "seed")
+    assert opened.slope.chunks is not None  # nothing is read yet
+    assert opened.duration.values.tolist() == [0.005, 0.01, 0.015]
+    assert opened.duration.attrs["units"] == "second"
+    assert opened.noise.values.tolist() == [0.1, 0.2]
+    cell = load(tmp_path / "out" / "duration=0.01,noise=0.2" / "rate-flat.nc")
+    here = opened.sel(duration=0.01, noise=0.2, condition="rate-flat")
+    for name in ("slope", "y", "example"):
+        assert np.array_equal(here[name].values, cell[name].values)
+    assert opened.slope.attrs["long_name"] == "slope"
+    (tmp_path / "out" / "duration=0.01,noise=0.2" / "rate-flat.nc").unlink()
+    fewer = spikeconsol.open_results(tmp_path / "out")
+    assert fewer.attrs["missing"] == 1
+    assert np.isnan(fewer.slope.sel(duration=0.01, noise=0.2, condition="rate-flat")).all()
+    assert fewer.slope.isnull().sum() == 2
+
+
+def test_points_of_a_list_lie_along_one_dimension_and_odd_shapes_are_left_out(cli, toy, tmp_path):
+    over = ("--over", "points=10,20,30", "--over", "noise=0.3,0.2,0.1", "--design", "list")
+    cli("sweep", f"{toy}/batch", *over, "--out", "out")
+    opened = spikeconsol.open_results(tmp_path / "out")
+    assert opened.slope.dims == ("point", "condition", "seed")
+    assert dict(zip(opened.points.values, opened.noise.values, strict=True)) == {
+        10: 0.3,
+        20: 0.2,
+        30: 0.1,
+    }
+    assert set(opened.attrs["left_out"]) == {"y", "example"}
+
+
+def test_results_that_do_not_belong_together_are_refused(cli, toy, tmp_path):
+    with pytest.raises(ResultError, match="no results in this folder"):
+        spikeconsol.open_results(tmp_path)
+    cli("run", toy, "--out", "out")
+    with pytest.raises(ResultError, match="results of different experiment: toy/batch, toy/lines"):
+        spikeconsol.open_results(tmp_path / "out")
+
+
+def test_rerun_says_whether_the_numbers_match(cli, toy, tmp_path):
+    own = tmp_path / "own.py"
+    own.write_text(toy.read_text())
+    cli("run", f"{own}/lines", "--set", "points=20", "--set", "duration=30 ms", "--out", "out")
+    same = cli("rerun", "out/rate-steep.nc")
+    assert same.returncode == 0, same.stderr
+    assert "every number matches" in same.stdout
+    assert "note:" not in same.stdout
+    own.write_text(toy.read_text().replace("np.linspace(0, 1,", "np.linspace(0, 2,"))
+    spikeconsol.lab.experiment._own_file.cache_clear()
+    spikeconsol.lab.results.code_version.cache_clear()
+    spikeconsol.lab.cells._open.cache_clear()
+    other = cli("rerun", "out/rate-steep.nc")
+    assert other.returncode == 1
+    assert "differs: slope: 3 of 3 values, by " in other.stdout
+    assert "note: code: " in other.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--over", "points=10:5:1"], "over: points: got '10:5:1'; allowed: start:stop:step"),
+        (["--over", "points=1:2"], "over: points: got '1:2'; allowed: start:stop:step"),
+        (["--over", "points=1,,2"], "over: points: got '1,,2'; allowed: values with commas"),
+        (["--over", "points=1,2"], "points: got 1; allowed: >= 2"),
+        (["--over", "points=5,5"], "over: got the point points=5 twice"),
+        (["--over", "pints=5"], "pints: unknown name in Line; nearest: points"),
+        (["--over", "points"], "over: got 'points'; allowed: name=value"),
+        (["--over", "points=2:3000000:1"], "allowed: start:stop:step"),
+        (["--over", "noise=0:9e9:1e-9"], "over: noise: got"),
+        ([], "over: got nothing"),
+        (["--over", "noise=1", "--design", "star"], "design: got 'star'; allowed: grid"),
+        (["--over", "noise=1", "--samples", "3"], "samples: got 3 for the design grid"),
+        (["--over", "noise=0:1", "--design", "random"], "samples: got 0"),
+        (["--over", "noise=1,2", "--over", "points=5", "--design", "list"], "over: got lists of"),
+        (["--over", "noise=1", "--workers", "0"], "workers: got 0"),
+        (["--over", "noise=1", "--scheduler", "tcp://127.0.0.1:9"], "scheduler: got 'tcp://127"),
+        (["--over", "duration=1:3:1"], "duration: got '1'; allowed: a value in seconds"),
+    ],
+)
+def test_bad_sweeps_are_one_line_before_any_work(cli, toy, computed, words, message):
+    ran = cli("sweep", f"{toy}/batch", *words, "--out", "out")
+    assert ran.returncode == 2
+    assert ran.stderr.count("\n") == 1
+    assert message in ran.stderr
+    assert computed() == []
+
+
+def test_ranges_have_both_ends_and_no_rounding():
+    assert values("x", "0.1:0.3:0.1") == ["0.1", "0.2", "0.3"]
+    assert values("x", "40:220:60") == ["40", "100", "160", "220"]
+    assert values("x", "5:12:5 ms") == ["5 ms", "10 ms"]
+    assert values("x", [1, 2.5, "3 ms"]) == [1, 2.5, "3 ms"]
+
+
+def test_random_designs_come_from_their_seed_and_stay_in_their_range():
+    sweep = Sweep({"a": "0.1:0.5", "b": "log:1:1000", "c": "x,y"}, "random", 400, seed=3)
+    drawn = points(sweep)
+    assert drawn == points(sweep)
+    a, b = (np.array([float(point[name]) for point in drawn]) for name in "ab")
+    assert 0.1 <= a.min() < 0.12
+    assert 0.48 < a.max() <= 0.5
+    assert np.median(b) == pytest.approx(np.sqrt(1000), rel=0.3)
+    assert {point["c"] for point in drawn} == {"x", "y"}
+
+
+@given(st.dictionaries(st.text(min_size=1, max_size=30), st.floats() | st.text(), max_size=8))
+def test_names_of_cells_are_safe_on_any_system(point):
+    name = cell_name({f"p{index}": value for index, value in enumerate(point.values())})
+    assert len(name) <= 120
+    assert not set(name) & set('/\\:*?"<>|\n\0 ')
+
+
+def test_a_toml_file_says_the_same_as_the_command_line(cli, toy, tmp_path):
+    (tmp_path / "own.py").write_text(toy.read_text())
+    (tmp_path / "sweep.toml").write_text(
+        'experiment = "own.py/batch"\nseeds = 2\nlevel = "rate"\n'
+        '[set]\nduration = "20 ms"\n[over]\npoints = "10:20:10"\nnoise = [0.1, 0.2]\n'
+    )
+    assert cli("sweep", "sweep.toml", "--out", "file").returncode == 0
+    over = ("--over", "points=10:20:10", "--over", "noise=0.1,0.2", "--set", "duration=20 ms")
+    words = ("--seeds", 2, "--level", "rate")
+    assert cli("sweep", "own.py/batch", *over, *words, "--out", "line").returncode == 0
+    assert_same(numbers(tmp_path / "file"), numbers(tmp_path / "line"))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("experiment = ", "not TOML"),
+        ("[over]\nn = 1", "lacks 'experiment'"),
+        ("experiment = 'a'", "lacks 'over'"),
+        ("experiment = 'a'\nsede = 3\n[over]\nn = 1", "unknown key 'sede'; nearest: seed"),
+        ("experiment = 3\n[over]\nn = 1", "experiment: got 3; allowed: text"),
+        ("experiment = 'a'\nseeds = true\n[over]\nn = 1", "seeds: got True; allowed: a whole"),
+    ],
+)
+def test_bad_toml_is_one_line(tmp_path, text, message):
+    path = tmp_path / "sweep.toml"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=message) as error:
+        read_toml(path)
+    assert "\n" not in str(error.value)
+
+
+toml_text = st.text(max_size=200) | st.lists(
+    st.sampled_from(
+        [
+            "experiment = 'toy/batch'",
+            "[over]",
+            "points = [10, 20]",
+            "noise = '0:1:0.5'",
+            "noise = {a = 1}",
+            "seeds = 2",
+            "seeds = -1",
+            "[set]",
+            "duration = '3 ms'",
+            "design = 'list'",
+            "'\\u0000' = 1",
+            "x = nan",
+            "over.points = 1979-05-27",
+        ]
+    ),
+    max_size=8,
+).map("\n".join)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(text=toml_text)
+def test_any_toml_is_read_or_refused_in_one_line(tmp_path, text):
+    path = tmp_path / "sweep.toml"
+    path.write_text(text, encoding="utf-8", errors="ignore")
+    error = ""
+    try:
+        points(read_toml(path).sweep)
+    except ValueError as refused:
+        error = str(refused)
+    assert len(error.splitlines()) <= 1
+
+
+def test_a_finished_cell_is_not_computed_again_by_another_worker(toy, tmp_path, computed):
+    values = json.dumps({"duration": 0.01, "noise": 0.1, "points": 50})
+    cell = Cell("toy/batch", str(toy), values, "rate-flat", (100,), tmp_path / "cell.nc")
+    assert attempt(cell, keep=True) == ""
+    assert attempt(cell, keep=True) == ""
+    assert len(computed()) == 1
+    assert attempt(cell) == ""
+    assert len(computed()) == 2
