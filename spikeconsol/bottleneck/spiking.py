@@ -66,6 +66,28 @@ class SpikingLayer(Parameters):
         return round(self.sample_time / self.time_step)
 
 
+@dataclass(frozen=True)
+class LearningRecord:
+    """What happened in the network while it learned; lists have one entry per hidden layer.
+
+    Attributes
+    ----------
+    input_cells, input_times : ndarray
+        Input cell and time [s] of every input spike.
+    cells, times : list of ndarray
+        The same for hidden cells.
+    counts, modulators : list of ndarray, shape (n, cells)
+        Spikes per sample, and the modulatory signal at the membranes at its end.
+    """
+
+    input_cells: NDArray[np.int32]
+    input_times: NDArray[np.float64]
+    cells: list[NDArray[np.int32]]
+    times: list[NDArray[np.float64]]
+    counts: list[NDArray[np.float64]]
+    modulators: list[NDArray[np.float64]]
+
+
 class SpikingBottleneckClassifier(TransformerMixin, ClassifierMixin, BaseEstimator):
     r"""Layers of leaky integrate-and-fire cells that learn one sample at a time.
 
@@ -221,21 +243,52 @@ class SpikingBottleneckClassifier(TransformerMixin, ClassifierMixin, BaseEstimat
         classes : array_like, optional
             All classes that will ever be shown; needed at the first call.
         """
+        levels, labels = self._begun(X, y, classes)
+        self._learn(levels, labels, np.ones(len(levels)))
+        return self
+
+    def record(
+        self, X: ArrayLike, y: ArrayLike, classes: ArrayLike | None = None
+    ) -> LearningRecord:
+        """Go on learning as `partial_fit` does, and return all spikes and modulatory signals.
+
+        Parameters are those of `partial_fit`; at most 2**21 input values and 4096 samples.
+        """
+        levels, labels = self._begun(X, y, classes)
+        if len(levels) > self._capacity:
+            raise ParameterError(f"X: got {len(levels)} samples; allowed: <= {self._capacity}")
+        (result,) = self._learn(levels, labels, np.ones(len(levels)), recorded=True)
+        layers = range(len(self._sizes) - 2)
+        return LearningRecord(
+            result["input_spikes.i"],
+            result["input_spikes.t"],
+            [result[f"spikes{i}.i"] for i in layers],
+            [result[f"spikes{i}.t"] for i in layers],
+            self._per_sample(result, "count"),
+            self._per_sample(result, "modulator"),
+        )
+
+    def _begun(
+        self, X: ArrayLike, y: ArrayLike, classes: ArrayLike | None
+    ) -> tuple[NDArray, NDArray[np.int64]]:
+        """Check samples, and draw the network at the first call."""
         first = not hasattr(self, "classes_")
         levels, y = self._checked(X, y, reset=first)
         if first:
             if classes is None:
                 raise ValueError("classes: got None; allowed: all classes, at the first call")
             self._begin(unique_labels(classes), levels)
-        self._learn(levels, self._encode(y), np.ones(len(levels)))
-        return self
+        return levels, self._encode(y)
 
     def spike_counts(self, X: ArrayLike) -> list[NDArray[np.float64]]:
         """Spikes of every hidden cell in response to samples, one (n, cells) array per layer."""
         levels = self._seen(X)
         nobody = np.zeros(len(levels), np.int64)
         parts = [
-            self._run(levels[part], nobody[part], nobody[part], 0.0 * nobody[part], noise_seed)
+            self._per_sample(
+                self._run(levels[part], nobody[part], nobody[part], 0.0 * nobody[part], noise_seed),
+                "count",
+            )
             for noise_seed, part in enumerate(self._parts(len(levels)))
         ]
         return [np.concatenate(counts) for counts in zip(*parts, strict=True)]
@@ -311,9 +364,7 @@ class SpikingBottleneckClassifier(TransformerMixin, ClassifierMixin, BaseEstimat
     def _levels(self, X: NDArray) -> NDArray:
         """Intensities of the input cells."""
         if self.receptive_fields:
-            centres, spacing = np.linspace(
-                *self.feature_range, self.receptive_fields, retstep=True
-            )
+            centres, spacing = np.linspace(*self.feature_range, self.receptive_fields, retstep=True)
             # Neighbouring tuning curves overlap widely.
             distance = (X[:, :, None] - centres) / (1.3 * spacing)
             return np.exp(-(distance**2) / 2).reshape(len(X), -1)
@@ -469,9 +520,13 @@ class SpikingBottleneckClassifier(TransformerMixin, ClassifierMixin, BaseEstimat
         check_is_fitted(self, "classes_")
         kind = self._kind
         p = self._constants
+        # In few binary digits multiples of the time step are exact. Otherwise the clocks of steps
+        # and samples differ in the last digit after a minute, and Brian2's compiled loop takes
+        # differences of more than 1e-14 s for different times.
+        time_step = float(np.float32(p.time_step))
         structure = {
-            "dt": p.time_step,
-            "sample_time": p.sample_time,
+            "dt": time_step,
+            "sample_time": p.sample_steps * time_step,
             "samples": self._capacity,
             "sizes": self._sizes,
             "memory": kind,
@@ -532,16 +587,23 @@ class SpikingBottleneckClassifier(TransformerMixin, ClassifierMixin, BaseEstimat
                 values |= {
                     f"memory{i}.input_weight": self.input_weight,
                     f"memory{i}.input_width": self.widths[0],
-                    f"memory{i}.other_class": label_similarity(
-                        len(self.classes_), self.widths[1]
-                    ),
+                    f"memory{i}.other_class": label_similarity(len(self.classes_), self.widths[1]),
                 }
             else:
                 never = self.signal == "per_class"
                 values[f"memory{i}.memory_rate"] = 0.0 if never else self.memory_rate
         return values
 
-    def _learn(self, levels: NDArray, labels: NDArray[np.int64], schedule: NDArray) -> None:
+    def _learn(
+        self,
+        levels: NDArray,
+        labels: NDArray[np.int64],
+        schedule: NDArray,
+        *,
+        recorded: bool = False,
+    ) -> list[dict[str, NDArray]]:
+        """Learn chunk by chunk, and return what the program put out for each."""
+        results = []
         self._label_counts += np.bincount(labels, minlength=len(self.classes_))
         for part in self._parts(len(levels)):
             told = labels[part]
@@ -549,7 +611,13 @@ class SpikingBottleneckClassifier(TransformerMixin, ClassifierMixin, BaseEstimat
                 frequencies = self._label_counts / self._label_counts.sum()
                 told = self._order_rng.choice(len(frequencies), size=len(told), p=frequencies)
             noise_seed = int(self._noise_rng.integers(2**30, 2**31))
-            self._run(levels[part], labels[part], told, schedule[part], noise_seed)
+            results.append(
+                self._run(
+                    levels[part], labels[part], told, schedule[part], noise_seed, recorded=recorded
+                )
+            )
+            self._state = {name: results[-1][name] for name in self._state}
+        return results
 
     def _run(
         self,
@@ -558,8 +626,10 @@ class SpikingBottleneckClassifier(TransformerMixin, ClassifierMixin, BaseEstimat
         told: NDArray[np.int64],
         schedule: NDArray,
         noise_seed: int,
-    ) -> list[NDArray[np.float64]]:
-        """Show samples; learn where the schedule is not zero. Returns spike counts per layer."""
+        *,
+        recorded: bool = False,
+    ) -> dict[str, NDArray]:
+        """Show samples; learn where the schedule is not zero."""
         capacity, count = self._capacity, len(levels)
 
         def padded(values: NDArray) -> NDArray:
@@ -577,20 +647,20 @@ class SpikingBottleneckClassifier(TransformerMixin, ClassifierMixin, BaseEstimat
             "memory_labels": padded(told),
             "schedule": padded(schedule),
         }
-        learning = bool(np.any(schedule))
-        counts = [f"samples{i}.count" for i in range(len(self._sizes) - 2)]
-        result = backend.run(
-            self.program(),
+        program = self.program(recorded=recorded)
+        tested = [name for name in program.outputs if name not in self._state]
+        return backend.run(
+            program,
             values,
             # One step more than the samples: the last one is learned at its very end.
             steps=count * self._constants.sample_steps + 1,
-            outputs=[*(self._state if learning else ()), *counts],
+            outputs=program.outputs if np.any(schedule) else tested,
             target=self.target,
         )
-        if learning:
-            self._state = {name: result[name] for name in self._state}
-        # The first entry is from the beginning, when nothing has been shown.
+
+    def _per_sample(self, result: dict[str, NDArray], variable: str) -> list[NDArray[np.float64]]:
+        """Values at the ends of samples; the first is from before anything was shown."""
         return [
-            result[name].reshape(count + 1, -1)[1:]
-            for name in counts
+            result[f"samples{i}.{variable}"].reshape(-1, units)[1:]
+            for i, units in enumerate(self._sizes[1:-1])
         ]

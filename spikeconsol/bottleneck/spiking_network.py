@@ -400,7 +400,9 @@ def _layer(
     collect = Synapses(cells, hub, clock=step, name=f"collect{layer}")
     collect.connect()
     at_end(hub, "begin", CLEAR)
-    at_end(collect, "sum counts", 
+    at_end(
+        collect,
+        "sum counts",
         "layer_mean_post += count_pre/N_pre\nmean_square_post += count_pre**2/N_pre",
     )
     at_end(cells, "code", CODE)
@@ -533,7 +535,11 @@ def _readout(
     at_end(outputs, "begin", "logit = 0")
     at_end(readout, "compare", "logit_post += r*z_pre")
     at_end(outputs, "kernel", "weight = exp(clip(logit, -50, 50))")
-    at_end(judge, "sum kernel", "total_post += weight_pre\ncorrect_post += weight_pre*int(i == label_post)")
+    at_end(
+        judge,
+        "sum kernel",
+        "total_post += weight_pre\ncorrect_post += weight_pre*int(i == label_post)",
+    )
     at_end(outputs, "coefficients", "error = learning*(int(i == label) - weight/total)")
     at_end(readout, "learn", READOUT_LEARN)
     return [outputs, readout, judge]

@@ -66,13 +66,9 @@ def relative(a, b):
 def test_exact_is_the_gradient(n, d, a, b):
     X, Y, Z = draw(n, d)
     expected = complex_step(lambda z: objective(X, Y, z, 3.0, a, b), Z)
-    got = hsic.modulatory_signal(
-        X, Y, Z, gamma=3.0, widths=WIDTHS, input_weight=a, code_weight=b
-    )
+    got = hsic.modulatory_signal(X, Y, Z, gamma=3.0, widths=WIDTHS, input_weight=a, code_weight=b)
     assert relative(got, expected) < 1e-12
-    value = hsic.layer_objective(
-        X, Y, Z, gamma=3.0, widths=WIDTHS, input_weight=a, code_weight=b
-    )
+    value = hsic.layer_objective(X, Y, Z, gamma=3.0, widths=WIDTHS, input_weight=a, code_weight=b)
     assert value == pytest.approx(objective(X, Y, Z, 3.0, a, b), rel=1e-10)
 
 
