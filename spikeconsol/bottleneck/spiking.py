@@ -18,9 +18,17 @@ from spikeconsol.bottleneck.reservoir import Reservoir, ReservoirParameters, Sil
 from spikeconsol.brian import backend
 from spikeconsol.parameters import ParameterError, Parameters, parameter
 
-__all__ = ["MEMORIES", "SIGNALS", "SpikingBottleneckClassifier", "SpikingLayer"]
+__all__ = [
+    "IMPORTANCES",
+    "MEMORIES",
+    "SIGNALS",
+    "LearningRecord",
+    "SpikingBottleneckClassifier",
+    "SpikingLayer",
+]
 
 MEMORIES = ("window", "prototypes", "class_means", "reservoir", "silenced")
+IMPORTANCES = ("none", "uniform", "coincidence", "fisher")
 SIGNALS = ("exact", "frozen", "permuted", "per_class")
 #: Spikes that a hidden cell is expected to fire per sample, which sets the unit of the weights
 #: onto the next layer.
@@ -122,6 +130,15 @@ class SpikingBottleneckClassifier(TransformerMixin, ClassifierMixin, BaseEstimat
         Rate of the leaky class means.
     reservoir : ReservoirParameters, optional
         One step per sample, trained beforehand.
+    importance : {"none", "uniform", "coincidence", "fisher"}
+        What damps a synapse once a call of `partial_fit` (a task) is over, by
+        1 + `damping` importance / (mean importance): the eligibility it has gathered so far
+        (presynaptic spikes that found the cell depolarised), its squared changes, or nothing
+        of its own.
+    damping : float
+    separate_tasks : bool
+        In each call of `partial_fit` the readout compares only the classes in it, and the other
+        classes' weights stay. For tests with known tasks, see `score_task`.
     receptive_fields : int
         0: features are intensities in 0..1. Else each feature is coded by so many cells with
         Gaussian tuning, spread over `feature_range`.
@@ -173,6 +190,9 @@ class SpikingBottleneckClassifier(TransformerMixin, ClassifierMixin, BaseEstimat
         epochs: int = 1,
         memory_rate: float = 0.02,
         reservoir: ReservoirParameters | None = None,
+        importance: str = "none",
+        damping: float = 0.0,
+        separate_tasks: bool = False,
         receptive_fields: int = 0,
         feature_range: tuple[float, float] = (0.0, 1.0),
         layer: SpikingLayer | None = None,
@@ -194,6 +214,9 @@ class SpikingBottleneckClassifier(TransformerMixin, ClassifierMixin, BaseEstimat
         self.epochs = epochs
         self.memory_rate = memory_rate
         self.reservoir = reservoir
+        self.importance = importance
+        self.damping = damping
+        self.separate_tasks = separate_tasks
         self.receptive_fields = receptive_fields
         self.feature_range = feature_range
         self.layer = layer
@@ -244,8 +267,20 @@ class SpikingBottleneckClassifier(TransformerMixin, ClassifierMixin, BaseEstimat
             All classes that will ever be shown; needed at the first call.
         """
         levels, labels = self._begun(X, y, classes)
+        if self.separate_tasks:
+            self._fixed["outputs.compared"] = np.isin(np.arange(len(self.classes_)), labels).astype(
+                float
+            )
         self._learn(levels, labels, np.ones(len(levels)))
+        self._damp()
         return self
+
+    def score_task(self, X: ArrayLike, y: ArrayLike) -> float:
+        """Accuracy if it is known that only the classes in y occur."""
+        y = np.asarray(y)
+        mine = np.unique(self._encode(y))
+        chosen = mine[np.argmax(self.predict_proba(X)[:, mine], axis=1)]
+        return float(np.mean(self.classes_[chosen] == y))
 
     def record(
         self, X: ArrayLike, y: ArrayLike, classes: ArrayLike | None = None
@@ -302,7 +337,7 @@ class SpikingBottleneckClassifier(TransformerMixin, ClassifierMixin, BaseEstimat
 
     def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
         """Probabilities of the classes, shape (n, classes)."""
-        return softmax(self.transform(X) @ self.readout_)
+        return np.asarray(softmax(self.transform(X) @ self.readout_), float)
 
     def predict(self, X: ArrayLike) -> NDArray:
         """Most probable class of each sample, shape (n,)."""
@@ -331,7 +366,11 @@ class SpikingBottleneckClassifier(TransformerMixin, ClassifierMixin, BaseEstimat
             raise ParameterError(
                 f"hidden: got {self.hidden!r}; allowed: one or more layers of >= 1 cells"
             )
-        for name, choices in (("memory", MEMORIES), ("signal", SIGNALS)):
+        for name, choices in (
+            ("memory", MEMORIES),
+            ("signal", SIGNALS),
+            ("importance", IMPORTANCES),
+        ):
             if getattr(self, name) not in choices:
                 raise ParameterError(
                     f"{name}: got {getattr(self, name)!r}; allowed: {', '.join(choices)}"
@@ -340,7 +379,7 @@ class SpikingBottleneckClassifier(TransformerMixin, ClassifierMixin, BaseEstimat
             value = getattr(self, name)
             if isinstance(value, bool) or int(value) != value or value < least:
                 raise ParameterError(f"{name}: got {value!r}; allowed: a whole number >= {least}")
-        for name in ("learning_rate", "readout_learning_rate"):
+        for name in ("learning_rate", "readout_learning_rate", "damping"):
             if not 0 <= getattr(self, name) < np.inf:
                 raise ParameterError(f"{name}: got {getattr(self, name)!r}; allowed: >= 0")
         if not 0 < self.final_rate <= 1:
@@ -378,7 +417,7 @@ class SpikingBottleneckClassifier(TransformerMixin, ClassifierMixin, BaseEstimat
     def _encode(self, y: NDArray) -> NDArray[np.int64]:
         unknown = np.setdiff1d(y, self.classes_)
         if unknown.size:
-            raise ValueError(f"y: got class {unknown[0]!r}; allowed: {list(self.classes_)}")
+            raise ValueError(f"y: got class {unknown[0]}; allowed: {list(self.classes_)}")
         return np.searchsorted(self.classes_, y).astype(np.int64)
 
     def _codes(self, counts: NDArray) -> NDArray[np.float64]:
@@ -412,12 +451,15 @@ class SpikingBottleneckClassifier(TransformerMixin, ClassifierMixin, BaseEstimat
         norms += [EXPECTED_SPIKES * np.sqrt(units) for units in hidden[:-1]]
         self._units = [p.initial_drive / norm for norm in norms]
         self._state: dict[str, NDArray] = {"readout.r": np.zeros(hidden[-1] * len(classes))}
-        self._fixed: dict[str, NDArray] = {}
+        self._fixed: dict[str, NDArray] = {"outputs.compared": np.ones(len(classes))}
         for i, (below, units) in enumerate(zip(self._sizes, hidden, strict=False)):
             weights = weights_rng.standard_normal((below, units)) * self._units[i]
             bound = p.weight_bound * self._units[i]
             self._state[f"feedforward{i}.w"] = np.clip(weights, -bound, bound).astype(np.float32)
             self._state[f"hub{i}.power"] = np.zeros(1)
+            if self.importance != "none":
+                self._state[f"feedforward{i}.importance"] = np.zeros(weights.size, np.float32)
+                self._fixed[f"feedforward{i}.plasticity"] = np.ones(weights.size, np.float32)
             self._begin_memory(i, units)
 
     def _begin_memory(self, i: int, units: int) -> None:
@@ -436,6 +478,17 @@ class SpikingBottleneckClassifier(TransformerMixin, ClassifierMixin, BaseEstimat
         if self.signal == "per_class":
             self._state[f"memory{i}.known"] = np.ones(slots)
             self._state[f"trace{i}.m"] = self._memory_rng.standard_normal(units * slots)
+
+    def _damp(self) -> None:
+        """Take account of what has been important so far."""
+        if self.importance == "none":
+            return
+        for i in range(len(self._units)):
+            trace = self._state[f"feedforward{i}.importance"]
+            share = trace / max(trace.mean(), 1e-30)
+            if self.importance == "uniform":
+                share = np.ones_like(trace)
+            self._fixed[f"feedforward{i}.plasticity"] = 1 / (1 + self.damping * share)
 
     def _reservoir_parameters(self) -> ReservoirParameters:
         """Constants of the reservoir, or what the spiking network cannot do."""
@@ -532,6 +585,7 @@ class SpikingBottleneckClassifier(TransformerMixin, ClassifierMixin, BaseEstimat
             "memory": kind,
             "window": self.window if kind == "window" else 0,
             "reservoir": self._reservoir_parameters().cells if kind == "reservoir" else 0,
+            "importance": "" if self.importance == "none" else self.importance,
             "recorded": recorded,
         }
         layers = range(len(self._sizes) - 2)

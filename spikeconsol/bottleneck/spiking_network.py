@@ -1,4 +1,4 @@
-"""Equations of the spiking network that learns from a working memory, in Brian2.
+r"""Equations of the spiking network that learns from a working memory, in Brian2.
 
 Everything, from the Poisson input to the change of the weights, is an equation or a synapse. A
 sample is shown for a fixed time; at its end the statements below run once, in the order of
@@ -8,7 +8,7 @@ of cells with one synapse from every hidden cell, in which it keeps a code: one 
 class (`Prototypes`, `ClassMeans`) or one per remembered sample (`Window`). Whatever the memory,
 the modulatory signal is
 
-.. math:: \\xi_i = \\sum_p c_p (z_i - m_{ip})
+.. math:: \xi_i = \\sum_p c_p (z_i - m_{ip})
 
 and only the coefficients of the memory cells differ. A `Reservoir` is a recurrent population that
 hears the code and is read out. Only sizes and the kind of memory are compiled in.
@@ -90,6 +90,7 @@ z         : 1                           # code: the layer-normalised spike count
 signal    : 1                           # from the memory
 modulator : 1                           # signal carried to the membranes
 change    : 1                           # modulator times all that scales learning
+taught    : 1                           # 1 if the sample that has ended was to be learned
 layer_mean      : 1 (linked)
 layer_deviation : 1 (linked)
 signal_mean     : 1 (linked)
@@ -113,6 +114,7 @@ signal = 0
 MODULATE = """
 modulator = clip((signal - signal_mean - z*signal_slope)/signal_scale, -3, 3)
 change = learning*gate*modulator
+taught = int(learning > 0)
 """
 
 HUB = """
@@ -147,16 +149,26 @@ step  : 1 (shared, constant)            # learning rate times the unit of weight
 bound : 1 (shared, constant)
 """
 LEARN = """
-w = clip(w - step*change_post*eligibility, -bound, bound)
-eligibility = 0
+w = clip(w - step*change_post*eligibility{damping}, -bound, bound)
+{trace}eligibility = 0
 """
+#: What damps a synapse: a local trace of the past, and the factor that follows from it.
+PROTECTION = """
+importance : 1
+plasticity : 1 (constant)
+"""
+TRACES = {
+    "coincidence": "importance += taught_post*eligibility\n",
+    "fisher": "importance += (change_post*eligibility)**2\n",
+}
 
 CLASSES = """
 logit   : 1
 weight  : 1
 error   : 1                             # times the factor on learning rates
-label   : integer (linked)
-total   : 1 (linked)
+compared : 1 (constant)                 # 1 for the classes of the task at hand
+label    : integer (linked)
+total    : 1 (linked)
 learning : 1 (linked)
 """
 READOUT_LEARN = "r += readout_rate*error_post*z_pre"
@@ -289,7 +301,9 @@ def build(structure: Mapping[str, Any]) -> Built:
     structure : dict
         ``dt`` [s], ``sample_time`` [s], ``samples`` (capacity of a run), ``sizes`` (inputs, hidden
         layers, classes), ``memory`` (``"window"``, ``"prototypes"``, ``"class_means"`` or
-        ``"reservoir"``), ``window``, ``reservoir`` (recurrent cells), ``recorded`` (spikes and the modulator).
+        ``"reservoir"``), ``window``, ``reservoir`` (recurrent cells), ``importance`` (``""``,
+        ``"uniform"``, ``"coincidence"`` or ``"fisher"``: what damps synapses), ``recorded``
+        (spikes and the modulator).
     """
     step = Clock(structure["dt"] * second, name="step")
     sample = Clock(structure["sample_time"] * second, name="sample")
@@ -325,18 +339,25 @@ def build(structure: Mapping[str, Any]) -> Built:
     below = inputs
     for layer, units in enumerate(sizes[1:-1]):
         cells, hub = _layer(units, layer, teacher, step, at_end)
+        importance = structure["importance"]
         feedforward = Synapses(
             below,
             cells,
-            FEEDFORWARD,
+            FEEDFORWARD + (PROTECTION if importance else ""),
             on_pre="v_post += w\neligibility += open_post",
             delay=0 * second,
-            dtype={"w": np.float32, "eligibility": np.float32},
+            dtype=dict.fromkeys(
+                ("w", "eligibility", *(("importance", "plasticity") if importance else ())),
+                np.float32,
+            ),
             clock=step,
             name=f"feedforward{layer}",
         )
         feedforward.connect()
-        at_end(feedforward, "learn", LEARN)
+        damping = "*plasticity" if importance else ""
+        at_end(
+            feedforward, "learn", LEARN.format(damping=damping, trace=TRACES.get(importance, ""))
+        )
         objects += [cells, *hub, feedforward]
         if structure["memory"] == "reservoir":
             made, arrays = _reservoir(structure, cells, layer, teacher, step, at_end)
@@ -534,7 +555,7 @@ def _readout(
     judge.connect()
     at_end(outputs, "begin", "logit = 0")
     at_end(readout, "compare", "logit_post += r*z_pre")
-    at_end(outputs, "kernel", "weight = exp(clip(logit, -50, 50))")
+    at_end(outputs, "kernel", "weight = compared*exp(clip(logit, -50, 50))")
     at_end(
         judge,
         "sum kernel",
