@@ -13,6 +13,7 @@ with one of three measures of importance: the local coincidence trace
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -99,6 +100,8 @@ class ContinualNetwork:
     ----------
     weights, biases : list of ndarray
         Of the hidden layers.
+    readouts : list of ndarray
+        One per task, the last row the bias.
     traces : list of ndarray
         Importance of every synapse over the tasks that are over.
     """
@@ -112,22 +115,20 @@ class ContinualNetwork:
         rng: np.random.Generator,
     ) -> None:
         self.rule, self.rng, self.classes = rule, rng, classes
-        pairs = list(zip(sizes, sizes[1:], strict=False))
+        pairs = list(itertools.pairwise(sizes))
         self.weights = [
             (rng.standard_normal(pair) / np.sqrt(pair[0])).astype(np.float32) for pair in pairs
         ]
         self.biases = [np.zeros(units, np.float32) for units in sizes[1:]]
-        self.readouts = np.zeros((tasks, sizes[-1] + 1, classes), np.float32)
+        self.readouts = [np.zeros((sizes[-1] + 1, classes), np.float32) for _ in range(tasks)]
         self.traces = [np.zeros_like(w) for w in self.weights]
         self._factors = [np.ones_like(w) for w in self.weights]
         self._tasks_over = 0
-        self._optimisers = {
+        # Moments and number of steps of Adam, for every array that learns.
+        self._optimisers: dict[int, list] = {
             id(array): [np.zeros_like(array), np.zeros_like(array), 0]
             for array in (*self.weights, *self.biases, *self.readouts)
         }
-        self._readouts = list(self.readouts)
-        for view in self._readouts:
-            self._optimisers[id(view)] = [np.zeros_like(view), np.zeros_like(view), 0]
 
     def codes(self, X: Array) -> Array:
         """Codes of the last hidden layer, shape (n, d)."""
@@ -137,7 +138,7 @@ class ContinualNetwork:
 
     def score(self, X: Array, y: NDArray[np.int64], task: int) -> float:
         """Accuracy on a task, told which it is."""
-        readout = self._readouts[task]
+        readout = self.readouts[task]
         logits = self.codes(X) @ readout[:-1] + readout[-1]
         return float(np.mean(np.argmax(logits, axis=1) == y))
 
@@ -198,7 +199,7 @@ class ContinualNetwork:
         z = np.concatenate([z, np.ones((len(z), 1), z.dtype)], axis=1)
         for task in np.unique(tasks):
             mine = tasks == task
-            readout = self._readouts[task]
+            readout = self.readouts[task]
             error = softmax(z[mine] @ readout)
             error[np.arange(len(error)), y[mine]] -= 1
             gradient = z[mine].T @ error / np.float32(len(error))

@@ -180,7 +180,7 @@ class SpikingBottleneckClassifier(TransformerMixin, ClassifierMixin, BaseEstimat
         signal: str = "exact",
         memory: str = "window",
         gamma: float = 2.0,
-        widths: tuple[float, float, float] = (0.5, 0.1, 1.0),
+        widths: tuple[float, ...] = (0.5, 0.1, 1.0),
         input_weight: float = 1.0,
         code_weight: float = 0.0,
         surprise_gate: bool = False,
@@ -194,7 +194,7 @@ class SpikingBottleneckClassifier(TransformerMixin, ClassifierMixin, BaseEstimat
         damping: float = 0.0,
         separate_tasks: bool = False,
         receptive_fields: int = 0,
-        feature_range: tuple[float, float] = (0.0, 1.0),
+        feature_range: tuple[float, ...] = (0.0, 1.0),
         layer: SpikingLayer | None = None,
         target: str | None = None,
         random_state: int | np.random.RandomState | None = None,
@@ -394,14 +394,22 @@ class SpikingBottleneckClassifier(TransformerMixin, ClassifierMixin, BaseEstimat
         self._reservoir_parameters()
         X, y = validate_data(self, X, y, dtype=[np.float64, np.float32], reset=reset)
         check_classification_targets(y)
-        return self._levels(X), y
+        return self.input_levels(X), y
 
     def _seen(self, X: Any) -> NDArray:
         check_is_fitted(self, "classes_")
-        return self._levels(validate_data(self, X, dtype=[np.float64, np.float32], reset=False))
+        return self.input_levels(
+            validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
+        )
 
-    def _levels(self, X: NDArray) -> NDArray:
-        """Intensities of the input cells."""
+    def input_levels(self, X: NDArray) -> NDArray[np.floating]:
+        """Intensities of the input cells, shape (n, inputs), for features of shape (n, features).
+
+        Raises
+        ------
+        ParameterError
+            If features are outside 0..1 and not coded by receptive fields.
+        """
         if self.receptive_fields:
             centres, spacing = np.linspace(*self.feature_range, self.receptive_fields, retstep=True)
             # Neighbouring tuning curves overlap widely.
