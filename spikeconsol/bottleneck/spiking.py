@@ -411,7 +411,10 @@ class SpikingBottleneckClassifier(TransformerMixin, ClassifierMixin, BaseEstimat
             If features are outside 0..1 and not coded by receptive fields.
         """
         if self.receptive_fields:
-            centres, spacing = np.linspace(*self.feature_range, self.receptive_fields, retstep=True)
+            centres = np.linspace(
+                self.feature_range[0], self.feature_range[1], self.receptive_fields
+            )
+            spacing = centres[1] - centres[0]
             # Neighbouring tuning curves overlap widely.
             distance = (X[:, :, None] - centres) / (1.3 * spacing)
             return np.exp(-(distance**2) / 2).reshape(len(X), -1)
