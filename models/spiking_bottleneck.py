@@ -277,6 +277,45 @@ def learn_from_reservoir(
     )
 
 
+def show(parameters: Training, condition: Condition, seeds: Seeds) -> xr.Dataset:
+    """Train one network on XOR; then record everything while it learns from eight samples more."""
+    (seed,) = seeds
+    split = parameters.data(seed)
+    net = _spiking(parameters, condition.setup, seed).fit(split.X, split.y)
+    accuracy = net.score(split.X_test, split.y_test)
+    net.set_params(learning_rate=10 * parameters.learning_rate)  # changes that can be seen
+    weights, labels = [], split.y_test[:8]
+    records = []
+    for row in range(len(labels)):
+        weights.append(net.weights_[0].copy())
+        records.append(net.record(split.X_test[row : row + 1], labels[row : row + 1]))
+    weights.append(net.weights_[0].copy())
+    onsets = parameters.sample_time * np.arange(len(labels))
+    # The synapse that changes most.
+    change = np.abs(np.diff(weights, axis=0)).sum(axis=0)
+    synapse = np.unravel_index(np.argmax(change), change.shape)
+
+    def joined(times: Sequence[np.ndarray]) -> np.ndarray:
+        return np.concatenate([t + onset for t, onset in zip(times, onsets, strict=True)])
+
+    seconds = {"long_name": "time", "units": "s"}
+    return xr.Dataset(
+        {
+            "accuracy": ("seed", [accuracy], ACCURACY),
+            "input_time": ("input_spike", joined([r.input_times for r in records]), seconds),
+            "input_cell": ("input_spike", np.concatenate([r.input_cells for r in records])),
+            "hidden_time": ("hidden_spike", joined([r.times[0] for r in records]), seconds),
+            "hidden_cell": ("hidden_spike", np.concatenate([r.cells[0] for r in records])),
+            "modulator": (("sample", "cell"), np.concatenate([r.modulators[0] for r in records])),
+            "label": ("sample", labels),
+            "weight": ("boundary", [w[synapse] for w in weights]),
+            "synapse": ("end", [int(index) for index in synapse]),
+        },
+        coords={"seed": list(seeds)},
+        attrs={"sample_time": parameters.sample_time},
+    )
+
+
 def _experiment(name: str, summary: str, parameters: type[Training], **rest: Any) -> Experiment:
     figures = rest.pop("figures", ("spiking_bottleneck",))
     return Experiment(
@@ -295,6 +334,17 @@ def _fixed(*conditions: Condition) -> Any:
 
 
 EXPERIMENTS = (
+    _experiment(
+        "example",
+        "Spikes, modulatory signals and one synapse while a spiking network learns XOR",
+        Training,
+        conditions=_fixed(WINDOW),
+        run=show,
+        columns=("accuracy",),
+        seeds=(100, 1),
+        presets={"demo": {"train": 300, "epochs": 1}},
+        figures=("spiking_bottleneck_raster",),
+    ),
     _experiment(
         "linear",
         "Two half-planes, four spiking cells",
