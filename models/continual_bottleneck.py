@@ -42,7 +42,7 @@ class RateProtocol(Parameters):
     learning_rate: float = parameter(1e-3, above=0, doc="of the hidden layers")
     readout_learning_rate: float = parameter(3e-3, above=0, doc="of the readouts")
     coincidence_damping: float = parameter(100.0, at_least=0, doc="lambda, coincidence trace")
-    fisher_damping: float = parameter(1000.0, at_least=0, doc="lambda, squared gradients")
+    fisher_damping: float = parameter(300.0, at_least=0, doc="lambda, squared gradients")
     uniform_damping: float = parameter(100.0, at_least=0, doc="lambda, all synapses alike")
     passes: int = parameter(1, at_least=1, doc="times every sample of a task is seen")
     train: int = parameter(0, at_least=0, doc="training samples used; 0 for all")

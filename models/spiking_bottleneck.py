@@ -104,6 +104,7 @@ class Digits(Training):
     gamma: float = parameter(2.0, at_least=0, doc="weight of the prediction term")
     widths: tuple[float, ...] = parameter((0.5, 0.1, 1.0), above=0, doc="kernel widths")
     memory_rate: float = parameter(0.02, above=0, at_most=1, doc="rate of the class means")
+    epochs: int = parameter(5, at_least=1, doc="passes through the training samples")
     train: int = parameter(0, at_least=0, doc="training samples used; 0 for all")
     receptive_fields: int = parameter(0, at_least=0, doc="tuned input cells per feature")
     sample_time: float = parameter("100 ms", unit="second", above=0, doc="time a sample is shown")
