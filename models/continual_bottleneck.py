@@ -82,6 +82,8 @@ class SpikingDigits(RateProtocol):
     task: str = parameter("digits", choices=("digits",), doc="data set")
     hidden: tuple[int, ...] = parameter((32,), at_least=1, doc="cells of the hidden layers")
     widths: tuple[float, ...] = parameter((0.5, 0.1, 1.0), above=0, doc="kernel widths")
+    code_weight: float = parameter(2.0, at_least=0, doc="weight of the code term")
+    surprise_gate: bool = parameter(True, doc="learn less where the readout is right")
     learning_rate: float = parameter(0.01, above=0, doc="of hidden cells, in initial weights")
     readout_learning_rate: float = parameter(0.03, above=0, doc="of the readouts")
     passes: int = parameter(3, at_least=1, doc="times every sample of a task is seen")
@@ -142,7 +144,7 @@ def learn_in_rates(parameters: RateProtocol, condition: Condition, seeds: Seeds)
     return _course(split, learn, test, setup, seed)
 
 
-def learn_in_spikes(parameters: RateProtocol, condition: Condition, seeds: Seeds) -> xr.Dataset:
+def learn_in_spikes(parameters: SpikingDigits, condition: Condition, seeds: Seeds) -> xr.Dataset:
     """Train a spiking network task after task, testing all tasks after each."""
     from spikeconsol.bottleneck.spiking import SpikingBottleneckClassifier
 
@@ -156,6 +158,8 @@ def learn_in_spikes(parameters: RateProtocol, condition: Condition, seeds: Seeds
         signal="frozen" if setup.get("frozen") else "exact",
         gamma=parameters.gamma,
         widths=parameters.widths,
+        code_weight=parameters.code_weight,
+        surprise_gate=parameters.surprise_gate,
         learning_rate=parameters.learning_rate,
         readout_learning_rate=parameters.readout_learning_rate,
         importance=importance,
