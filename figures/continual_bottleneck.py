@@ -36,7 +36,7 @@ def draw(results: Results) -> Drawing:
         _course(ax, results[name], level)
         ax.set_title(title)
     _bars(axes[1, 0], results, "final", "Accuracy at the end (%)", (45, 101))
-    _bars(axes[1, 1], results, "forgotten", "Accuracy lost (points)", (-2, None))
+    _bars(axes[1, 1], results, "forgotten", "Accuracy lost (points)", (-5, None))
     for ax, letter in zip(axes.flat, "abcd", strict=True):
         style.panel_label(ax, letter)
     return fig
@@ -60,7 +60,12 @@ def _course(ax: Axes, found: Mapping[str, xr.Dataset], level: str) -> None:
             )
     bound = found[f"{level}-interleaved"].final.mean()
     ax.axhline(bound, color=style.COLORS["accent"], ls="--", lw=0.8, label="all at once")
-    ax.set(xlabel="Tasks learned", ylabel="Accuracy of each task (%)", xticks=range(1, 6))
+    ax.set(
+        xlabel="Tasks learned",
+        ylabel="Accuracy of each task (%)",
+        xticks=range(1, 6),
+        ylim=(0, 102),
+    )
     ax.legend(loc="lower left")
     style.state_n(ax, found[f"{level}-none"].sizes["seed"])
 

@@ -43,9 +43,10 @@ class Training(Parameters):
     widths: tuple[float, ...] = parameter(
         (0.5, 0.25, 2.0), above=0, doc="kernel widths of inputs, targets and codes"
     )
-    learning_rate: float = parameter(0.01, above=0, doc="of hidden layers, in initial weights")
+    learning_rate: float = parameter(0.02, above=0, doc="of hidden layers, in initial weights")
+    surprise_gate: bool = parameter(True, doc="learn less where the readout is right")
     readout_learning_rate: float = parameter(0.03, above=0, doc="of the readout")
-    memory_rate: float = parameter(0.1, above=0, at_most=1, doc="rate of the class means")
+    memory_rate: float = parameter(0.5, above=0, at_most=1, doc="rate of the class means")
     code_weight: float = parameter(0.0, at_least=0, doc="weight of the code term")
     epochs: int = parameter(3, at_least=1, doc="passes through the training samples")
     train: int = parameter(600, at_least=0, doc="training samples used; 0 for all")
@@ -103,6 +104,8 @@ class Digits(Training):
     hidden: tuple[int, ...] = parameter((32,), at_least=1, doc="cells of the hidden layers")
     gamma: float = parameter(2.0, at_least=0, doc="weight of the prediction term")
     widths: tuple[float, ...] = parameter((0.5, 0.1, 1.0), above=0, doc="kernel widths")
+    learning_rate: float = parameter(0.01, above=0, doc="of hidden layers, in initial weights")
+    surprise_gate: bool = parameter(False, doc="learn less where the readout is right")
     memory_rate: float = parameter(0.02, above=0, at_most=1, doc="rate of the class means")
     epochs: int = parameter(5, at_least=1, doc="passes through the training samples")
     train: int = parameter(0, at_least=0, doc="training samples used; 0 for all")
