@@ -64,7 +64,7 @@ def _course(ax: Axes, found: Mapping[str, xr.Dataset], level: str) -> None:
         xlabel="Tasks learned",
         ylabel="Accuracy of each task (%)",
         xticks=range(1, 6),
-        ylim=(0, 102),
+        ylim=(0 if level == "rate" else 60, 102),
     )
     ax.legend(loc="lower left")
     style.state_n(ax, found[f"{level}-none"].sizes["seed"])

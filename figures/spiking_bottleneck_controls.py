@@ -18,6 +18,7 @@ TASKS = (("linear", "linear"), ("xor", "XOR"), ("digits", "digits"), ("mnist", "
 SIGNALS = (
     ("window", "exact window", "gate", "o"),
     ("prototypes", "prototypes", "accent", "s"),
+    ("gate", "prototypes, surprise gate", "leaky", "D"),
     ("permuted", "permuted labels", "shuffled", "v"),
     ("frozen", "frozen cells", "control", "X"),
 )
@@ -46,13 +47,14 @@ def draw(results: Results) -> Drawing:
 def _tasks(ax: Axes, results: Results) -> None:
     for x, (task, _) in enumerate(TASKS):
         found = results[f"spiking-bottleneck/{task}"]
-        for offset, (stem, label, color, marker) in enumerate(SIGNALS):
+        shown = [signal for signal in SIGNALS if f"spiking-{signal[0]}" in found]
+        for offset, (stem, label, color, marker) in enumerate(shown):
             for level, shift, fill in (("rate", -0.04, "white"), ("spiking", 0.04, None)):
                 if f"{level}-{stem}" not in found:
                     continue
                 mean, half = mean_and_interval(100 * found[f"{level}-{stem}"].accuracy)
                 ax.errorbar(
-                    [x + 0.2 * (offset - 1.5) + shift],
+                    [x + 0.18 * (offset - (len(shown) - 1) / 2) + shift],
                     [mean],
                     [np.nan_to_num(half)],
                     color=style.COLORS[color],
@@ -60,13 +62,16 @@ def _tasks(ax: Axes, results: Results) -> None:
                     mfc=fill or style.COLORS[color],
                     ms=4,
                     ls="none",
-                    label=label if task == "xor" and level == "spiking" else None,
+                    label=label if task == "mnist" else None,
                 )
     ax.set(
         xticks=range(len(TASKS)),
-        xticklabels=[label for _, label in TASKS],
+        xticklabels=[
+            f"{label}\nn = {results[f'spiking-bottleneck/{task}']['spiking-window'].sizes['seed']}"
+            for task, label in TASKS
+        ],
         ylabel="Test accuracy (%)",
-        ylim=(None, 101.5),
+        ylim=(10, 102),
     )
     ax.legend(loc="lower left", fontsize=6, title="filled: spikes, open: rates", title_fontsize=6)
 

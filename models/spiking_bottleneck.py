@@ -64,7 +64,7 @@ class Training(Parameters):
         from spikeconsol.bottleneck.spiking import SpikingLayer
 
         ours = self.flat()
-        left = ("task", "train", "test", "validate", "sample_time", "peak_rate")
+        left = ("task", "train", "test", "validate", "sample_time", "peak_rate", "rehearsed")
         layer = SpikingLayer(sample_time=self.sample_time, peak_rate=self.peak_rate)
         return {name: value for name, value in ours.items() if name not in left} | {"layer": layer}
 
