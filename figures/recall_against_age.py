@@ -44,7 +44,8 @@ def draw(results: Mapping[str, Mapping[str, xr.Dataset]]) -> Drawing:
             if f"{level}-{name}" in found:
                 lines[label] = _curve(ax, found[f"{level}-{name}"], color, line)
         _limits(ax, found, level)
-        ax.set(title=title, xlabel="Age (patterns stored since)", ylim=(0, 1.02))
+        ax.set_title(title, loc="left", pad=18)
+        ax.set(xlabel="Age (patterns stored since)", ylim=(0, 1.02))
         style.panel_label(ax, letter)
     axes[0].set_ylabel("Fraction recalled")
     style.state_n(axes[0], next(iter(found.values())).sizes["seed"], corner="upper right")
@@ -67,15 +68,15 @@ def _limits(ax: Axes, found: Mapping[str, xr.Dataset], level: str) -> None:
         load = float(dataset.p90.mean())
         ax.axvline(load, color=style.COLORS["instant"], linewidth=0.6, linestyle=(0, (1, 1)))
         ax.annotate(
-            f"instant {text}",
-            (load, 0.03),
-            xytext=(2, 0),
+            f"instant\n{text}",
+            (load, 1.0),
+            xycoords=("data", "axes fraction"),
+            xytext=(0, 1),
             textcoords="offset points",
-            rotation=90,
             fontsize=6,
-            ha="left",
+            ha="center",
             va="bottom",
-            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5},
+            linespacing=0.95,
         )
 
 

@@ -77,7 +77,7 @@ def _background(ax: Axes, found: Mapping[str, xr.Dataset]) -> None:
                 ls="none",
                 label=label,
             )
-    ax.set(xlabel="Background firing (Hz)", ylim=(0, None), title="Background firing")
+    ax.set(xlabel="Background firing (Hz)", ylim=(0, 320), title="Background firing")
     ax.legend(loc="upper right")
 
 
@@ -108,7 +108,7 @@ def draw_lesion(results: Results) -> Drawing:
         datasets = [found["spiking-none"], *(found[stem] for stem in stems)]
         _points(ax, [0, *(int(stem[-2:]) for stem in stems)], datasets, color, label=label)
     ax.set(xlabel="Synapses deleted (%)", ylabel="Patterns kept", ylim=(0, None))
-    ax.legend(loc="upper right", title="Deleted")
+    ax.legend(loc="upper right", bbox_to_anchor=(1, 0.86), title="Deleted")
     style.state_n(ax, found["spiking-none"].sizes["seed"], corner="lower left")
     return fig
 

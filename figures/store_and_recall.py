@@ -72,7 +72,7 @@ def _raster(ax: Axes, example: xr.Dataset, order: np.ndarray, phase: str, slot: 
                 color=style.COLORS["accent"],
                 linewidth=1.6,
                 alpha=0.6,
-                label="cue" if number == 0 else None,
+                label="cue" if number == 0 else "_",
             )
         ax.vlines(
             example.volley_time,

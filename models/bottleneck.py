@@ -28,7 +28,7 @@ Seeds = tuple[int, ...]
 Setup = dict[str, Any]
 
 #: Samples on which accuracy, HSIC and the signal's cosine are followed while a network learns.
-PROBE, WINDOWED, ALIGNED = 2000, 200, 60
+PROBE, WINDOWED, ALIGNED = 2000, 200, 100
 ACCURACY = {"long_name": "test accuracy", "units": "1"}
 
 
@@ -117,7 +117,7 @@ class Images(Training):
     hidden: tuple[int, ...] = parameter((128, 64), at_least=1, doc="units of the hidden layers")
     widths: tuple[float, ...] = parameter((0.25, 0.1, 1.0), above=0, doc="kernel widths")
     update_every: int = parameter(32, at_least=1, doc="samples between changes of weights")
-    epochs: int = parameter(25, at_least=1, doc="passes through the training samples")
+    epochs: int = parameter(10, at_least=1, doc="passes through the training samples")
 
 
 EXACT = Condition("exact", "rate", "exact window", {})
@@ -143,14 +143,19 @@ SIGNALS = (
     Condition("hebb", "rate", "plain Hebb", {"signal": "hebb"}),
     BACKPROP,
 )
-#: Changes of weights after every sample instead of every 32, with a fifth of the epochs.
+#: Changes of weights after every sample instead of every 32, with half the epochs.
 ONLINE: Setup = {
     "update_every": 1,
     "epochs": 5,
     "learning_rate": 1e-4,
     "readout_learning_rate": 3e-4,
 }
-GATED_PROTOTYPES: Setup = {"memory": "prototypes", "code_weight": 4.0, "surprise_gate": True}
+GATED_PROTOTYPES: Setup = {
+    "memory": "prototypes",
+    "code_weight": 4.0,
+    "surprise_gate": True,
+    "widths": (0.25, 0.1, 0.7),
+}
 GATED_WINDOW: Setup = {
     "window": 32,
     "input_weight": 0.0,
@@ -164,6 +169,12 @@ IMAGES = (
     Condition("gate", "rate", "exact, surprise gate", {"surprise_gate": True}),
     Condition("gated-window", "rate", "exact with code term and gate", GATED_WINDOW),
     Condition("gated-prototypes", "rate", "prototypes with code term and gate", GATED_PROTOTYPES),
+    Condition(
+        "wide-gated-prototypes",
+        "rate",
+        "the same, 512 and 256 units",
+        GATED_PROTOTYPES | {"hidden": (512, 256)},
+    ),
 )
 
 
@@ -227,8 +238,8 @@ def _network(parameters: Training, setup: Setup, seed: int) -> BottleneckClassif
 def compare_signals(parameters: Training, condition: Condition, seeds: Seeds) -> xr.Dataset:
     """Train as `learn` does; then compare a published signal with the exact one.
 
-    All are judged on the codes of the same network, which learned by the exact signal, in windows
-    of several lengths.
+    All are judged on the top codes of the same two networks, one with random hidden layers and one
+    that learned by the exact signal, in windows of several lengths.
     """
     from spikeconsol.bottleneck.hsic import VARIANTS, cosine, sliding_signals
 
@@ -237,25 +248,28 @@ def compare_signals(parameters: Training, condition: Condition, seeds: Seeds) ->
     if variant not in VARIANTS:
         return result
     split = parameters.data(seeds[0])
-    net = _network(parameters, {}, seeds[0]).fit(split.X, split.y)
-    X, codes = split.X_test[:WINDOWED], net.transform(split.X_test[:WINDOWED])
-    one_hot = np.eye(len(net.classes_))[split.y_test[:WINDOWED]]
-    cosines = []
-    for window in LENGTHS:
-        constants: Setup = {
-            "window": window,
-            "gamma": parameters.gamma,
-            "widths": parameters.widths,
-        }
-        exact, other = (
-            sliding_signals(X, one_hot, codes, variant=name, **constants)
-            for name in ("exact", variant)
-        )
-        cosines.append(cosine(exact, other).mean())
+    X, labels = split.X_test[:WINDOWED], split.y_test[:WINDOWED]
+    cosines = np.empty((2, len(LENGTHS)))
+    for row, setup in enumerate(({"signal": "frozen"}, {})):
+        net = _network(parameters, setup, seeds[0]).fit(split.X, split.y)
+        codes = net.transform(X)
+        one_hot = np.eye(len(net.classes_))[np.searchsorted(net.classes_, labels)]
+        for column, window in enumerate(LENGTHS):
+            constants: Setup = {
+                "window": window,
+                "gamma": parameters.gamma,
+                "widths": parameters.widths,
+            }
+            exact, other = (
+                sliding_signals(X, one_hot, codes, variant=name, **constants)
+                for name in ("exact", variant)
+            )
+            cosines[row, column] = cosine(exact, other).mean()
     result["length"] = list(LENGTHS)
+    result["codes"] = ["random", "learned"]
     result["variant_cosine"] = (
-        ("seed", "length"),
-        [cosines],
+        ("seed", "codes", "length"),
+        cosines[None],
         {"long_name": "cosine to the exact signal", "units": "1"},
     )
     return result
@@ -298,14 +312,14 @@ MEMORIES: tuple[tuple[str, str, Setup], ...] = (
     ("prototypes", "prototypes", {"memory": "prototypes"}),
     ("class-means", "class means", {"memory": "class_means"}),
     ("reservoir", "reservoir, ridge", {"memory": "reservoir"}),
-    ("reservoir-force", "reservoir, FORCE", {"memory": "reservoir", "training": "force"}),
     ("reservoir-lms", "reservoir, LMS", {"memory": "reservoir", "training": "lms"}),
     (
         "reservoir-hebb",
         "reservoir, rewarded Hebb",
         {"memory": "reservoir", "training": "reward_hebb"},
     ),
-    ("silenced", "reservoir silenced", {"memory": "silenced"}),
+    ("silenced", "silenced, ridge", {"memory": "silenced"}),
+    ("silenced-lms", "silenced, LMS", {"memory": "silenced", "training": "lms"}),
     ("per-class", "fixed vector per class", {"signal": "per_class"}),
     ("permuted", "permuted labels", {"signal": "permuted"}),
     ("frozen", "frozen layers", {"signal": "frozen"}),
@@ -316,6 +330,7 @@ MEMORIES: tuple[tuple[str, str, Setup], ...] = (
 class MemoryProtocol(Parameters):
     """Networks that differ in their memory only."""
 
+    tasks: tuple[str, ...] = parameter(("xor", "digits"), choices=("xor", "digits"), doc="tasks")
     epochs: int = parameter(10, at_least=1, doc="passes through the training samples")
     cells: int = parameter(300, at_least=10, doc="cells of the reservoirs")
     rehearsed: int = parameter(
@@ -327,7 +342,7 @@ def memory_conditions(parameters: MemoryProtocol) -> Sequence[Condition]:
     """Every memory on XOR, which needs one, and on digits, which do not."""
     return [
         Condition(f"{task}-{name}", "rate", f"{task}: {label}", setup | {"task": task})
-        for task in MEMORY_TASKS
+        for task in parameters.tasks
         for name, label, setup in MEMORIES
     ]
 
@@ -348,7 +363,7 @@ def _reservoir(readout: str, cells: int, rehearsed: int) -> Any:
 
     online: Setup = {
         "lms": {"learning_rate": 5e-4},
-        "reward_hebb": {"learning_rate": 5e-4, "output_noise": 0.25, "rate_halving": 2000.0},
+        "reward_hebb": {"learning_rate": 2e-3, "output_noise": 0.5},
     }.get(readout, {})
     return ReservoirParameters(cells=cells, samples=rehearsed, training=readout, **online)
 

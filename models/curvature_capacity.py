@@ -23,6 +23,7 @@ from spikeconsol.consolidation import HopfieldNetwork
 from spikeconsol.consolidation.batch import batch_rules
 from spikeconsol.consolidation.capacity import (
     Course,
+    gardner_capacity,
     information_per_synapse,
     mean_field_capacity,
 )
@@ -39,7 +40,6 @@ from spikeconsol.consolidation.rules import (
 )
 from spikeconsol.consolidation.variants import (
     BayesianWeight,
-    ContrastiveDivergence,
     CovarianceProxy,
     CurvatureDamping,
     CurvatureThreshold,
@@ -48,7 +48,6 @@ from spikeconsol.consolidation.variants import (
     HistoryMask,
     Precision,
     RateProduct,
-    StablePerceptron,
     WeightThreshold,
 )
 from spikeconsol.data import correlated_patterns, corrupt, sparse_patterns
@@ -78,35 +77,34 @@ class Protocol(Parameters):
     newest: int = parameter(10, at_least=1, doc="number of newest patterns tested at 12 loads")
 
 
-@dataclass(frozen=True)
-class Trial:
-    """One condition: a rule (or a batch rule's name) and the protocol it is put through."""
-
-    rule: Rule | str
-    protocol: Protocol
-    network: Callable[..., HopfieldNetwork] = HopfieldNetwork
-
-
 def draw(protocol: Protocol, seeds: Seeds) -> tuple[Patterns, Patterns, Patterns]:
     """Patterns, their cues and the background, each (S, P, N), drawn apart for every seed."""
-    level = {"coding_level": protocol.coding_level}
     sets = []
     for seed in seeds:
-        for_patterns, for_cues, for_background = np.random.SeedSequence(seed).spawn(3)
-        make = functools.partial(sparse_patterns, n=protocol.units, **level)
-        if protocol.correlation:
-            make = functools.partial(
-                correlated_patterns, n=protocol.units, correlation=protocol.correlation, **level
-            )
-        patterns = make(protocol.stored + protocol.background, seed=for_patterns)
-        if not protocol.correlation:  # correlated patterns share prototypes with their background
-            background = make(max(protocol.background, 1), seed=for_background)
-            patterns[protocol.stored :] = background[: protocol.background]
+        for_patterns, for_cues = np.random.SeedSequence(seed).spawn(2)
+        # One draw for both, so that correlated patterns share prototypes with their background.
+        draws = (protocol.stored + protocol.background, protocol.units)
+        f, c = protocol.coding_level, protocol.correlation
+        patterns = (
+            correlated_patterns(*draws, coding_level=f, correlation=c, seed=for_patterns)
+            if c
+            else sparse_patterns(*draws, coding_level=f, seed=for_patterns)
+        )
         tested = patterns[: protocol.stored]
         cues = corrupt(tested, deleted=protocol.deleted, added=protocol.added, seed=for_cues)
         sets.append((tested, cues, patterns[protocol.stored :]))
     tested, cues, background = (np.stack(arrays) for arrays in zip(*sets, strict=True))
     return tested, cues, background
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One condition: a rule (or a batch rule's name), its protocol, network and patterns."""
+
+    rule: Rule | str
+    protocol: Protocol
+    network: Callable[..., HopfieldNetwork] = HopfieldNetwork
+    draw: Callable[[Protocol, Seeds], tuple[Patterns, ...]] = draw
 
 
 @functools.cache
@@ -134,7 +132,7 @@ def run(parameters: Protocol, condition: Condition, seeds: Seeds) -> xr.Dataset:
     """Put one rule through the blank and, where it forgets at all, the steady-state protocol."""
     trial: Trial = condition.setup
     protocol = trial.protocol
-    patterns, cues, background = draw(protocol, seeds)
+    patterns, cues, background = trial.draw(protocol, seeds)
     rule = trial.rule if isinstance(trial.rule, Rule) else Leaky()
     make = functools.partial(trial.network, protocol.units, rule=rule, seed=seeds)
     if isinstance(trial.rule, str):
@@ -150,12 +148,20 @@ def run(parameters: Protocol, condition: Condition, seeds: Seeds) -> xr.Dataset:
     for name, course in courses.items():
         for variable, (dims, values, attributes) in measured(course, protocol).items():
             result[f"{variable}_{name}"] = (("seed", *dims), values, attributes)
-    for variable in list(result):
-        twin = str(variable).replace("_blank", "_steady")
+            result[f"{variable}_{name}"].attrs["long_name"] += f", {name}"
+    for variable in map(str, list(result)):
+        twin = variable.replace("_blank", "_steady")
         if twin not in result:  # batch rules have no steady state; the table shows a gap
             result[twin] = xr.full_like(result[variable].astype(float), np.nan)
+            result[twin].attrs["long_name"] = result[variable].long_name.replace("blank", "steady")
     loads = courses["blank"].loads
     result["load"] = ("load", _twelve(loads), {"long_name": "patterns stored", "units": "1"})
+    for limit, per_unit in (("mean_field", mean_field_capacity), ("gardner", gardner_capacity)):
+        result[limit] = protocol.units * per_unit(protocol.coding_level)
+        result[limit].attrs = {
+            "long_name": f"{limit.replace('_', ' ')} capacity",
+            "units": "patterns",
+        }
     age = np.arange(int(loads[-1]))
     return result.assign_coords(
         age=("age", age, {"long_name": "patterns stored since", "units": "1"})
@@ -194,7 +200,9 @@ def measured(course: Course, protocol: Protocol) -> dict[str, Any]:
 
 
 def _twelve(loads: NDArray[np.intp]) -> NDArray[np.intp]:
-    return loads[np.linspace(0, len(loads), 13).astype(int)[1:] - 1]
+    """Twelve evenly spaced loads, the last among them, or all where there are fewer."""
+    count = np.unique(np.ceil(np.linspace(0, len(loads), 13)[1:] - 1e-9).astype(int))
+    return loads[count - 1]
 
 
 class NoisyTraceNetwork(HopfieldNetwork):
@@ -303,25 +311,6 @@ def rules(p: Protocol) -> list[Condition]:
     ]
     return conditions + [
         Condition(name, "rate", label, Trial(rule, p)) for name, (label, rule) in sequential.items()
-    ]
-
-
-def gradients(p: Protocol) -> list[Condition]:
-    """Error-driven learning of each pattern, free and damped by curvature."""
-    f = p.coding_level
-    made: dict[str, Rule] = {
-        f"perceptron-{damping:g}": StablePerceptron(coding_level=f, damping=damping)
-        for damping in (0.0, 0.3, 1.0, 3.0)
-    }
-    made |= {
-        f"contrastive-divergence-{damping:g}": ContrastiveDivergence(
-            coding_level=f, damping=damping
-        )
-        for damping in (0.0, 1.0)
-    }
-    return [
-        Condition(name, "rate", name.replace("-", " "), Trial(rule, p))
-        for name, rule in made.items()
     ]
 
 
@@ -443,37 +432,41 @@ COLUMNS = (
 )
 
 
-def _experiment(
-    conditions: Callable[[Protocol], list[Condition]],
+def experiment(
+    conditions: Callable[[Any], list[Condition]],
     summary: str,
     *,
+    parameters: type[Protocol] = Protocol,
     seeds: int = 5,
     figures: tuple[str, ...] = (),
 ) -> Experiment:
+    """Wrap conditions into an experiment that runs all seeds side by side."""
     return Experiment(
         name=f"curvature-capacity/{conditions.__name__.replace('_', '-')}",
         summary=summary,
-        parameters=Protocol,
+        parameters=parameters,
         conditions=conditions,
         run=run,
         columns=COLUMNS,
         batched=True,
         seeds=(100, seeds),
-        presets={"demo": {"seeds": 2}},
+        presets={"demo": {"stored": 150, "background": 150, "seeds": 2}},
         figures=figures,
     )
 
 
 EXPERIMENTS = (
-    _experiment(
-        rules, "capacity of every rule, blank and steady state", seeds=10, figures=("capacity",)
+    experiment(
+        rules,
+        "capacity of every rule, blank and steady state",
+        seeds=10,
+        figures=("capacity", "recall-age", "sensitivity"),
     ),
-    _experiment(gradients, "error-driven rules with curvature damping", seeds=2),
-    _experiment(coding_level, "capacity from sparse to dense codes", figures=("scaling",)),
-    _experiment(size, "capacity against network size", figures=("scaling",)),
-    _experiment(correlated, "correlated patterns"),
-    _experiment(sensitivity, "each constant of the curvature gate", figures=("sensitivity",)),
-    _experiment(trace_noise, "Poisson spike counts in the curvature trace"),
-    _experiment(cue_quality, "capacity against damage of the cue"),
-    _experiment(bounds, "hard bounds on the additive rule", figures=("sensitivity",)),
+    experiment(coding_level, "capacity from sparse to dense codes", figures=("scaling",)),
+    experiment(size, "capacity against network size", figures=("scaling",)),
+    experiment(correlated, "correlated patterns"),
+    experiment(sensitivity, "each constant of the curvature gate", figures=("sensitivity",)),
+    experiment(trace_noise, "Poisson spike counts in the curvature trace"),
+    experiment(cue_quality, "capacity against damage of the cue"),
+    experiment(bounds, "hard bounds on the additive rule", figures=("sensitivity",)),
 )

@@ -15,7 +15,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
@@ -35,6 +35,9 @@ from spikeconsol.data import corrupt, sparse_patterns
 from spikeconsol.lab import Condition, Experiment
 from spikeconsol.parameters import Parameters, parameter
 from spikeconsol.statistics import dice
+
+if TYPE_CHECKING:
+    from spikeconsol.brian.backend import Program
 
 #: Spiking controls, each the best of 18 settings on seeds 0 and 1 (`tuning_conditions`).
 TUNED_LEAKY = BoundedLeaky(potentiation=0.6, depression=0.025)
@@ -175,6 +178,14 @@ def make(protocol: Protocol, condition: Condition, seed: int) -> Memory:
         settings["cells.background_rate"] = protocol.background_rate
     parameters = protocol.spiking.with_settings(settings)
     return SpikingMemory(protocol.units, rule=storage.rule, seed=seed, parameters=parameters)
+
+
+def program(protocol: Protocol, condition: Condition) -> Program:
+    """Return the program of a spiking condition, to be described."""
+    memory = make(protocol, condition, seed=0)
+    if not isinstance(memory, SpikingMemory):
+        raise ValueError(f"condition: got {condition.stem!r}; allowed: a spiking condition")
+    return memory.program()
 
 
 def run(protocol: Protocol, condition: Condition, seeds: tuple[int, ...]) -> xr.Dataset:
@@ -361,6 +372,7 @@ EXPERIMENTS = (
         columns=("kept", "p90", "newest"),
         presets={"demo": {"stored": 400, "tested": 200, "seeds": 2}},
         figures=("store_and_recall", "recall_against_age"),
+        program=program,
     ),
     Experiment(
         name="sequential-memory-tuning",

@@ -139,7 +139,7 @@ LARGE_CONTROLS: Mapping[int, tuple[Rule, Rule]] = {
         BoundedAdditive(potentiation=0.8, depression=0.8 * 0.025 / 1.95),
     ),
     20: (
-        BoundedLeaky(potentiation=0.6, depression=0.016),
+        BoundedLeaky(potentiation=0.6, depression=0.025),
         BoundedAdditive(potentiation=0.8, depression=0.8 * 0.05 / 1.9),
     ),
 }

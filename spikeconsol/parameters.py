@@ -156,9 +156,12 @@ class Parameters:
                 nested.setdefault(head, {})[rest] = value
             else:
                 field = next(field for field in dataclasses.fields(self) if field.name == head)
+                hint = typing.get_type_hints(type(self))[head]
                 # A number typed without its unit is refused: 10 could be seconds or milliseconds.
                 if field.metadata.get("unit", "1") == "1":
-                    value = _parsed(value, typing.get_type_hints(type(self))[head], name)
+                    value = _parsed(value, hint, name)
+                elif isinstance(value, str) and typing.get_origin(hint) is tuple:
+                    value = tuple(part for part in value.split(",") if part.strip())
                 changes[head] = value
         for head, inner in nested.items():
             changes[head] = getattr(self, head).with_settings(inner)

@@ -1,11 +1,30 @@
 """Fixtures for all tests."""
 
 import json
+import os
 import sys
 import warnings
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
+
+# How fast examples are made says something about the machine's load, not about the code.
+settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("suite")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache(tmp_path_factory):
+    """Compile into a folder of this session, shared by its workers, unless one is given."""
+    if "SPIKECONSOL_CACHE" in os.environ:
+        yield os.environ["SPIKECONSOL_CACHE"]
+        return
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "programs"
+    os.environ["SPIKECONSOL_CACHE"] = str(folder)
+    yield str(folder)
+    del os.environ["SPIKECONSOL_CACHE"]
 
 
 def _global_state():

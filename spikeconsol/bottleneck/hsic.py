@@ -25,9 +25,11 @@ Gretton A et al. (2005). Measuring statistical dependence with Hilbert-Schmidt n
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.spatial.distance import cdist
 
 from spikeconsol.parameters import ParameterError, Parameters, parameter
 
@@ -95,8 +97,7 @@ def gaussian_kernel(A: ArrayLike, B: ArrayLike, width: float) -> Array:
     if not width > 0:
         raise ParameterError(f"width: got {width!r}; allowed: > 0")
     A, B = np.asarray(A), np.asarray(B)
-    mean_square = np.mean((A[:, None, :] - B[None, :, :]) ** 2, axis=-1)
-    return np.exp(-mean_square / (2 * width**2))
+    return np.exp(-cdist(A, B, "sqeuclidean") / (2 * width**2 * A.shape[1]))
 
 
 def label_similarity(classes: int, width: float) -> float:
@@ -256,16 +257,7 @@ def pair_weights(A: Array, *, variant: str = "exact", newest: int = -1) -> Array
 
 
 def sliding_signals(
-    X: ArrayLike,
-    Y: ArrayLike,
-    Z: ArrayLike,
-    *,
-    window: int,
-    gamma: float,
-    widths: tuple[float, float, float],
-    variant: str = "exact",
-    input_weight: float = 1.0,
-    code_weight: float = 0.0,
+    X: ArrayLike, Y: ArrayLike, Z: ArrayLike, *, window: int, **constants: Any
 ) -> Array:
     """Modulatory signals along a stream, one for each full window.
 
@@ -274,30 +266,18 @@ def sliding_signals(
     X, Y, Z : array_like, shapes (n, dx), (n, C) and (n, d)
     window : int
         Number of samples in the window, at least 2.
+    **constants
+        Passed on to `modulatory_signal`.
 
     Returns
     -------
     ndarray, shape (n - window + 1, d)
     """
-    if not 2 <= window <= len(np.asarray(Z)):
-        raise ParameterError(f"window: got {window!r}; allowed: >= 2 and <= the number of samples")
     X, Y, Z = np.asarray(X), np.asarray(Y), np.asarray(Z)
+    if not 2 <= window <= len(Z):
+        raise ParameterError(f"window: got {window!r}; allowed: 2 to {len(Z)}, the samples")
     rows = [slice(end - window, end) for end in range(window, len(Z) + 1)]
-    return np.stack(
-        [
-            modulatory_signal(
-                X[row],
-                Y[row],
-                Z[row],
-                gamma=gamma,
-                widths=widths,
-                variant=variant,
-                input_weight=input_weight,
-                code_weight=code_weight,
-            )
-            for row in rows
-        ]
-    )
+    return np.stack([modulatory_signal(X[row], Y[row], Z[row], **constants) for row in rows])
 
 
 def cosine(a: ArrayLike, b: ArrayLike) -> Array:

@@ -222,22 +222,26 @@ class BottleneckClassifier(TransformerMixin, ClassifierMixin, BaseEstimator):
 
     def predict_proba(self, X: ArrayLike) -> NDArray[np.floating]:
         """Probabilities of the classes, shape (n, classes)."""
-        return reference.softmax(self.network_.logits(self._seen(X)))
+        X = self._seen(X)
+        return reference.softmax(self.network_.logits(X))
 
     def predict(self, X: ArrayLike) -> NDArray:
         """Most probable class of each sample, shape (n,)."""
-        return self.classes_[np.argmax(self.network_.logits(self._seen(X)), axis=1)]
+        X = self._seen(X)
+        return self.classes_[np.argmax(self.network_.logits(X), axis=1)]
 
     def transform(self, X: ArrayLike, layer: int = -1) -> NDArray[np.floating]:
         """Codes of one hidden layer (the last by default), shape (n, units)."""
-        codes = self.network_.codes(self._seen(X))
+        X = self._seen(X)
+        codes = self.network_.codes(X)
         if not -len(codes) <= layer < len(codes):
             raise ParameterError(f"layer: got {layer!r}; allowed: 0 to {len(codes) - 1}")
         return codes[layer]
 
     def layer_objectives(self, X: ArrayLike, y: ArrayLike) -> NDArray[np.float64]:
         """Objective of every hidden layer over the samples taken as one window, shape (layers,)."""
-        codes = self.network_.codes(self._seen(X))
+        X = self._seen(X)
+        codes = self.network_.codes(X)
         one_hot = np.eye(len(self.classes_))[self._encode(np.asarray(y))]
         constants = self._objective().flat()
         return np.array([layer_objective(np.asarray(X), one_hot, z, **constants) for z in codes])
@@ -252,7 +256,8 @@ class BottleneckClassifier(TransformerMixin, ClassifierMixin, BaseEstimator):
         -------
         ndarray, shape (layers,)
         """
-        codes = self.network_.codes(self._seen(X))
+        X = self._seen(X)
+        codes = self.network_.codes(X)
         if not self.network_.memories:
             return np.full(len(codes), np.nan)
         labels = self._encode(np.asarray(y))

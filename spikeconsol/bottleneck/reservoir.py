@@ -57,7 +57,7 @@ class ReservoirParameters(Parameters):
     rate_halving: float = parameter(
         float("inf"), above=0, doc="samples after which the Hebbian learning rate has halved"
     )
-    averaging: float = parameter(5.0, at_least=1, doc="steps of the reward and output averages")
+    averaging: float = parameter(1.5, at_least=1, doc="steps of the reward and output averages")
     samples: int = parameter(4000, at_least=2, doc="samples of training beforehand")
     block: int = parameter(200, at_least=2, doc="samples between new random class structures")
 
@@ -117,7 +117,7 @@ class Reservoir:
         self.membrane = np.zeros(p.cells)
         self.heard = np.zeros(heard)
         self.output = np.zeros(units)
-        self.averages = np.zeros(units + 1)  # of the output and of the reward
+        self.averages = np.zeros((gates, units + 1))  # of outputs and rewards
         self.scale = np.ones(1)  # running root mean square of the signals learned online
         self.cursor = np.zeros(2, np.int64)  # readout in use, samples taken in
 
@@ -246,22 +246,22 @@ class Reservoir:
         """Divide a signal by its running root mean square, so that learning rates have no units."""
         square = np.mean(target**2)
         if square > 0:
-            forget = 0.01 if self.averages[-1] else 1.0
+            forget = 0.01 if self.averages.any() else 1.0
             self.scale[:] = np.sqrt((1 - forget) * self.scale**2 + forget * square)
         return target / self.scale
 
     def _learn(self, target: Array) -> None:
         p, seen = self.parameters, self._seen()
-        readout = self.readout[self.cursor[0]]
+        readout, averages = self.readout[self.cursor[0]], self.averages[self.cursor[0]]
         output = readout @ seen + self._rng.uniform(-1, 1, len(target)) * p.output_noise
         reward = -np.sum((output - target) ** 2)
         if p.training == "lms":
             readout -= p.learning_rate * np.outer(output - target, seen)
-        elif reward > self.averages[-1]:
+        elif reward > averages[-1]:
             rate = p.learning_rate / (1 + self.cursor[1] / p.rate_halving)
-            readout += rate * np.outer(output - self.averages[:-1], seen)
-        self.averages[:-1] += (output - self.averages[:-1]) / p.averaging
-        self.averages[-1] += (reward - self.averages[-1]) / p.averaging
+            readout += rate * np.outer(output - averages[:-1], seen)
+        averages[:-1] += (output - averages[:-1]) / p.averaging
+        averages[-1] += (reward - averages[-1]) / p.averaging
 
 
 class Silenced(Reservoir):

@@ -199,12 +199,14 @@ def default_target() -> str:
     chosen = os.environ.get("SPIKECONSOL_TARGET")
     if chosen:
         return _checked_target(chosen, "SPIKECONSOL_TARGET")
-    if shutil.which(_compiler()) and shutil.which("make"):
-        return "standalone"
+    if shutil.which("make"):
+        with contextlib.suppress(BuildError):
+            _compiler_version()
+            return "standalone"
     warnings.warn(
-        f"no C++ compiler ({_compiler()} and make) found: running on Brian2's numpy target, "
+        f"no C++ compiler ({_compiler()} and make) works here: running on Brian2's numpy target, "
         "which is many times slower",
-        stacklevel=2,
+        stacklevel=3,
     )
     return "numpy"
 
@@ -235,6 +237,10 @@ def cache_folder() -> Path:
     return Path(chosen) if chosen else user_cache_path("spikeconsol") / "programs"
 
 
+#: Compilers with their flags of all programs that this process has run, for the record.
+flags_used: set[str] = set()
+
+
 def compiled(program: Program) -> tuple[Path, dict[str, Any]]:
     """Return folder and manifest of a compiled program, compiling it if it is not cached.
 
@@ -247,12 +253,23 @@ def compiled(program: Program) -> tuple[Path, dict[str, Any]]:
         with FileLock(f"{folder}.lock"):
             if not manifest.exists():
                 _build(program, folder)
-    return folder, _read_manifest(manifest)
+    found = _read_manifest(manifest)
+    flags_used.add(found["flags"])
+    return folder, found
 
 
 @cache
 def _read_manifest(path: Path) -> dict[str, Any]:
     return json.loads(path.read_text())
+
+
+#: Brian2 imports pylab where it can, which takes as long as all the rest of it.
+_BUILD = """
+import sys
+sys.modules["pylab"] = None
+from spikeconsol.brian import build
+build.main(build.Path(sys.argv[1]))
+"""
 
 
 def _build(program: Program, folder: Path) -> None:
@@ -269,7 +286,7 @@ def _build(program: Program, folder: Path) -> None:
             "compiler": _compiler(),
         }
         process = subprocess.run(
-            [sys.executable, "-m", "spikeconsol.brian.build", str(building)],
+            [sys.executable, "-c", _BUILD, str(building)],
             input=json.dumps(order),
             capture_output=True,
             text=True,
@@ -292,29 +309,41 @@ def _run_standalone(
     program: Program, values: Mapping[str, ArrayLike], steps: int, outputs: Sequence[str]
 ) -> dict[str, NDArray]:
     folder, manifest = compiled(program)
-    with _scratch(manifest["bytes"]) as results:
+    read = {name: manifest["outputs"][name] for name in outputs}
+    with _scratch(sum(manifest["files"].values())) as results:
+        _discard(results, set(manifest["files"]) - {file for file, _ in read.values()})
         command = [str(folder / "main"), "--results_dir", f"{results}/"]
         command.append(f"ending.last_step={steps - 1}")
         for name, value in values.items():
             command.append(_argument(name, value, manifest["inputs"][name], results))
-        process = subprocess.run(command, cwd=folder, capture_output=True, text=True)
-        # A failed read of an input is only printed by Brian2's generated code.
-        if process.returncode or process.stderr.strip():
+        # Synapses are visited in no order that the processor could foresee: large pages help.
+        environment = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"} | os.environ
+        process = subprocess.run(
+            command, cwd=folder, env=environment, capture_output=True, text=True
+        )
+        # Brian2's generated code only prints that it could not read or write a file.
+        if process.returncode or "Error " in process.stdout + process.stderr:
             lines = "\n".join((process.stdout + process.stderr).strip().splitlines()[-12:])
             raise BuildError(
                 f"{program.name}: the binary ended with code {process.returncode}:\n{lines}"
             )
-        return {
-            name: np.fromfile(results / manifest["outputs"][name][0], manifest["outputs"][name][1])
-            for name in outputs
-        }
+        return {name: np.fromfile(results / file, dtype) for name, (file, dtype) in read.items()}
+
+
+def _discard(results: Path, files: set[str]) -> None:
+    """Let the binary, which writes all its arrays, write those that nobody reads to nowhere."""
+    if os.devnull == "/dev/null":
+        for file in files:
+            (results / file).symlink_to(os.devnull)
 
 
 def _argument(name: str, value: ArrayLike, entry: Mapping[str, Any], results: Path) -> str:
     """Command-line argument that sets one variable, from a number or from a file."""
     array = np.asarray(value)
-    if array.ndim == 0:
+    if array.ndim == 0 and np.isfinite(array):
         return f"{entry['name']}={array.item()!r}"
+    if array.ndim == 0:  # the binary would take inf for the name of a file
+        array = np.full(entry["size"], array)
     if array.size != entry["size"]:
         raise ValueError(f"{name}: got {array.size} values; allowed: {entry['size']}")
     path = results / f"input-{name}"
@@ -373,8 +402,10 @@ def _compiler() -> str:
 @cache
 def _compiler_version() -> str:
     try:
-        process = subprocess.run([_compiler(), "--version"], capture_output=True, text=True)
-    except OSError as error:
+        process = subprocess.run(
+            [_compiler(), "--version"], capture_output=True, text=True, check=True
+        )
+    except (OSError, subprocess.CalledProcessError) as error:
         raise BuildError(
             f"no C++ compiler: {_compiler()} does not run ({error}); "
             "install one, or choose the target cython or numpy"
@@ -403,12 +434,8 @@ def _run_at_runtime(
     target: str,
 ) -> dict[str, NDArray]:
     import brian2
-    from brian2.devices.device import reset_device
 
-    before = brian2.prefs.codegen.target
-    brian2.set_device("runtime")
-    brian2.prefs.codegen.target = target
-    try:
+    with at_runtime(target):
         built = program.load_builder()(program.structure)
         for name, value in values.items():
             _set_value(built, name, np.asarray(value))
@@ -416,6 +443,19 @@ def _run_at_runtime(
         # Half a step of slack: steps * dt in floating point must not lose or add a step.
         built.network.run((steps - 0.5) * dt * brian2.second, namespace={})
         return {name: _get_value(built, name) for name in outputs}
+
+
+@contextlib.contextmanager
+def at_runtime(target: str) -> Iterator[None]:
+    """Use Brian2 without standalone mode for a while, then leave it as it was."""
+    import brian2
+    from brian2.devices.device import reset_device
+
+    before = brian2.prefs.codegen.target
+    brian2.set_device("runtime")
+    brian2.prefs.codegen.target = target
+    try:
+        yield
     finally:
         brian2.prefs.codegen.target = before
         reset_device()
@@ -497,8 +537,13 @@ def clear_cache() -> tuple[int, int]:
     folder = cache_folder()
     if not folder.is_dir():
         return 0, 0
-    programs = [path for path in folder.iterdir() if path.is_dir()]
-    size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
-    shutil.rmtree(folder)
+    # Only what is known to be a program: the folder is the user's choice.
+    programs = [path.parent for path in folder.glob("*/manifest.json")]
+    size = 0
+    for path in (*programs, folder / "headers"):
+        size += sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+        shutil.rmtree(path, ignore_errors=True)
+    for lock in folder.glob("*.lock"):
+        lock.unlink()
     _read_manifest.cache_clear()
     return len(programs), size

@@ -7,6 +7,8 @@ tells how to set its inputs and where it writes its outputs.
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import json
 import os
 import shlex
@@ -70,6 +72,8 @@ def main(folder: Path) -> None:
         inputs=tuple(order["inputs"]),
         outputs=tuple(order["outputs"]),
     )
+    # A program depends on its structure only, not on preference files of the user or the folder.
+    brian2.prefs.reset_to_defaults()
     brian2.set_device("cpp_standalone", build_on_run=False)
     built = program.load_builder()(program.structure)
     _add_ending(built)
@@ -122,23 +126,39 @@ def _compile(folder: Path, compiler: str) -> str:
     # The folder is new, hence no dependencies to scan for.
     command = [
         "make",
-        f"-j{os.cpu_count() or 1}",
+        f"-j{_processors()}",
         f"CXX={compiler}",
         "DEPS=",
         # Linked so, the program flushes denormal numbers to zero: decaying traces of silent cells
         # would otherwise slow it down manyfold.
         "LFLAGS=-ffast-math",
-        f"OPTIMISATIONS={flags} -include {header.name}",
     ]
-    process = subprocess.run(command, cwd=folder, capture_output=True, text=True)
-    if process.returncode:
-        lines = (process.stdout + process.stderr).strip().splitlines()
-        errors = [line for line in lines if "error" in line.lower()] or lines
-        sys.exit("\n".join(errors[-12:]))
+    options = f"OPTIMISATIONS={flags} -include {header.name}"
+    # The longest files run once, before and after the simulation: optimising them costs more.
+    once = [
+        "objects.o",
+        *(
+            f"{path.with_suffix('.o').relative_to(folder)}"
+            for path in folder.glob("code_objects/before_run_*.cpp")
+        ),
+    ]
+    for order in ([*command, f"{options} -O1", *once], [*command, options]):
+        process = subprocess.run(order, cwd=folder, capture_output=True, text=True)
+        if process.returncode:
+            lines = (process.stdout + process.stderr).strip().splitlines()
+            errors = [line for line in lines if "error" in line.lower()] or lines
+            sys.exit("\n".join(errors[-12:]))
     (folder / f"{header.name}.gch").unlink(missing_ok=True)
     for path in folder.rglob("*.o"):
         path.unlink()
     return f"{compiler} {flags}"
+
+
+def _processors() -> int:
+    """Processors that this process may use."""
+    with contextlib.suppress(AttributeError):  # not known outside Linux
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _precompiled(compiler: str, flags: str, scratch: Path) -> Path:
@@ -148,7 +168,7 @@ def _precompiled(compiler: str, flags: str, scratch: Path) -> Path:
     """
     version = subprocess.run([compiler, "--version"], capture_output=True, text=True).stdout
     text = version + flags + PREAMBLE
-    folder = cache_folder() / "headers" / format(hash_text(text), "016x")
+    folder = cache_folder() / "headers" / hashlib.sha256(text.encode()).hexdigest()[:16]
     header = folder / "spikeconsol_preamble.h"
     with FileLock(f"{cache_folder()}/headers.lock"):
         if not header.exists():
@@ -164,13 +184,6 @@ def _precompiled(compiler: str, flags: str, scratch: Path) -> Path:
                 shutil.copy(f"{draft}.gch", f"{header}.gch")
             shutil.copy(draft, header)
     return header
-
-
-def hash_text(text: str) -> int:
-    """Stable 64-bit hash of text."""
-    import hashlib
-
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8])
 
 
 def _write_manifest(folder: Path, built: Built, program: Program, flags: str) -> None:
@@ -208,7 +221,7 @@ def _write_manifest(folder: Path, built: Built, program: Program, flags: str) ->
         "flags": flags,
         "inputs": inputs,
         "outputs": outputs,
-        "bytes": sum(sizes.values()),
+        "files": sizes,
     }
     (folder / "manifest.json").write_text(json.dumps(manifest, indent=1))
 
@@ -229,7 +242,3 @@ def tiny(structure: Mapping[str, Any]) -> Built:
         name="cells_noise",
     )
     return Built(brian2.Network(cells), clock)
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]))

@@ -17,7 +17,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import brentq, minimize_scalar
 from scipy.special import entr, ndtr, ndtri
 
 from spikeconsol.consolidation.rate import HopfieldNetwork
@@ -121,7 +120,7 @@ class Course:
         self.network.weights = self.weights_at(loads)
         return self.network.recall(
             self.cues[:, first : loads.max()],
-            active=None if self.threshold is not None else int(self.patterns[0, 0].sum()),
+            active=self.patterns[:, first : loads.max()].sum(axis=2),
             threshold=self.threshold,
         )
 
@@ -152,7 +151,7 @@ class Course:
             high = np.where(undecided & ~good, middle, high)
         return (low * self.every).astype(float)
 
-    def curve(self, loads: Sequence[int] | None = None) -> NDArray[np.float64]:
+    def curve(self, loads: Sequence[int] | NDArray[np.intp] | None = None) -> NDArray[np.float64]:
         """Recalled fraction of the patterns stored so far, shape (S, loads)."""
         chosen = self.loads if loads is None else np.asarray(loads)
         return np.stack([self.recalled(int(load)).mean(axis=1) for load in chosen], axis=1)
@@ -161,7 +160,7 @@ class Course:
         """Which patterns are recalled at the end, the newest first, shape (S, P)."""
         return self.recalled(int(self.loads[-1]) if load is None else load)[:, ::-1]
 
-    def newest(self, count: int, loads: Sequence[int]) -> NDArray[np.float64]:
+    def newest(self, count: int, loads: Sequence[int] | NDArray[np.intp]) -> NDArray[np.float64]:
         """Recalled fraction of the `count` newest patterns, averaged over loads, shape (S,)."""
         found = [self.recalled(int(load), first=load - count).mean(axis=1) for load in loads]
         return np.mean(found, axis=0)
@@ -217,6 +216,8 @@ def mean_field_capacity(coding_level: float) -> float:
     D. Amit, H. Gutfreund, H. Sompolinsky, Annals of Physics 173, 30 (1987);
     M. Tsodyks, M. Feigel'man, Europhysics Letters 6, 101 (1988).
     """
+    from scipy.optimize import minimize_scalar  # slow to import, needed here only
+
     f = _checked_level(coding_level)
 
     def load(hits: float) -> float:
@@ -252,6 +253,8 @@ def gardner_capacity(coding_level: float) -> float:
     ----------
     E. Gardner, Journal of Physics A 21, 257 (1988).
     """
+    from scipy.optimize import brentq
+
     f = _checked_level(coding_level)
 
     def first(x: float) -> float:

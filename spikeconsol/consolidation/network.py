@@ -10,10 +10,21 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from brian2 import Clock, Network, NeuronGroup, SpikeMonitor, Synapses, TimedArray, second
+from brian2 import (
+    Clock,
+    Network,
+    NeuronGroup,
+    SpikeMonitor,
+    Synapses,
+    TimedArray,
+    all_devices,
+    get_device,
+    second,
+)
 
 from spikeconsol.brian import noise
 from spikeconsol.brian.backend import Built
+from spikeconsol.consolidation.pairs import pair_indices
 
 #: Excitatory cells. While a pattern is stored the input clamps the network: recurrent excitation,
 #: tonic drive and inhibition act in recall only (a switch as by acetylcholine).
@@ -160,8 +171,9 @@ def build(structure: Mapping[str, Any]) -> Built:
         ``n``, ``inhibitory_cells``, ``dt`` [s], ``delay`` [s], ``inhibition_delay`` [s], ``bin``
         [s], ``slot`` [s] (period of the latch, None for the continuous trace), ``bins`` and
         ``rows`` (capacities of the protocol), ``rule`` (statements), ``rule_constants``,
-        ``traces``, ``elsewhere`` (the gate reads another pair's trace), ``symmetric``,
-        ``precision``, ``forced`` (spikes forced by background or Poisson input), ``poisson``.
+        ``traces``, ``elsewhere`` (the gate reads another pair's trace), ``symmetric``, ``tile``
+        (see `pair_indices`), ``precision``, ``forced`` (spikes forced by background or Poisson
+        input), ``poisson``.
     """
     # One clock for all: every further one costs time in every step.
     clock = Clock(structure["dt"] * second, name="step")
@@ -281,7 +293,7 @@ def _pairs(cells: NeuronGroup, structure: Mapping[str, Any], clock: Clock) -> Sy
         name="pairs",
     )
     pairs.pre.order, pairs.post.order = 0, 1
-    pairs.connect(condition="i < j" if structure["symmetric"] else "i != j")
+    _connect(pairs, structure)
     if structure["slot"] is not None:
         kept = ["w", *structure["traces"]]
         pairs.run_regularly(
@@ -297,3 +309,36 @@ def _pairs(cells: NeuronGroup, structure: Mapping[str, Any], clock: Clock) -> Sy
             name="pairs_latch",
         )
     return pairs
+
+
+#: Overwrites the order in which Brian2 has made the synapses by that of `pair_indices`.
+LAYOUT = """
+{{
+    size_t k = 0;
+    for (int first = 0; first < {n}; first += {tile})
+        for (int j = 0; j < {n}; j++)
+            for (int i = first; i < first + {tile} && i < {n}; i++)
+                if ({condition}) {{
+                    {pre}[k] = i;
+                    {post}[k++] = j;
+                }}
+}}
+"""
+
+
+def _connect(pairs: Synapses, structure: Mapping[str, Any]) -> None:
+    """Make the synapses in the order of `pair_indices`, on every target."""
+    n, tile, symmetric = structure["n"], structure["tile"], structure["symmetric"]
+    if get_device() is not all_devices["cpp_standalone"]:
+        i, j = pair_indices(n, tile, symmetric=symmetric)
+        pairs.connect(i=i, j=j)
+        return
+    # Index arrays from here would be stored in the program, 8 bytes a synapse.
+    condition = "i < j" if symmetric else "i != j"
+    pairs.connect(condition=condition)
+    device = get_device()
+    names = {
+        name: device.get_array_name(pairs.variables[f"_synaptic_{name}"], access_data=False)
+        for name in ("pre", "post")
+    }
+    device.insert_code("main", LAYOUT.format(n=n, tile=tile, condition=condition, **names))

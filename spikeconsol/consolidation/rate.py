@@ -12,6 +12,9 @@ from spikeconsol.data.patterns import active_units, check_patterns, warn_activit
 
 __all__ = ["HopfieldNetwork"]
 
+#: Synapses changed at a time, few enough for all their variables to stay in the cache.
+CACHED = 2**15
+
 
 class HopfieldNetwork:
     """Associative memory that stores patterns in order, each presented once.
@@ -25,6 +28,10 @@ class HopfieldNetwork:
     seed : int or sequence of int
         Seed of the tie-breaking noise in recall. A sequence makes that many independent networks
         side by side: patterns, cues and weights then carry a leading axis S.
+    homeostasis : float, optional
+        Share c of the field that a unit receives on average, c f sum_j w_ij, which is taken off
+        in recall: units with much total weight are harder to excite. It evens out how often units
+        have been used; with c = 1 every presynaptic activity counts as its excess over the mean.
 
     Attributes
     ----------
@@ -45,11 +52,16 @@ class HopfieldNetwork:
     True
     """
 
-    def __init__(self, n: int, *, rule: Rule, seed: int | Sequence[int]) -> None:
+    def __init__(
+        self, n: int, *, rule: Rule, seed: int | Sequence[int], homeostasis: float = 0.0
+    ) -> None:
         if n < 2:
             raise ValueError(f"n: got {n!r}; allowed: >= 2")
+        if not homeostasis >= 0:
+            raise ValueError(f"homeostasis: got {homeostasis!r}; allowed: >= 0")
         self.n = n
         self.rule = rule
+        self.homeostasis = homeostasis
         self._batch = () if np.isscalar(seed) else (len(np.asarray(seed)),)
         self._rngs = [np.random.default_rng(s) for s in np.atleast_1d(np.asarray(seed))]
         self.state = rule.state((*self._batch, n, n))
@@ -106,7 +118,9 @@ class HopfieldNetwork:
             active = np.flatnonzero(s)
             rows = {name: array[active] for name, array in state.items()}
             self.rule.step(rows, s[None], 1 - s[None])
-            self.rule.rest(state)
+            height = max(1, CACHED // self.n)
+            for top in range(0, self.n, height):
+                self.rule.rest({name: array[top : top + height] for name, array in state.items()})
             for name, array in state.items():
                 array[active] = rows[name]
                 array[:, active] = rows[name].T
@@ -170,7 +184,8 @@ class HopfieldNetwork:
         moving = np.arange(len(states))
         for _ in range(steps):
             before = states[moving]
-            fields = before.astype(np.float32) @ w
+            drive = before - self.homeostasis * before.mean(axis=1, keepdims=True)
+            fields = drive.astype(np.float32) @ w
             if threshold is not None:
                 after = fields > threshold
             else:

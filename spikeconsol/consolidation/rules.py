@@ -44,14 +44,14 @@ __all__ = [
 State = dict[str, NDArray[np.floating]]
 
 
-def power(base: NDArray, exponent: float) -> NDArray:
-    """Raise to a power; by squaring where the exponent is 2, 4, 8 ..., which is far quicker."""
+def raise_to(exponent: float, base: NDArray) -> None:
+    """Raise to a power in place; by squaring, which is quicker, where it is 2, 4, 8 ..."""
     doublings = math.log2(exponent)
-    if not doublings.is_integer() or doublings < 0:
-        return base**exponent
-    for _ in range(int(doublings)):
-        base = base * base
-    return base
+    if not doublings.is_integer():
+        base **= exponent
+    else:
+        for _ in range(int(doublings)):
+            base *= base
 
 
 #: Every rule by its class name; a class joins by being defined.
@@ -171,7 +171,9 @@ class Leaky(CovarianceRule):
     gate_text: ClassVar[str] = "gate = 1.0"
 
     def change(self, w: NDArray, gate: NDArray | float, A: NDArray, M: NDArray) -> None:
-        w += self.learning_rate * gate * (self.target(A, M) - w)
+        step = self.target(A, M) - w
+        step *= self.learning_rate * gate
+        w += step
 
     def bounded(self) -> Rule:
         from spikeconsol.consolidation import bounded
@@ -321,9 +323,13 @@ class SmoothCurvatureGate(Leaky):
         }
 
     def gate(self, state: State) -> NDArray | float:
-        curvature = state["trace"] * (1 - state["trace"])
-        ratio = np.clip(curvature / self.curvature_threshold, 0, 1000)  # F^8 would overflow
-        return 1 / (1 + power(ratio, self.steepness))
+        ratio = 1 - state["trace"]
+        ratio *= state["trace"]
+        ratio *= 1 / self.curvature_threshold
+        np.clip(ratio, 0, 1000, out=ratio)  # F^8 would overflow
+        raise_to(self.steepness, ratio)
+        ratio += 1
+        return np.reciprocal(ratio, out=ratio)
 
     def remember(self, state: State, A: NDArray) -> None:
         state["trace"] *= 1 - self.trace_rate

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from spikeconsol.brian import backend
 from spikeconsol.brian.recording import Recording
 from spikeconsol.consolidation.bounded import BoundedCurvatureGate
+from spikeconsol.consolidation.pairs import TILE, pair_indices
 from spikeconsol.consolidation.parameters import SpikingParameters
 from spikeconsol.consolidation.rules import Rule, Shuffled
 from spikeconsol.data.patterns import active_units, check_patterns, warn_activity
@@ -67,8 +68,7 @@ class SpikingMemory:
         self.recording: Recording | None = None
         self._seeds = np.random.SeedSequence(seed)
         self._check_rule()
-        upper = np.triu_indices(n, 1)
-        self._pairs = upper if self.parameters.symmetric else np.nonzero(~np.eye(n, dtype=bool))
+        self._pairs = pair_indices(n, symmetric=self.parameters.symmetric)
         self._state = {
             name: np.zeros(len(self._pairs[0]), self._dtype) for name in ("w", *self._traces)
         }
@@ -255,6 +255,7 @@ class SpikingMemory:
             "traces": self._traces,
             "elsewhere": self._shuffled,
             "symmetric": p.symmetric,
+            "tile": TILE,
             "precision": p.precision,
             "forced": p.cells.background_rate > 0 or p.cells.input_rate > 0,
             "poisson": p.cells.input_rate > 0,

@@ -4,8 +4,9 @@ Three families, in the notation of `rules` (A coincidence, M mismatch, t covaria
 
 * gates on the weight itself, which need no trace: `WeightThreshold`, `BayesianWeight`,
   `ExponentialWeight`;
-* forms of curvature protection: `CurvatureThreshold`, `CurvatureDamping`, `Precision`,
-  `ElasticConsolidation`, `HistoryMask`, `CovarianceProxy`, and the control `RateProduct`;
+* forms of curvature protection: `CurvatureThreshold`, `RefreshedCurvatureGate`,
+  `CurvatureDamping`, `Precision`, `ElasticConsolidation`, `HistoryMask`, `CovarianceProxy`, and
+  the control `RateProduct`;
 * error-driven learning of each pattern with damping: `StablePerceptron`, `ContrastiveDivergence`.
 """
 
@@ -18,7 +19,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikeconsol.consolidation import curvature
-from spikeconsol.consolidation.rules import CurvatureGate, Leaky, Rule, SpikeGatedLeaky, State
+from spikeconsol.consolidation.rules import (
+    CurvatureGate,
+    Leaky,
+    Rule,
+    SmoothCurvatureGate,
+    SpikeGatedLeaky,
+    State,
+)
 from spikeconsol.parameters import parameter
 
 __all__ = [
@@ -32,6 +40,7 @@ __all__ = [
     "HistoryMask",
     "Precision",
     "RateProduct",
+    "RefreshedCurvatureGate",
     "StablePerceptron",
     "WeightThreshold",
 ]
@@ -131,6 +140,25 @@ class CurvatureThreshold(CurvatureGate):
 
     def rest(self, state: State) -> None:
         Rule.rest(self, state)
+
+    def bounded(self) -> Rule:
+        return Rule.bounded(self)
+
+
+@dataclass(frozen=True)
+class RefreshedCurvatureGate(SmoothCurvatureGate):
+    """Smooth curvature gate whose trace is set back to a by every coincidence.
+
+    A pair that coincides twice is then protected for T patterns from the last time on and no
+    longer, which keeps the memory from blocking itself where coincidences repeat.
+    """
+
+    remember_text: ClassVar[str] = "trace = (1 - trace_rate)*trace\ntrace += A*(trace_rate - trace)"
+
+    def remember(self, state: State, A: NDArray) -> None:
+        state["trace"] *= 1 - self.trace_rate
+        if A.any():
+            state["trace"] += A * (self.trace_rate - state["trace"])
 
     def bounded(self) -> Rule:
         return Rule.bounded(self)

@@ -136,9 +136,10 @@ def _parse(contents: bytes, path: str | Path) -> NDArray[np.uint8]:
             "allowed: 00000801 to 00000804, an IDX file of bytes"
         )
     header = 4 + 4 * contents[3]
-    shape = tuple(int(size) for size in np.frombuffer(contents[4:header], ">u4"))
+    sizes = contents[4:header].ljust(header - 4, b"\0")
+    shape = tuple(int(size) for size in np.frombuffer(sizes, ">u4"))
     expected = header + int(np.prod(shape, dtype=np.int64))
-    if len(contents) != expected or len(shape) != contents[3]:
+    if len(contents) != expected:
         raise ValueError(
             f"{path}: got {len(contents)} bytes; allowed: {expected}, as its header announces"
         )

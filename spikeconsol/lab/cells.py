@@ -165,11 +165,13 @@ def compute(cell: Cell) -> xr.Dataset:
             "units": {
                 name: field["unit"] for name, field in experiment.parameters.fields().items()
             },
+            "columns": list(experiment.columns),
             "sweep": cell.sweep,
             "seeds": list(cell.seeds),
             "command": cell.command,
             "code": results.code_version(cell.source),
             "seconds": seconds,
+            **_compiler_flags(),
             **results.provenance(),
         }
     )
@@ -291,6 +293,13 @@ def one_thread() -> None:
 
 def _parts_folder(cell: Cell) -> Path:
     return cell.path.parent / ".parts" / cell.path.stem
+
+
+def _compiler_flags() -> dict[str, str]:
+    """Compiler and flags, where this process has run a compiled network."""
+    backend = sys.modules.get("spikeconsol.brian.backend")
+    flags = sorted(backend.flags_used) if backend else []
+    return {"compiler_flags": "; ".join(flags)} if flags else {}
 
 
 def _check_result(dataset: Any, experiment: Experiment, cell: Cell) -> None:

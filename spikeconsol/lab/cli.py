@@ -1,4 +1,4 @@
-"""The command line: ``spikeconsol list``, ``run``, ``show``, ``figures``, ``doctor``.
+"""The command line, one function a command.
 
 Heavy modules are imported inside the commands, so that each answers as fast as it can.
 """
@@ -6,20 +6,14 @@ Heavy modules are imported inside the commands, so that each answers as fast as 
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
-from spikeconsol.lab.experiment import Experiment, find_experiments, find_figures, unknown_name
-from spikeconsol.parameters import Parameters
-
-if TYPE_CHECKING:
-    from spikeconsol.lab.cells import Cell
-    from spikeconsol.lab.runner import Executor, Outcome
+from spikeconsol.lab import actions
+from spikeconsol.lab.experiment import find_experiments, find_figures, unknown_name
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -71,7 +65,7 @@ def list_experiments() -> None:
             f"{first} to {first + count - 1}" if count > 1 else str(first),
             ", ".join(experiment.presets),
         )
-    _console().print(table)
+    actions.make_console().print(table)
 
 
 @app.command()
@@ -92,11 +86,11 @@ def run(
         raise ValueError(f"jobs: got {jobs}; allowed: >= 1")
     from spikeconsol.lab.cells import cells_of
 
-    source, experiments = _chosen(name)
+    source, experiments = actions.chosen(name)
     plans = []
     for experiment in experiments:
-        changed = dict(_split("set", setting) for setting in settings or ())
-        parameters, numbers = _settled(experiment, changed, preset, seed, seeds)
+        changed = actions.split_settings("set", settings)
+        parameters, numbers = actions.settled(experiment, changed, preset, seed, seeds)
         folder = out or Path("results") / experiment.name
         if out and len(experiments) > 1:
             folder = out / experiment.name
@@ -105,14 +99,16 @@ def run(
     for experiment, parameters, numbers, folder in plans:
         cells = cells_of(experiment, source, parameters, numbers, level, folder)
         if dry_run:
-            _describe(experiment, parameters, cells)
+            actions.print_plan(experiment, parameters, cells)
         else:
-            complete &= _run(experiment, cells, jobs, resume)
+            complete &= actions.run_experiment(experiment, cells, jobs, resume)
     if complete and not dry_run:
         root = Path("results")
         folder = out or root / experiments[0].name.split("/")[0]
         wanted = [name for experiment in experiments for name in experiment.figures]
-        _draw(list(dict.fromkeys(wanted)), source, folder / "figures", [folder, root])
+        actions.draw_figures(
+            list(dict.fromkeys(wanted)), source, folder / "figures", [folder, root]
+        )
     if not complete:
         raise typer.Exit(1)
 
@@ -145,8 +141,8 @@ def sweep(
 
     if workers < 1:
         raise ValueError(f"workers: got {workers}; allowed: >= 1")
-    given: dict[str, Any] = dict(_split("over", setting) for setting in over or ())
-    changed: dict[str, Any] = dict(_split("set", setting) for setting in settings or ())
+    given: dict[str, Any] = actions.split_settings("over", over)
+    changed: dict[str, Any] = actions.split_settings("set", settings)
     if name.endswith(".toml"):
         if given or design != "grid" or samples:
             raise ValueError(f"over: got it beside {name}; allowed: one or the other")
@@ -160,18 +156,18 @@ def sweep(
         seeds = read.seeds if seeds is None else seeds
     else:
         plan = sweeps.Sweep(given, design, samples, design_seed)
-    source, experiments = _chosen(name)
+    source, experiments = actions.chosen(name)
     if len(experiments) > 1:
         names = {experiment.name: experiment for experiment in experiments}
         raise ValueError(unknown_name("experiment", name, names))
     (experiment,) = experiments
-    parameters, numbers = _settled(experiment, changed, preset, seed, seeds)
+    parameters, numbers = actions.settled(experiment, changed, preset, seed, seeds)
     folder = out or Path("results") / "sweeps" / experiment.name
     cells = sweeps.sweep_cells(experiment, source, parameters, numbers, level, plan, folder)
     if dry_run:
-        _describe(experiment, parameters, cells)
+        actions.print_plan(experiment, parameters, cells)
         return
-    if not _sweep(cells, on_dask(workers, scheduler), folder, retry, replace):
+    if not actions.run_sweep(cells, on_dask(workers, scheduler), folder, retry, replace):
         raise typer.Exit(1)
 
 
@@ -180,7 +176,7 @@ def rerun(file: Annotated[Path, typer.Argument(help="A result file.")]) -> None:
     """Compute a result again from what stands in its file and say whether the numbers match."""
     from spikeconsol.lab.rerun import rerun as compute_again
 
-    differences, notes = compute_again(file, _console())
+    differences, notes = compute_again(file, actions.make_console())
     for note in notes:
         print(f"note: {note}")
     for difference in differences:
@@ -199,7 +195,7 @@ def show(file: Annotated[Path, typer.Argument(help="A result file.")]) -> None:
     from spikeconsol.lab.table import heading, with_interval
 
     dataset = load(file)
-    console = _console()
+    console = actions.make_console()
     attributes = dict(dataset.attrs)
     parameters = json.loads(attributes.pop("parameters", "{}"))
     for title, values in (("provenance", attributes), ("parameters", parameters)):
@@ -219,19 +215,99 @@ def show(file: Annotated[Path, typer.Argument(help="A result file.")]) -> None:
 
 
 @app.command()
+def describe(
+    name: Annotated[str, typer.Argument(help="An experiment.")],
+    condition: Annotated[str, typer.Option(help="By default the first spiking one.")] = "",
+    settings: Settings = None,
+    preset: Preset = "",
+    to: Annotated[str, typer.Option(help="markdown or latex.")] = "markdown",
+    out: Annotated[Path | None, typer.Option("--out", help="File to write.")] = None,
+) -> None:
+    """Write the model description table of an experiment (Nordlie et al. 2009)."""
+    from spikeconsol.lab.describe import model_table
+
+    _, (experiment, *_) = actions.chosen(name)
+    changed = actions.split_settings("set", settings)
+    parameters, _ = actions.settled(experiment, changed, preset, None, None)
+    chosen = None
+    if condition:
+        chosen = experiment.condition(condition, parameters)
+    elif experiment.program is not None:
+        spiking = [c for c in experiment.conditions(parameters) if c.level == "spiking"]
+        chosen = spiking[0] if spiking else None
+    if chosen is not None and experiment.program is None:
+        raise ValueError(f"condition: got {condition!r}; {experiment.name} has no spiking network")
+    text = model_table(experiment, parameters, chosen, to)
+    if out is None:
+        print(text, end="")
+    else:
+        out.write_text(text, encoding="utf-8")
+        print(out)
+
+
+@app.command()
+def export(
+    file: Annotated[Path, typer.Argument(help="A result file.")],
+    to: Annotated[str, typer.Option(help="nwb, neo-nix, npz or csv.")],
+    out: Annotated[Path | None, typer.Option("--out", help="File or folder to write.")] = None,
+) -> None:
+    """Write spikes, signals and values of a result for other tools."""
+    from spikeconsol.lab.export import export as write
+
+    print(write(file, to, out))
+
+
+@app.command()
+def report(
+    folder: Annotated[Path, typer.Argument(help="Folder of a run or of a sweep.")],
+    out: Annotated[Path | None, typer.Option("--out", help="HTML file to write.")] = None,
+) -> None:
+    """Write one self-contained HTML page about all results of a folder."""
+    from spikeconsol.lab.report import write_report
+
+    print(write_report(folder, out or folder / "report.html"))
+
+
+@app.command()
 def figures(
-    names: Annotated[
-        list[str] | None, typer.Argument(help="Figures; all where none is named.")
-    ] = None,
+    names: Annotated[list[str] | None, typer.Argument(help="Figures; all if none.")] = None,
     results: Annotated[Path, typer.Option(help="Folder of results.")] = Path("results"),
     out: Annotated[Path | None, typer.Option(help="Folder for the figures.")] = None,
+    check: Annotated[bool, typer.Option("--check", help="Only say which are stale.")] = False,
+    no_run: Annotated[bool, typer.Option("--no-run", help="Compute no missing results.")] = False,
+    jobs: Annotated[int, typer.Option(help="Processes to use.")] = 1,
 ) -> None:
-    """Draw figures from saved results."""
+    """Bring figures up to date, computing the results that are missing."""
+    from spikeconsol.lab.pipeline import UP_TO_DATE, result_files, state
+
     known = find_figures()
     for name in names or ():
         if name not in known:
             raise ValueError(unknown_name("figure", name, known))
-    if not _draw(names or list(known), "", out or results / "figures", [results]):
+    chosen = {name: known[name] for name in names or known}
+    folder = out or results / "figures"
+    if check:
+        states = {
+            name: state(
+                figure, {need: result_files(need, [results]) for need in figure.needs}, folder
+            )
+            for name, figure in chosen.items()
+        }
+        table = Table(box=None)
+        table.add_column("figure")
+        table.add_column("state")
+        for name, found in states.items():
+            table.add_row(name, found)
+        actions.make_console().print(table)
+        if set(states.values()) - {UP_TO_DATE}:
+            raise typer.Exit(1)
+        return
+    complete = True
+    if not no_run:
+        needs = dict.fromkeys(need for figure in chosen.values() for need in figure.needs)
+        missing = [need for need in needs if not result_files(need, [results])]
+        complete = actions.compute_missing(missing, results, jobs)
+    if not actions.draw_figures(list(chosen), "", folder, [results]) or not complete:
         raise typer.Exit(1)
 
 
@@ -252,7 +328,7 @@ def doctor() -> None:
     table = Table(show_header=False, box=None)
     for check in checks:
         table.add_row("[green]ok[/]" if check.ok else "[red]no[/]", check.name, check.detail)
-    _console().print(table)
+    actions.make_console().print(table)
     if not all(check.ok for check in checks):
         raise typer.Exit(1)
 
@@ -264,146 +340,3 @@ def clear_cache() -> None:
 
     folders, size = backend.clear_cache()
     print(f"removed {folders} compiled networks, {size / 1e6:.1f} MB")
-
-
-def _console() -> Console:
-    console = Console()
-    return console if console.is_terminal else Console(width=140)
-
-
-def _chosen(name: str) -> tuple[str, list[Experiment]]:
-    """Find what to run: (path of the user's own file or "", experiments)."""
-    file, own, part = name.partition(".py")
-    if own and part[:1] in ("", "/"):
-        source = str(Path(file + own).resolve())
-        known = find_experiments(source)
-        chosen = [e for key, e in known.items() if key.endswith(part)]
-    else:
-        source = ""
-        known = find_experiments()
-        chosen = [e for key, e in known.items() if key == name or key.startswith(f"{name}/")]
-    if not chosen:
-        raise ValueError(unknown_name("experiment", name, known))
-    return source, chosen
-
-
-def _split(option: str, setting: str) -> tuple[str, str]:
-    """Split ``name=value``."""
-    key, sign, text = setting.partition("=")
-    if not (sign and key.strip() and text.strip()):
-        raise ValueError(f"{option}: got {setting!r}; allowed: name=value")
-    return key.strip(), text.strip()
-
-
-def _settled(
-    experiment: Experiment,
-    settings: Mapping[str, Any],
-    preset: str,
-    seed: int | None,
-    count: int | None,
-) -> tuple[Parameters, tuple[int, ...]]:
-    """Defaults, then the preset, then ``--set``; and the seeds."""
-    values: dict[str, Any] = {}
-    if preset:
-        if preset not in experiment.presets:
-            raise ValueError(unknown_name(f"{experiment.name}: preset", preset, experiment.presets))
-        values |= experiment.presets[preset]
-    first, number = experiment.seeds
-    number = values.pop("seeds", number)
-    values |= settings
-    first = first if seed is None else seed
-    number = number if count is None else count
-    if first < 0:
-        raise ValueError(f"seed: got {first}; allowed: >= 0")
-    if number < 1:
-        raise ValueError(f"seeds: got {number}; allowed: >= 1")
-    return experiment.parameters().with_settings(values), tuple(range(first, first + number))
-
-
-def _describe(experiment: Experiment, parameters: Parameters, cells: Sequence[Cell]) -> None:
-    console = _console()
-    table = Table(title=experiment.name, title_justify="left", show_header=False, box=None)
-    for key, value in parameters.flat().items():
-        table.add_row(key, str(value))
-    console.print(table)
-    seeds = cells[0].seeds
-    console.print(f"seeds: {seeds[0]} to {seeds[-1]} (n = {len(seeds)})", highlight=False)
-    for cell in cells:
-        console.print(str(cell.path), highlight=False, soft_wrap=True)
-
-
-def _run(experiment: Experiment, cells: Sequence[Cell], jobs: int, resume: bool) -> bool:
-    """Run cells and print their table; return whether none has failed."""
-    from spikeconsol.lab.cells import command_line
-    from spikeconsol.lab.results import load
-    from spikeconsol.lab.runner import in_processes, in_this_process
-    from spikeconsol.lab.table import table
-
-    again = command_line() + ("" if resume else " --resume")
-    executor = in_this_process if jobs == 1 else in_processes(jobs)
-    outcome = _compute(cells, executor, again, resume=resume)
-    present = [cell for cell in cells if cell in outcome.computed or cell in outcome.kept]
-    if present:
-        datasets = [load(cell.path) for cell in present]
-        _console().print(table(experiment.name, datasets, experiment.columns))
-    print(f"results: {cells[0].path.parent}")
-    return not outcome.failed
-
-
-def _sweep(
-    cells: Sequence[Cell], executor: Executor, folder: Path, retry: bool, replace: bool
-) -> bool:
-    """Run the cells of a sweep; return whether none has failed."""
-    from spikeconsol.lab.cells import command_line
-
-    again = command_line().replace(" --replace", "")
-    outcome = _compute(cells, executor, again, resume=not replace, retry=retry)
-    computed, failed = len(outcome.computed), len(outcome.failed)
-    print(f"{computed} cells computed, {len(outcome.kept)} kept, {failed} failed, in {folder}")
-    if failed and not retry:
-        print("failed cells are computed again with --retry")
-    return not failed
-
-
-def _compute(cells: Sequence[Cell], executor: Executor, again: str, **options: bool) -> Outcome:
-    """Compute cells; say how to go on where it is interrupted, and what has failed."""
-    from spikeconsol.lab.runner import run_cells
-
-    try:
-        outcome = run_cells(cells, executor, console=_console(), **options)
-    except KeyboardInterrupt:
-        done = sum(cell.path.exists() for cell in cells)
-        print(f"interrupted: {done} of {len(cells)} cells are finished and kept")
-        print(f"continue with: {again}")
-        raise typer.Exit(130) from None
-    if outcome.kept:
-        print(f"{len(outcome.kept)} of {len(cells)} cells were finished already")
-    by_reason: dict[str, list[Cell]] = {}
-    for cell, reason in outcome.failed.items():
-        by_reason.setdefault(reason, []).append(cell)
-    for reason, failed in by_reason.items():
-        text = f"failed ({len(failed)}): {failed[0].condition}: {reason}; "
-        print(text + f"traceback: {failed[0].error_path}", file=sys.stderr)
-    return outcome
-
-
-def _draw(names: Sequence[str], source: str, out: Path, roots: Sequence[Path]) -> bool:
-    """Draw the figures whose results are there; say what the others lack."""
-    from spikeconsol.lab.cells import command_line
-    from spikeconsol.lab.pipeline import draw, result_files
-
-    known = find_figures(source)
-    complete = True
-    for name in names:
-        if name not in known:
-            raise ValueError(unknown_name("figure", name, known))
-        figure = known[name]
-        files = {need: result_files(need, roots) for need in figure.needs}
-        missing = [need for need, paths in files.items() if not paths]
-        if missing:
-            complete = False
-            commands = " and ".join(f"spikeconsol run {need}" for need in missing)
-            print(f"figure {name}: not drawn, it needs the results of {commands}")
-            continue
-        print(f"figure: {draw(figure, files, out, command_line())} (and .png, .json)")
-    return complete

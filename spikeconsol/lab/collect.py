@@ -100,7 +100,7 @@ def open_results(folder: str | Path) -> xr.Dataset:
         blocks = [
             da.from_delayed(delayed(_values)(owner.path, name, dtype), shape, dtype)
             if owner is not None and name in owner.layout
-            else da.full(shape, np.nan, dtype=dtype)
+            else da.full(shape, np.nan, dtype=dtype, chunks=shape)
             for owner in owners
         ]
         stacked = da.stack(blocks).reshape((*sizes, *shape))
@@ -136,7 +136,7 @@ def _read(path: Path) -> _Cell:
         sweep = json.loads(attributes.get("sweep") or '{"over": {}, "design": "grid"}')
         with h5netcdf.File(path, "r") as file:
             layout = {
-                name: (variable.dimensions, variable.shape, np.dtype(variable.dtype))
+                name: (variable.dimensions, variable.shape, _type(variable))
                 for name, variable in file.variables.items()
             }
         return _Cell(path, dict(sweep["over"]), sweep["design"], attributes, layout)
@@ -161,5 +161,18 @@ def _axes(
     return {"point": list(range(len(points)))}, columns, [(number[key],) for key in keys]
 
 
+def _type(variable: Any) -> np.dtype:
+    """Type of a variable in memory: truth values are stored as whole numbers."""
+    if variable.attrs.get("dtype") == "bool":
+        return np.dtype(bool)
+    return np.dtype(object if variable.dtype is str else variable.dtype)
+
+
 def _values(path: Path, name: str, dtype: np.dtype) -> np.ndarray:
-    return load(path)[name].values.astype(dtype)
+    """Read one variable; the file was verified when the results were opened."""
+    import h5py
+
+    with h5py.File(path, "r") as file:
+        variable = file[name]
+        text = h5py.check_string_dtype(variable.dtype) is not None
+        return np.asarray(variable.asstr()[()] if text else variable[()]).astype(dtype)

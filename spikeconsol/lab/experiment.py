@@ -91,6 +91,9 @@ class Experiment:
         number of seeds.
     figures : tuple of str, optional
         Names of the figures drawn from it.
+    program : callable, optional
+        ``program(parameters, condition)`` gives the compiled program of a spiking condition, from
+        which ``spikeconsol describe`` makes the model description table.
     """
 
     name: str
@@ -103,6 +106,7 @@ class Experiment:
     seeds: tuple[int, int] = (100, 5)
     presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     figures: tuple[str, ...] = ()
+    program: Callable[[Any, Condition], Any] | None = None
 
     def condition(self, stem: str, parameters: Parameters) -> Condition:
         """Return the condition whose result file is `stem`.nc."""

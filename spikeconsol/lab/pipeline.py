@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import inspect
 import json
 import os
 import secrets
@@ -12,13 +14,23 @@ from typing import TYPE_CHECKING, Any
 
 import xarray as xr
 
+from spikeconsol.lab.cells import Cell
 from spikeconsol.lab.experiment import Figure
-from spikeconsol.lab.results import ResultError, load, provenance, read_attributes, writable_folder
+from spikeconsol.lab.results import (
+    ResultError,
+    code_version,
+    load,
+    provenance,
+    read_attributes,
+    writable_folder,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Drawing
 
-__all__ = ["draw", "result_files"]
+__all__ = ["UP_TO_DATE", "draw", "result_files", "seconds_needed", "state"]
+
+UP_TO_DATE = "up to date"
 
 
 def result_files(experiment: str, roots: Sequence[Path]) -> list[Path]:
@@ -42,6 +54,73 @@ def result_files(experiment: str, roots: Sequence[Path]) -> list[Path]:
             if files:
                 return files
     return []
+
+
+def state(figure: Figure, files: Mapping[str, Sequence[Path]], out: Path, source: str = "") -> str:
+    """Say whether a drawn figure still shows its results.
+
+    Parameters
+    ----------
+    figure, files, out
+        As for `draw`.
+    source : str, optional
+        A user's own file that has the experiments.
+
+    Returns
+    -------
+    str
+        `UP_TO_DATE`, or what is missing or stale.
+    """
+    lacking = [need for need in figure.needs if not files.get(need)]
+    if lacking:
+        return f"lacks the results of {', '.join(lacking)}"
+    stem = out / figure.name
+    try:
+        drawn = json.loads(stem.with_suffix(".json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return "not drawn"
+    if not all(stem.with_suffix(suffix).exists() for suffix in (".pdf", ".png")):
+        return "not drawn"
+    if drawn.get("files") != _hashes(files, out):
+        return "stale: the results have changed"
+    if drawn.get("code") != _drawing_code(figure):
+        return "stale: the figure's code has changed"
+    made_with = {read_attributes(path).get("code") for paths in files.values() for path in paths}
+    if made_with != {code_version(source)}:
+        return "stale: the results come from other code"
+    return UP_TO_DATE
+
+
+def seconds_needed(cells: Sequence[Cell], root: Path) -> float | None:
+    """Estimate how long cells take, from what the same conditions took before.
+
+    Parameters
+    ----------
+    cells : sequence of Cell
+        Cells to compute.
+    root : pathlib.Path
+        Folder in which earlier results are looked for.
+
+    Returns
+    -------
+    float or None
+        Seconds on one core; None where there is no experience with these parameters.
+    """
+    per_seed: dict[str, list[float]] = {}
+    for path in root.rglob("*.nc"):
+        with contextlib.suppress(ResultError, KeyError, ValueError):
+            found = read_attributes(path)
+            if (
+                found["experiment"] == cells[0].experiment
+                and found["parameters"] == cells[0].values
+            ):
+                seconds = float(found["seconds"]) / len(json.loads(found["seeds"]))
+                per_seed.setdefault(found["condition"], []).append(seconds)
+    if not per_seed:
+        return None
+    means = {condition: sum(times) / len(times) for condition, times in per_seed.items()}
+    unknown = sum(means.values()) / len(means)
+    return sum(means.get(cell.condition, unknown) * len(cell.seeds) for cell in cells)
 
 
 def draw(figure: Figure, files: Mapping[str, Sequence[Path]], out: Path, command: str) -> Path:
@@ -79,7 +158,8 @@ def draw(figure: Figure, files: Mapping[str, Sequence[Path]], out: Path, command
             raise ResultError(f"{figure.name}: the results have no {error}") from error
         _save(drawing, stem.with_suffix(".pdf"), metadata={"CreationDate": None})
         _save(drawing, stem.with_suffix(".png"), dpi=300, metadata={"Software": None})
-    text = json.dumps(_caption(figure, data, files, command), indent=2, ensure_ascii=False)
+    caption = _caption(figure, data, command) | {"files": _hashes(files, out)}
+    text = json.dumps(caption, indent=2, ensure_ascii=False)
     stem.with_suffix(".json").write_text(text + "\n", encoding="utf-8")
     return stem.with_suffix(".pdf")
 
@@ -98,7 +178,6 @@ def _save(drawing: Drawing, path: Path, **options: Any) -> None:
 def _caption(
     figure: Figure,
     data: Mapping[str, Mapping[str, xr.Dataset]],
-    files: Mapping[str, Sequence[Path]],
     command: str,
 ) -> dict[str, Any]:
     counts = {dataset.sizes["seed"] for group in data.values() for dataset in group.values()}
@@ -118,9 +197,26 @@ def _caption(
         ),
         "revision": provenance()["revision"],
         "versions": provenance()["versions"],
-        "files": {
-            str(path): hashlib.sha256(path.read_bytes()).hexdigest()
-            for paths in files.values()
-            for path in paths
-        },
+        "code": _drawing_code(figure),
     }
+
+
+def _hashes(files: Mapping[str, Sequence[Path]], out: Path) -> dict[str, str]:
+    """Hash of every result file, by its path seen from the figure."""
+    return {
+        Path(os.path.relpath(path, out)).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for paths in files.values()
+        for path in paths
+    }
+
+
+def _drawing_code(figure: Figure) -> str:
+    """Hash of the code that decides how a figure looks: its own file and the style."""
+    from spikeconsol.figures import style
+
+    own = inspect.getsourcefile(figure.draw)
+    look = Path(style.__file__)
+    digest = hashlib.sha256()
+    for file in (*([Path(own)] if own else []), look, look.with_name("spikeconsol.mplstyle")):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()[:16]

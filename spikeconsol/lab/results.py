@@ -67,14 +67,13 @@ def save(dataset: xr.Dataset, path: str | Path, attributes: Mapping[str, Any] = 
         for name, variable in dataset.variables.items()
         if variable.size > 10_000 and variable.dtype.kind in "biuf"
     }
+    with _local_locks():
+        content = bytes(dataset.to_netcdf(engine="h5netcdf", encoding=encoding))
+    content += _SEAL + hashlib.sha256(content).hexdigest().encode() + b"\n"
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
     try:
-        with _local_locks():
-            dataset.to_netcdf(temporary, engine="h5netcdf", encoding=encoding)
-        with temporary.open("r+b") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-            file.seek(0, os.SEEK_END)
-            file.write(_SEAL + digest.encode() + b"\n")
+        with temporary.open("wb") as file:
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)

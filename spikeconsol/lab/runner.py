@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
 import logging
 import multiprocessing
 import signal
@@ -10,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -71,7 +73,7 @@ def run_cells(
         other parameters or other code; nothing has been computed then.
     """
     for folder in {cell.path.parent for cell in cells}:
-        writable_folder(folder)
+        _sweep_out(writable_folder(folder))
     outcome = Outcome()
     wanted = []
     for cell in cells:
@@ -131,6 +133,14 @@ def _compute(
                     cell_tools.join(cell)
                 outcome.computed.append(cell)
             tell(piece, failure)
+
+
+def _sweep_out(folder: Path) -> None:
+    """Remove what killed processes have left half-written, a day ago or more."""
+    for path in folder.glob(".*.tmp"):
+        with contextlib.suppress(OSError):
+            if time.time() - path.stat().st_mtime > 86_400:
+                path.unlink()
 
 
 def in_this_process(cells: Sequence[Cell], keep: bool) -> Iterator[tuple[Cell, str]]:
@@ -199,7 +209,7 @@ def _client(distributed: Any, workers: int, scheduler: str) -> Iterator[Any]:
     """Connect to a scheduler, or start one with workers on this machine and stop it at the end."""
     if scheduler:
         try:
-            client = distributed.Client(scheduler, timeout="15s")
+            client = distributed.Client(scheduler, timeout="5s")
         except (OSError, ValueError, TimeoutError) as error:
             raise ResultError(
                 f"scheduler: got {scheduler!r}; allowed: the address of a running Dask scheduler, "
@@ -212,7 +222,7 @@ def _client(distributed: Any, workers: int, scheduler: str) -> Iterator[Any]:
         distributed.LocalCluster(
             n_workers=workers,
             threads_per_worker=1,
-            dashboard_address=None,
+            dashboard_address=":0",
             silence_logs=logging.CRITICAL,
         ) as cluster,
         distributed.Client(cluster) as client,

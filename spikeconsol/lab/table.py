@@ -11,7 +11,7 @@ from rich.table import Table
 
 from spikeconsol.statistics import mean_and_interval
 
-__all__ = ["heading", "rows", "table", "with_interval"]
+__all__ = ["heading", "rows", "shown", "table", "with_interval"]
 
 
 def table(title: str, datasets: Sequence[xr.Dataset], columns: Sequence[str]) -> Table:
@@ -48,7 +48,7 @@ def rows(datasets: Sequence[xr.Dataset], columns: Sequence[str]) -> list[list[st
         [
             str(dataset.attrs.get("level", "")),
             str(dataset.attrs.get("label", "")),
-            *(_with_total(dataset[name]) for name in columns),
+            *(shown(dataset[name]) for name in columns),
             str(dataset.sizes["seed"]),
         ]
         for dataset in datasets
@@ -59,7 +59,7 @@ def heading(variable: xr.DataArray) -> str:
     """Name a column by its ``long_name`` and ``units``."""
     name = variable.attrs.get("long_name", str(variable.name).replace("_", " "))
     units = variable.attrs.get("units", "")
-    return f"{name} ({units})" if units and units != "1" else name
+    return name if units in ("", "1") or units in name else f"{name} ({units})"
 
 
 def with_interval(values: Sequence[float] | np.ndarray) -> str:
@@ -71,15 +71,16 @@ def with_interval(values: Sequence[float] | np.ndarray) -> str:
     '156.0 ± 2.5'
     """
     mean, half = (float(part) for part in mean_and_interval(np.asarray(values, float)))
-    if not math.isfinite(mean):
-        return str(mean)
-    if not math.isfinite(half) or half == 0:
+    if math.isnan(mean):
+        return "–"
+    if not math.isfinite(half) or half <= 1e-9 * abs(mean):
         return f"{mean:.4g}"
     decimals = max(0, 1 - math.floor(math.log10(half)))
     return f"{mean:.{decimals}f} ± {half:.{decimals}f}"
 
 
-def _with_total(variable: xr.DataArray) -> str:
+def shown(variable: xr.DataArray) -> str:
+    """Write a column of a result: mean, interval and, where there is one, the total."""
     text = with_interval(variable.values)
     total = variable.attrs.get("of")
     return text if total is None else f"{text} of {total}"

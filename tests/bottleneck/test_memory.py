@@ -89,7 +89,7 @@ def test_class_means_are_leaky_and_exclude_the_newest():
 
 @pytest.mark.parametrize("make", [lambda: Window(4, 5, 6, 3), lambda: Prototypes(6, 3)])
 def test_a_signal_before_any_sample_is_refused(make):
-    with pytest.raises(ValueError, match="^memory: got no sample"):
+    with pytest.raises(ValueError, match=r"^memory: got no sample"):
         make().signal()
 
 

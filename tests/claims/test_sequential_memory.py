@@ -37,12 +37,15 @@ def test_the_gate_outlasts_its_leaky_and_shuffled_controls_at_both_levels():
 
 
 @pytest.mark.slow
-def test_rate_gate_reaches_the_instant_limit_in_steady_state():
-    instant = measured("rate-instant-covariance", "p90").mean()
-    assert 110 <= instant <= 135
-    assert measured("rate-curvature-gate", "p90").mean() >= 0.9 * instant
-    assert measured("rate-leaky", "kept").mean() <= 12
-    assert measured("rate-shuffled-gate", "kept").mean() <= 30
+def test_rate_network_keeps_what_the_reference_table_says():
+    """Ten seeds of the reference: 110.8 +- 3.5, 7.4 +- 0.7, 23.2 +- 2.0 and, instant, 120 +- 6."""
+    for name, variable, low, high in (
+        ("curvature-gate", "kept", 104, 118),
+        ("leaky", "kept", 5, 10),
+        ("shuffled-gate", "kept", 19, 28),
+        ("instant-covariance", "p90", 110, 135),
+    ):
+        assert low <= measured(f"rate-{name}", variable).mean() <= high, name
 
 
 @pytest.mark.slow

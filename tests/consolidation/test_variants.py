@@ -35,9 +35,11 @@ def test_storing_row_by_row_changes_nothing(rule):
 
 
 @pytest.mark.parametrize("exponent", [1.0, 2.0, 8.0, 3.0, 2.5])
-def test_power(exponent):
+def test_raise_to(exponent):
     base = np.array([0.0, 0.3, 1.0, 12.0])
-    np.testing.assert_allclose(rules.power(base, exponent), base**exponent, rtol=1e-12)
+    expected = base**exponent
+    rules.raise_to(exponent, base)
+    np.testing.assert_allclose(base, expected, rtol=1e-12)
 
 
 def change(rule, w, trace=0.0):
@@ -70,6 +72,39 @@ def test_curvature_damping_follows_its_formula():
     expected = free / (1 + 2 * 0.01 * 0.99 / 0.05**2)
     assert change(rule, 0.0, trace=0.01) == pytest.approx(expected)
     assert change(rule, 0.0) == pytest.approx(free)
+
+
+def test_refreshed_gate_protects_from_the_last_coincidence_on():
+    rule = variants.RefreshedCurvatureGate(protection_time=50.0)
+    for coincidences in (1, 2, 5):
+        state = rule.state((1, 1))
+        for _ in range(coincidences):
+            rule.step(state, ONE, ZERO)
+            rule.step(state, ZERO, ZERO)
+        closed = 1
+        while rule.gate(state)[0, 0] < 0.5:
+            rule.step(state, ZERO, ZERO)
+            closed += 1
+        assert closed == pytest.approx(50, abs=1.5)
+
+
+def test_homeostasis_takes_off_the_mean_field():
+    """With c = 1 a unit with much total weight gets no more than another from random input."""
+    rng = np.random.default_rng(0)
+    weights = rng.random((40, 40))
+    weights[0] += 2  # one unit has been used far more often than the others
+    weights = weights + weights.T
+    np.fill_diagonal(weights, 0)
+    cues = sparse_patterns(500, 40, coding_level=0.1, seed=1)
+    share = []
+    for homeostasis in (0.0, 1.0):
+        network = HopfieldNetwork(40, rule=rules.Leaky(), seed=0, homeostasis=homeostasis)
+        network.weights = weights
+        share.append(network.recall(cues, active=4, steps=1)[:, 0].mean())
+    assert share[0] > 0.9
+    assert share[1] < 0.3
+    with pytest.raises(ValueError, match="homeostasis: got -1"):
+        HopfieldNetwork(40, rule=rules.Leaky(), seed=0, homeostasis=-1)
 
 
 def test_precision_without_discount_is_the_running_mean():

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from spikeconsol.lab import cli as command_line
+from spikeconsol.lab.runner import in_this_process
 
 PROGRAM = [sys.executable, "-c", "from spikeconsol.lab.cli import main; main()"]
 
@@ -60,3 +61,9 @@ def computed(tmp_path, monkeypatch):
     path = tmp_path / "log.txt"
     monkeypatch.setenv("TOY_LOG", str(path))
     return lambda: path.read_text().splitlines() if path.exists() else []
+
+
+@pytest.fixture
+def without_dask(monkeypatch):
+    """Compute the cells of sweeps in this process, where the cluster is not what is tested."""
+    monkeypatch.setattr("spikeconsol.lab.runner.on_dask", lambda *_: in_this_process)

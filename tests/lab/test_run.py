@@ -1,4 +1,5 @@
 import json
+import os
 import re
 import subprocess
 import sys
@@ -185,3 +186,15 @@ def test_listing_imports_neither_brian2_nor_matplotlib():
         "sys.exit(any(name in sys.modules for name in ('brian2', 'matplotlib')))"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True).returncode == 0
+
+
+def test_half_written_files_of_killed_runs_are_removed_in_time(cli, toy, tmp_path):
+    folder = tmp_path / "out"
+    folder.mkdir()
+    old, new = folder / ".rate-flat.nc.1-a.tmp", folder / ".rate-flat.nc.2-b.tmp"
+    for path in (old, new):
+        path.write_bytes(b"half")
+    os.utime(old, (0, 0))
+    cli("run", f"{toy}/batch", "--out", "out")
+    assert not old.exists()
+    assert new.exists()

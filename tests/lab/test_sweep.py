@@ -37,7 +37,7 @@ def test_cells_are_named_after_their_values_and_equal_single_runs(cli, toy, tmp_
     ran = cli("sweep", f"{toy}/lines", *OVER, "--seeds", 2, "--level", "rate", "--out", "out")
     assert ran.returncode == 0, ran.stderr
     assert "12 cells computed, 0 kept, 0 failed" in ran.stdout
-    assert "points=20, noise=0.1, rate-flat, seed 101: done" in ran.stdout
+    assert "noise=0.1, points=20, rate-flat, seed 101: done" in ran.stdout
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
         f"noise={noise},points={n}" for noise in (0.1, 0.2) for n in (10, 20, 30)
     }
@@ -46,6 +46,7 @@ def test_cells_are_named_after_their_values_and_equal_single_runs(cli, toy, tmp_
     assert_same(numbers(tmp_path / "out" / "noise=0.2,points=20"), numbers(tmp_path / "single"))
 
 
+@pytest.mark.usefixtures("without_dask")
 def test_the_same_command_again_computes_only_what_is_missing(cli, toy, tmp_path, computed):
     command = ("sweep", f"{toy}/batch", *OVER, "--seeds", 2, "--level", "rate", "--out", "out")
     assert cli(*command).returncode == 0
@@ -61,6 +62,7 @@ def test_the_same_command_again_computes_only_what_is_missing(cli, toy, tmp_path
     assert_same(numbers(tmp_path / "out"), whole)
 
 
+@pytest.mark.usefixtures("without_dask")
 def test_cells_of_other_settings_are_refused_unless_replaced(cli, toy, tmp_path):
     command = ("sweep", f"{toy}/batch", "--over", "points=10,20", "--out", "out")
     assert cli(*command).returncode == 0
@@ -72,6 +74,7 @@ def test_cells_of_other_settings_are_refused_unless_replaced(cli, toy, tmp_path)
     assert json.loads(attributes["parameters"])["noise"] == 0.3
 
 
+@pytest.mark.usefixtures("without_dask")
 def test_failed_cells_keep_their_traceback_and_are_retried_on_request(cli, toy, tmp_path, computed):
     command = ("sweep", f"{toy}/batch", "--over", "points=10,20", "--out", "out")
     ran = cli(*command, TOY_FAIL="rate-flat")
@@ -154,7 +157,7 @@ def test_an_interrupted_sweep_keeps_what_is_done_and_says_how_to_go_on(toy, tmp_
 
 
 def test_two_sweeps_in_one_folder_do_not_harm_each_other(cli, toy, tmp_path):
-    words = ["sweep", f"{toy}/lines", *OVER, "--level", "rate", "--seeds", "2"]
+    words = ["sweep", f"{toy}/lines", "--over", "points=10,20", "--seeds", "2"]
     command = [sys.executable, "-c", "from spikeconsol.lab.cli import main; main()", *words]
     both = [
         subprocess.Popen([*command, "--out", "out"], cwd=tmp_path, stdout=subprocess.DEVNULL)
@@ -163,7 +166,7 @@ def test_two_sweeps_in_one_folder_do_not_harm_each_other(cli, toy, tmp_path):
     assert [running.wait(120) for running in both] == [0, 0]
     cli(*words, "--out", "whole")
     assert_same(numbers(tmp_path / "out"), numbers(tmp_path / "whole"))
-    hidden = [path for path in (tmp_path / "out").rglob(".*")]
+    hidden = list((tmp_path / "out").rglob(".*"))
     assert not hidden
 
 
@@ -172,7 +175,6 @@ def test_a_lost_worker_of_a_separate_scheduler_loses_nothing(cli, toy, tmp_path)
     address = tmp_path / "scheduler.json"
     environment = os.environ | {"TOY_SLEEP": "0.2", "TOY_LOG": str(tmp_path / "log.txt")}
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "env": environment}
-    dask = [sys.executable, "-m", "distributed.cli"]
     scheduler = subprocess.Popen(
         [
             sys.executable,
@@ -192,7 +194,6 @@ def test_a_lost_worker_of_a_separate_scheduler_loses_nothing(cli, toy, tmp_path)
         )
         for _ in range(2)
     ]
-    del dask
     try:
         while not address.exists():
             time.sleep(0.1)
@@ -240,6 +241,7 @@ def test_a_full_disk_is_said_so_and_leaves_no_damaged_file(toy, tmp_path):
             load(path)
 
 
+@pytest.mark.usefixtures("without_dask")
 def test_all_results_open_as_one_lazy_dataset(cli, toy, tmp_path):
     command = ("sweep", f"{toy}/lines", "--over", "duration=5:15:5 ms", "--over", "noise=0.2,0.1")
     cli(*command, "--out", "out", "--seeds", 2)
@@ -251,8 +253,9 @@ def test_all_results_open_as_one_lazy_dataset(cli, toy, tmp_path):
     assert opened.noise.values.tolist() == [0.1, 0.2]
     cell = load(tmp_path / "out" / "duration=0.01,noise=0.2" / "rate-flat.nc")
     here = opened.sel(duration=0.01, noise=0.2, condition="rate-flat")
-    for name in ("slope", "y", "example"):
+    for name in ("slope", "y", "example", "positive", "word"):
         assert np.array_equal(here[name].values, cell[name].values)
+    assert here.positive.dtype == bool
     assert opened.slope.attrs["long_name"] == "slope"
     (tmp_path / "out" / "duration=0.01,noise=0.2" / "rate-flat.nc").unlink()
     fewer = spikeconsol.open_results(tmp_path / "out")
@@ -261,6 +264,7 @@ def test_all_results_open_as_one_lazy_dataset(cli, toy, tmp_path):
     assert fewer.slope.isnull().sum() == 2
 
 
+@pytest.mark.usefixtures("without_dask")
 def test_points_of_a_list_lie_along_one_dimension_and_odd_shapes_are_left_out(cli, toy, tmp_path):
     over = ("--over", "points=10,20,30", "--over", "noise=0.3,0.2,0.1", "--design", "list")
     cli("sweep", f"{toy}/batch", *over, "--out", "out")
@@ -271,7 +275,7 @@ def test_points_of_a_list_lie_along_one_dimension_and_odd_shapes_are_left_out(cl
         20: 0.2,
         30: 0.1,
     }
-    assert set(opened.attrs["left_out"]) == {"y", "example"}
+    assert set(opened.attrs["left_out"]) == {"y", "example", "positive"}
 
 
 def test_results_that_do_not_belong_together_are_refused(cli, toy, tmp_path):
@@ -361,11 +365,13 @@ def test_a_toml_file_says_the_same_as_the_command_line(cli, toy, tmp_path):
         'experiment = "own.py/batch"\nseeds = 2\nlevel = "rate"\n'
         '[set]\nduration = "20 ms"\n[over]\npoints = "10:20:10"\nnoise = [0.1, 0.2]\n'
     )
-    assert cli("sweep", "sweep.toml", "--out", "file").returncode == 0
+    from_file = cli("sweep", "sweep.toml", "--dry-run")
     over = ("--over", "points=10:20:10", "--over", "noise=0.1,0.2", "--set", "duration=20 ms")
     words = ("--seeds", 2, "--level", "rate")
-    assert cli("sweep", "own.py/batch", *over, *words, "--out", "line").returncode == 0
-    assert_same(numbers(tmp_path / "file"), numbers(tmp_path / "line"))
+    typed = cli("sweep", "own.py/batch", *over, *words, "--dry-run")
+    assert typed.returncode == 0
+    assert typed.stdout == from_file.stdout
+    assert "noise=0.2,points=20/rate-flat.nc" in typed.stdout
 
 
 @pytest.mark.parametrize(

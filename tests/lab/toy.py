@@ -45,6 +45,8 @@ def run(parameters, condition, seeds):
         {
             "slope": ("seed", slope, {"long_name": "slope", "units": "1", "of": 2}),
             "y": (("seed", "point"), y, {"units": "1"}),
+            "positive": (("seed", "point"), y > 0),
+            "word": ("side", ["left", "right"]),
             "example": ("time", y[0] * parameters.duration, {"units": "second"}),
         },
         coords={"seed": list(seeds), "point": x},

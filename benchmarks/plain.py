@@ -1,0 +1,113 @@
+"""The storage phase as plain Brian2: full matrix, double precision, xi, default settings.
+
+Run as ``python -m benchmarks.plain TARGET N PATTERNS [FOLDER]``; prints JSON. With the target
+``standalone`` it only writes and compiles the program in FOLDER, which is timed from outside.
+The feedback inhibition, which is silent during storage, is left out.
+"""
+
+import json
+import sys
+import time
+
+import brian2 as b2
+import numpy as np
+from brian2 import ms
+
+from benchmarks.common import patterns_of
+from spikeconsol.consolidation import SpikingParameters, bounded
+
+CELLS = """
+dv/dt = (drive - v)/tau + noise*xi/sqrt(tau) : 1 (unless refractory)
+drive = input_current*shown(t, i)            : 1
+dg/dt = -g/(20*ms)                           : 1
+dx/dt = -x/(20*ms)                           : 1
+dfacilitation/dt = -facilitation/(80*ms)     : 1
+u = clip((x/0.7 - 0.25)/0.75, 0, 1)          : 1
+h                                            : 1
+"""
+RESET = """
+v = 0
+h = clip((facilitation - 0.4)/0.05, 0, 1)
+x += 0.4*(1 - x)
+facilitation += 0.3*(1 - facilitation)
+"""
+PAIRS = "w : 1\nc : 1\nm : 1\ntrace : 1"
+SPIKE = """
+c += learn(t)*u_{partner}
+m += learn(t)*(1 - u_{partner})
+"""
+LATCH = """
+A = clip((c - 6)*0.4, 0, 1)
+M = clip((m - 6)/6, 0, 1)*(1 - A)
+{rule}
+c = 0
+m = 0
+"""
+
+
+def network(n, patterns):
+    """Return the network and its spike monitor."""
+    p, rule = SpikingParameters(), bounded.BoundedCurvatureGate()
+    b2.defaultclock.dt = 0.5 * ms
+    bins = np.zeros((6 * len(patterns), n))
+    for bin_ in range(5):
+        bins[bin_::6] = patterns
+    learning = np.tile([1.0] * 5 + [0.0], len(patterns))
+    namespace = {
+        "tau": p.cells.membrane_time * b2.second,
+        "noise": p.cells.noise,
+        "input_current": p.cells.input_current,
+        "shown": b2.TimedArray(bins, dt=50 * ms),
+        "learn": b2.TimedArray(learning, dt=50 * ms),
+        **rule.constants,
+    }
+    cells = b2.NeuronGroup(
+        n,
+        CELLS,
+        threshold="v > 1",
+        reset=RESET,
+        refractory=6 * ms,
+        method="euler",
+        namespace=namespace,
+    )
+    pairs = b2.Synapses(
+        cells,
+        cells,
+        PAIRS,
+        on_pre="g_post += w*h_pre" + SPIKE.format(partner="post"),
+        on_post=SPIKE.format(partner="pre"),
+        delay={"pre": 1 * ms, "post": 1 * ms},
+        namespace=namespace,
+    )
+    pairs.connect(condition="i != j")
+    pairs.run_regularly(LATCH.format(rule=rule.statements), dt=300 * ms)
+    spikes = b2.SpikeMonitor(cells)
+    return b2.Network(cells, pairs, spikes), spikes
+
+
+def main(target, n, count, folder=""):
+    patterns = patterns_of(n, count)
+    duration = count * 300 * ms
+    if target == "standalone":
+        b2.set_device("cpp_standalone", build_on_run=False)
+        network(n, patterns)[0].run(duration)
+        started = sum_of_times()
+        b2.device.build(directory=folder, run=False)
+        return {"build": sum_of_times() - started}
+    b2.prefs.codegen.target = target
+    net, spikes = network(n, patterns)
+    net.run(0.5 * ms)  # generates, compiles and connects
+    started = time.process_time()
+    net.run(duration)
+    return {"loop": time.process_time() - started, "spikes": int(spikes.num_spikes)}
+
+
+def sum_of_times():
+    """CPU time of this process and of its finished children."""
+    import os
+
+    return sum(os.times()[:4])
+
+
+if __name__ == "__main__":
+    print(json.dumps(main(sys.argv[1], *map(int, sys.argv[2:4]), *sys.argv[4:])))

@@ -1,0 +1,195 @@
+"""Capacity beyond the plain protocol: homeostasis, error-driven rules and real images."""
+
+from __future__ import annotations
+
+import functools
+import warnings
+from dataclasses import dataclass, replace
+
+import numpy as np
+import xarray as xr
+
+from spikeconsol.consolidation import HopfieldNetwork
+from spikeconsol.consolidation.rules import (
+    CurvatureGate,
+    HardBounds,
+    Leaky,
+    Rule,
+    SmoothCurvatureGate,
+    SpikeGatedLeaky,
+)
+from spikeconsol.consolidation.variants import (
+    ContrastiveDivergence,
+    RefreshedCurvatureGate,
+    StablePerceptron,
+)
+from spikeconsol.data import corrupt
+from spikeconsol.lab import Condition
+from spikeconsol.models.curvature_capacity import (
+    Patterns,
+    Protocol,
+    Seeds,
+    Trial,
+    experiment,
+    instant_capacity,
+    run,
+)
+from spikeconsol.parameters import parameter
+
+
+def gradients(p: Protocol) -> list[Condition]:
+    """Error-driven learning of each pattern, free and damped by curvature."""
+    f = p.coding_level
+    made: dict[str, Rule] = {
+        f"perceptron-{damping:g}": StablePerceptron(coding_level=f, damping=damping)
+        for damping in (0.0, 0.3, 1.0, 3.0)
+    }
+    made |= {
+        f"contrastive-divergence-{damping:g}": ContrastiveDivergence(
+            coding_level=f, damping=damping
+        )
+        for damping in (0.0, 1.0)
+    }
+    return [
+        Condition(name, "rate", name.replace("-", " "), Trial(rule, p))
+        for name, rule in made.items()
+    ]
+
+
+@functools.cache
+def tuned(coding_level: float, capacity: float) -> dict[str, tuple[float, Rule]]:
+    """Homeostasis and constants of each rule, the best of a grid on tuning seeds."""
+    f, sparse = coding_level, coding_level < 0.075
+
+    def smooth(time: float, **constants: float) -> Rule:
+        return SmoothCurvatureGate(coding_level=f, protection_time=time * capacity, **constants)
+
+    def refreshed(time: float, **constants: float) -> Rule:
+        return RefreshedCurvatureGate(coding_level=f, protection_time=time * capacity, **constants)
+
+    def leaky(rate: float) -> Rule:
+        return SpikeGatedLeaky(coding_level=f, learning_rate=rate)
+
+    def bounds(bound: float) -> Rule:
+        return HardBounds(coding_level=f, bound=bound)
+
+    if sparse:
+        return {
+            "smooth-gate": (0.0, smooth(1.0)),
+            "smooth-gate-homeostasis": (0.5, smooth(1.1)),
+            "refreshed-gate": (0.0, refreshed(1.0, trace_decay=4.0)),
+            "refreshed-gate-homeostasis": (0.5, refreshed(1.05, trace_decay=4.0)),
+            "hard-bounds": (0.0, bounds(0.5)),
+            "hard-bounds-homeostasis": (0.25, bounds(0.5)),
+            "leaky": (0.0, leaky(0.06)),
+            "leaky-homeostasis": (0.75, leaky(0.06)),
+        }
+    return {
+        "smooth-gate": (0.0, smooth(0.7)),
+        "smooth-gate-homeostasis": (0.5, smooth(0.85)),
+        "refreshed-gate": (0.0, refreshed(0.85, learning_rate=0.3)),
+        "refreshed-gate-homeostasis": (0.5, refreshed(1.0, learning_rate=0.3)),
+        "hard-bounds": (0.0, bounds(0.75)),
+        "hard-bounds-homeostasis": (0.25, bounds(0.75)),
+        "leaky": (0.0, leaky(0.08)),
+        "leaky-homeostasis": (0.75, leaky(0.04)),
+    }
+
+
+def homeostasis(p: Protocol) -> list[Condition]:
+    """Units with much total weight are made harder to excite; every rule with and without.
+
+    The background is four times the capacity, so that nothing is left of the blank start.
+    """
+    conditions = []
+    for f in (0.05, 0.1):
+        capacity = instant_capacity(p.replace(coding_level=f))
+        q = p.replace(
+            coding_level=f,
+            stored=round(2 * capacity),
+            background=round(4 * capacity),
+            every=max(1, round(capacity / 40)),
+        )
+        instant = Trial("covariance", q)
+        conditions.append(Condition(f"f={f:g}-instant", "rate", f"f = {f:g} instant", instant))
+        for name, (share, rule) in tuned(f, capacity).items():
+            network = functools.partial(HopfieldNetwork, homeostasis=share)
+            label = f"f = {f:g} {name.replace('-', ' ')}"
+            conditions.append(Condition(f"f={f:g}-{name}", "rate", label, Trial(rule, q, network)))
+    return conditions
+
+
+@dataclass(frozen=True)
+class Images(Protocol):
+    """Sequences of digits; a pixel is active if it is bright enough."""
+
+    units: int = parameter(64, choices=(64,), doc="pixels of an image")
+    coding_level: float = parameter(0.1, above=0, at_most=0.5, doc="level the rules assume")
+    stored: int = parameter(40, at_least=20, doc="number of images stored and tested")
+    background: int = parameter(60, at_least=0, doc="images stored before, never tested")
+    every: int = parameter(1, at_least=1, doc="resolution of the capacity, in images")
+    newest: int = parameter(3, at_least=1, doc="number of newest images tested at 12 loads")
+
+
+def draw_images(p: Protocol, seeds: Seeds, *, brightness: int) -> tuple[Patterns, ...]:
+    """Images, their cues and the background, each (S, P, 64), in random order."""
+    from sklearn.datasets import load_digits
+
+    bright = load_digits().data >= brightness
+    bright = bright[bright.sum(axis=1) >= 4]  # fewer pixels make no cue
+    streams = []
+    for seed in seeds:
+        order, noise = np.random.SeedSequence(seed).spawn(2)
+        chosen = np.random.default_rng(order).permutation(len(bright))[: p.stored + p.background]
+        tested, background = np.split(bright[chosen], [p.stored])
+        cues = corrupt(tested, deleted=p.deleted, added=p.added, seed=noise)
+        streams.append((tested, cues, background))
+    return tuple(np.stack(arrays) for arrays in zip(*streams, strict=True))
+
+
+def images(p: Images) -> list[Condition]:
+    """Handwritten digits, each with as many active pixels as it happens to have."""
+    conditions = []
+    for brightness, level in ((16, 0.1), (12, 0.25)):
+        q = p.replace(coding_level=level)
+        made: dict[str, Rule | str] = {
+            "instant": "covariance",
+            "perceptron": "perceptron",
+            "curvature-gate": CurvatureGate.for_capacity(10, coding_level=level),
+            "smooth-gate": SmoothCurvatureGate.for_capacity(10, coding_level=level),
+            "hard-bounds": HardBounds(coding_level=level),
+            "leaky": Leaky(coding_level=level),
+            "stable-perceptron": StablePerceptron(coding_level=level),
+            "stable-perceptron-damped": StablePerceptron(coding_level=level, damping=1.0),
+        }
+        conditions += [
+            Condition(
+                f"brightness={brightness}-{name}",
+                "rate",
+                f"pixels >= {brightness} of 16, {name.replace('-', ' ')}",
+                Trial(rule, q, draw=functools.partial(draw_images, brightness=brightness)),
+            )
+            for name, rule in made.items()
+        ]
+    return conditions
+
+
+def run_images(p: Images, condition: Condition, seeds: Seeds) -> xr.Dataset:
+    """Images do not keep to one level of activity, of which the network would warn at each load."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="patterns have a mean activity")
+        return run(p, condition, seeds)
+
+
+EXPERIMENTS = (
+    experiment(gradients, "error-driven rules with curvature damping", seeds=2),
+    experiment(
+        homeostasis,
+        "excitability that evens out how often units are used",
+        seeds=10,
+        figures=("homeostasis",),
+    ),
+    replace(
+        experiment(images, "sequences of handwritten digits", parameters=Images), run=run_images
+    ),
+)

@@ -1,0 +1,365 @@
+"""What networks with meta-learned plasticity can do beyond what they were trained for.
+
+Similar and noisy patterns, long episodes, spikes in place of rates, and what the learned plasticity
+of a synapse has to do with consolidation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from spikeconsol.lab import Condition
+from spikeconsol.metaplasticity import Plasticity, evaluate, tasks
+from spikeconsol.models.meta_hebbian import (
+    PUBLISHED,
+    SCORES,
+    Case,
+    Protocol,
+    at_rate_level,
+    experiment,
+    learn,
+    named,
+)
+from spikeconsol.parameters import parameter
+
+# ----------------------------------------------------------------------- tests beyond training
+
+
+@dataclass(frozen=True)
+class ProbeProtocol(Protocol):
+    """Training, and tests on other episodes than those trained on."""
+
+    tested: int = parameter(500, at_least=1, doc="episodes of each test")
+
+
+def similarity_conditions(protocol: ProbeProtocol) -> Sequence[Condition]:
+    """Trained on independent patterns, or on patterns that differ in one element."""
+    return at_rate_level(
+        {
+            "independent": ("trained on independent patterns", Case(tasks.OneShot())),
+            "one-bit": ("trained on one-bit differences", Case(tasks.OneShot(differing=1))),
+        }
+    )
+
+
+def similarity(protocol: ProbeProtocol, condition: Condition, seeds: tuple[int, ...]) -> xr.Dataset:
+    """Accuracy against the number of differing elements and against noise."""
+    training = learn(protocol, condition.setup, seeds)
+    differing = np.arange(1, tasks.OneShot().size + 1)
+    noise = np.array([0, 0.05, 0.1, 0.2, 0.3])
+
+    def accuracy(**settings: Any) -> NDArray:
+        test = tasks.OneShot(**settings)
+        found = evaluate(test, training.parameters, seeds=seeds, episodes=protocol.tested)
+        return found.accuracy.mean(axis=0)
+
+    by_distance = np.stack([accuracy(differing=int(d)) for d in differing], axis=1)
+    by_noise = np.stack([accuracy(noise=float(p)) for p in noise], axis=1)
+    dataset = training.to_dataset()
+    dataset["accuracy_by_distance"] = named(("seed", "differing"), by_distance, "accuracy")
+    dataset["accuracy_by_noise"] = named(("seed", "noise"), by_noise, "accuracy")
+    dataset["one_bit_accuracy"] = named("seed", by_distance[:, 0], "accuracy, one differing bit")
+    return dataset.assign_coords(differing=differing, noise=noise)
+
+
+def retention_conditions(protocol: ProbeProtocol) -> Sequence[Condition]:
+    """Two decays, and training with other patterns between label and test."""
+    return at_rate_level(
+        {
+            "decay-0.98": ("γ = 0.98", Case(tasks.OneShot())),
+            "decay-0.9": ("γ = 0.9", Case(tasks.OneShot(gamma=0.9))),
+            "trained-with-delay": (
+                "γ = 0.98, trained with 8 others between",
+                Case(tasks.OneShot(steps=28, delay=8)),
+            ),
+        }
+    )
+
+
+def retention(protocol: ProbeProtocol, condition: Condition, seeds: tuple[int, ...]) -> xr.Dataset:
+    """Train on short episodes; test on long ones, and after other patterns were shown."""
+    case: Case = condition.setup
+    training = learn(protocol, case, seeds)
+    base = tasks.OneShot(gamma=case.task.gamma)
+    delays = np.array([0, 2, 4, 8, 16, 32, 64])
+
+    def test(**settings: Any) -> Any:
+        return evaluate(
+            base.replace(**settings),
+            training.parameters,
+            seeds=seeds,
+            episodes=protocol.tested,
+        )
+
+    # Only the first test of each pattern counts: later ones renew the traces.
+    after = [test(steps=4 + int(d), delay=int(d)).accuracy.mean(axis=0) for d in delays]
+    long = test(steps=100)
+    dataset = training.to_dataset()
+    dataset["accuracy_after_delay"] = named(("seed", "delay"), np.stack(after, 1), "accuracy")
+    dataset["long_step_accuracy"] = named(
+        ("seed", "long_step"), long.step_accuracy, "accuracy at each of 100 steps"
+    )
+    dataset["long_accuracy"] = named("seed", long.accuracy.mean(axis=0), "accuracy over 100 steps")
+    return dataset.assign_coords(delay=delays)
+
+
+# --------------------------------------------------------------------------------------- spikes
+
+
+@dataclass(frozen=True)
+class SpikingProtocol(Protocol):
+    """Training by rates, and a test on spikes."""
+
+    tested: int = parameter(50, at_least=1, doc="episodes of each test")
+    pairs: tuple[int, ...] = parameter(
+        (5, 10, 20, 80), at_least=1, doc="further sizes, in pairs of neurons per unit"
+    )
+    present: tuple[float, ...] = parameter(
+        ("50 ms", "100 ms", "400 ms"), unit="second", above=0, doc="further times of presentation"
+    )
+
+
+def spiking_conditions(protocol: SpikingProtocol) -> Sequence[Condition]:
+    """Rates and spikes on the same episodes; without plasticity; sizes and times."""
+    settings: dict[str, tuple[str, dict[str, Any]]] = {"default": ("40 pairs, 200 ms", {})}
+    for pairs in protocol.pairs:
+        settings[f"pairs-{pairs}"] = (f"{pairs} pairs, 200 ms", {"pairs": pairs})
+    for present in protocol.present:
+        ms = f"{1000 * present:g}"
+        settings[f"present-{ms}"] = (f"40 pairs, {ms} ms", {"present": present})
+    rows = [
+        Condition("one-shot", "rate", "rates", {}),
+        Condition("alpha-zero", "rate", "rates, α = 0 in the trained network", {"alpha": 0}),
+        Condition("alpha-zero", "spiking", "40 pairs, 200 ms, α = 0", {"alpha": 0}),
+    ]
+    return rows + [
+        Condition(name, "spiking", label, {"settings": changed})
+        for name, (label, changed) in settings.items()
+    ]
+
+
+def spiking(protocol: SpikingProtocol, condition: Condition, seeds: tuple[int, ...]) -> xr.Dataset:
+    """Train by rates and test the same networks on the same episodes, by rates or by spikes."""
+    from spikeconsol.metaplasticity.rate import build
+    from spikeconsol.metaplasticity.spiking import SpikingNetwork, SpikingParameters
+
+    task = tasks.OneShot()
+    training = learn(protocol, Case(task), seeds)
+    setup = condition.setup
+    scale = setup.get("alpha", 1)
+    rows = []
+    for n, seed in enumerate(seeds):
+        trained = {name: value[n] for name, value in training.parameters.items()}
+        trained["alpha"] = scale * trained["alpha"]
+        # Other numbers than in training, the same at both levels.
+        test = task.draw(np.random.default_rng([seed, 1]), protocol.tested)
+        by_rate = build(task).run(trained, test)
+        y_rate = by_rate.activity.y  # type: ignore[union-attr]
+        outcome, y = by_rate, y_rate
+        if condition.level == "spiking":
+            network = SpikingNetwork(
+                task, trained, seed=seed, settings=SpikingParameters(**setup.get("settings", {}))
+            )
+            outcome = network.run(test)
+            assert network.activity is not None
+            y = network.activity
+        rows.append(
+            {
+                "accuracy": named((), outcome.accuracy.mean(), "accuracy"),
+                "below_rate": named(
+                    (), (by_rate.accuracy - outcome.accuracy).mean(), "accuracy below rates"
+                ),
+                "step_accuracy": named("step", outcome.step_accuracy.mean(axis=0), "accuracy"),
+                "activity_correlation": named(
+                    (), np.corrcoef(y.ravel(), y_rate.ravel())[0, 1], "correlation of activity"
+                ),
+                "activity": named(
+                    ("example", "step", "cell"), y[:4], "activity of the cells in four episodes"
+                ),
+                "rate_activity": named(
+                    ("example", "step", "cell"), y_rate[:4], "the same by rates"
+                ),
+            }
+        )
+    dataset = xr.concat([xr.Dataset(row) for row in rows], "seed").assign_coords(seed=list(seeds))
+    return dataset.assign_attrs(**setup.get("settings", {}))
+
+
+# -------------------------------------------------------------- plasticity and consolidation
+
+
+@dataclass(frozen=True)
+class CurvatureProtocol(Protocol):
+    """Training, and the measurement of curvature."""
+
+    sampled: int = parameter(200, at_least=2, doc="episodes for the curvature")
+    shuffles: int = parameter(200, at_least=1, doc="random pairings of synapses")
+
+
+def curvature_conditions(protocol: CurvatureProtocol) -> Sequence[Condition]:
+    """The published tasks."""
+    return at_rate_level({name: (name, Case(task)) for name, task in PUBLISHED.items()})
+
+
+def curvature(
+    protocol: CurvatureProtocol, condition: Condition, seeds: tuple[int, ...]
+) -> xr.Dataset:
+    """Rank correlation of the plasticity budget with the curvature of the task and with Fisher's.
+
+    The budget of a synapse is |alpha|. Curvature of the task is the second derivative of its loss
+    along the fixed weight; the Fisher information is the consolidation wing's, p(1 - p) of the
+    coincidence of the two units in the steps of the same episodes. Both are compared with all
+    connections and with those from pattern inputs alone, beside random pairings.
+    """
+    from scipy.stats import rankdata
+
+    from spikeconsol.consolidation.curvature import clamped
+    from spikeconsol.metaplasticity.analysis import task_curvature
+    from spikeconsol.metaplasticity.rate import build
+
+    training = learn(protocol, condition.setup, seeds)
+    task, R = training.task, len(seeds)
+    network = build(task)
+    drawn = [task.draw(np.random.default_rng([seed, 2]), protocol.sampled) for seed in seeds]
+    episodes = tasks.stack(drawn)
+    by_task = task_curvature(network, training.parameters, episodes)
+    y = network.run(training.parameters, episodes).activity.y  # type: ignore[union-attr]
+    by_fisher = np.empty_like(by_task)
+    for n in range(R):
+        units = np.concatenate([episodes.x[:, n], y[:, n]], axis=-1) > 0
+        information = clamped(units.reshape(-1, units.shape[-1]))
+        by_fisher[n] = information[task.inputs :, : task.inputs]
+    budget = np.abs(training.parameters["alpha"])
+    dataset = training.to_dataset()
+    rng = np.random.default_rng([seeds[0], 3])
+
+    def correlation(a: NDArray, b: NDArray) -> float:
+        ranks = rankdata(a), rankdata(b)
+        return float(np.corrcoef(*ranks)[0, 1])
+
+    parts = {"all": slice(None)} | (
+        {"patterns": slice(task.label_inputs, None)} if task.label_inputs else {}
+    )
+    for name, values in (("task_curvature", by_task), ("fisher", by_fisher)):
+        dataset[name] = named(("seed", "cell", "input"), values, name.replace("_", " "))
+        for part, columns in parts.items():
+            a = budget[..., columns].reshape(R, -1)
+            b = values[..., columns].reshape(R, -1)
+            found = [correlation(a[n], b[n]) for n in range(R)]
+            random = [
+                np.mean(
+                    [correlation(a[n], rng.permutation(b[n])) for _ in range(protocol.shuffles)]
+                )
+                for n in range(R)
+            ]
+            text = f"rank correlation of |α| and {name.replace('_', ' ')}, {part}"
+            dataset[f"{name}_{part}"] = named("seed", found, text)
+            dataset[f"{name}_{part}_shuffled"] = named("seed", random, f"{text}, shuffled")
+    return dataset
+
+
+@dataclass(frozen=True)
+class TransferProtocol(Protocol):
+    """Training, and lives of many episodes."""
+
+    life: int = parameter(20, at_least=2, doc="episodes of a life")
+    lives: int = parameter(100, at_least=1, doc="independent repeats")
+
+
+FRACTIONS = (0.0, 0.1, 0.3, 1.0, 3.0)
+
+
+def transfer_conditions(protocol: TransferProtocol) -> Sequence[Condition]:
+    """Parts of the plastic weight that become fixed at the end of every episode."""
+    return [Condition(f"fraction-{rho}", "rate", f"ρ = {rho}", rho) for rho in FRACTIONS]
+
+
+def run_transfer(
+    protocol: TransferProtocol, condition: Condition, seeds: tuple[int, ...]
+) -> xr.Dataset:
+    """Memory of the first patterns of a life, and of those of each episode."""
+    from spikeconsol.metaplasticity.analysis import transfer
+    from spikeconsol.metaplasticity.network import FeedForward
+
+    task = tasks.OneShot()
+    training = learn(protocol, Case(task), seeds)
+    found = transfer(
+        FeedForward(task, Plasticity()),
+        training.parameters,
+        fraction=condition.setup,
+        episodes=protocol.life,
+        lives=protocol.lives,
+        rng=np.random.default_rng([seeds[0], 4]),
+    )
+    return xr.Dataset(
+        {
+            "old": named(("seed", "episode"), found.old, "accuracy on the first patterns"),
+            "new": named(("seed", "episode"), found.new, "accuracy on the episode's patterns"),
+            "old_at_once": named("seed", found.old[:, 0], "first patterns, at once"),
+            "old_later": named("seed", found.old[:, -1], "first patterns, at the end"),
+            "new_later": named("seed", found.new[:, -1], "new patterns, at the end"),
+        },
+        coords={"seed": list(seeds)},
+        attrs={"fraction": condition.setup},
+    )
+
+
+EXPERIMENTS = (
+    experiment(
+        "similarity",
+        "accuracy against the similarity of patterns and against noise",
+        similarity_conditions,
+        run=similarity,
+        parameters=ProbeProtocol,
+        columns=(*SCORES, "one_bit_accuracy"),
+        demo={"tested": 100},
+        figures=("meta_generalisation",),
+    ),
+    experiment(
+        "retention",
+        "train on short episodes, test on long ones and after other patterns",
+        retention_conditions,
+        run=retention,
+        parameters=ProbeProtocol,
+        columns=(*SCORES, "long_accuracy"),
+        demo={"tested": 100},
+        figures=("meta_generalisation",),
+    ),
+    experiment(
+        "spiking",
+        "the trained network on spikes, without retraining",
+        spiking_conditions,
+        run=spiking,
+        parameters=SpikingProtocol,
+        columns=("accuracy", "below_rate", "activity_correlation"),
+        seeds=(100, 10),
+        demo={"episodes": 4000, "tested": 5, "seeds": 2, "pairs": (), "present": ()},
+        figures=("meta_spiking",),
+    ),
+    experiment(
+        "plasticity-and-curvature",
+        "is the learned plasticity of a synapse related to curvature?",
+        curvature_conditions,
+        run=curvature,
+        parameters=CurvatureProtocol,
+        columns=("task_curvature_all", "fisher_all"),
+        demo={"sampled": 20, "shuffles": 20},
+        figures=("meta_consolidation",),
+    ),
+    experiment(
+        "transfer",
+        "move a part of every trace into the fixed weights",
+        transfer_conditions,
+        run=run_transfer,
+        parameters=TransferProtocol,
+        columns=("old_at_once", "old_later", "new_later"),
+        demo={"life": 5, "lives": 10},
+        figures=("meta_consolidation",),
+    ),
+)

@@ -1,0 +1,301 @@
+"""Results in the formats of other tools: Neo/NIX, NWB, CSV and NumPy archives.
+
+Spike trains are found by their form: two variables ``<name>_time`` (unit second) and
+``<name>_cell`` (whole numbers) along one dimension. A ``<name>_time`` alone is a single train.
+Signals are variables along a dimension whose coordinate has the unit second.
+"""
+
+from __future__ import annotations
+
+import csv
+import itertools
+import json
+import os
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from spikeconsol.lab.results import ResultError, load, writable_folder
+
+__all__ = ["FORMATS", "Signal", "SpikeTrains", "export", "find_signals", "find_spikes"]
+
+
+@dataclass(frozen=True)
+class SpikeTrains:
+    """Spikes of one recording.
+
+    Parameters
+    ----------
+    name : str
+    times : ndarray of float, shape (S,)
+        Spike times in seconds, in order.
+    cells : ndarray of int, shape (S,)
+        Which cell fired.
+    size : int
+        Number of recorded cells, silent ones included.
+    stop : float
+        End of the recording in seconds; it begins at 0.
+    """
+
+    name: str
+    times: np.ndarray
+    cells: np.ndarray
+    size: int
+    stop: float
+
+    def train(self, cell: int) -> np.ndarray:
+        """Return the spike times of one cell."""
+        return self.times[self.cells == cell]
+
+
+@dataclass(frozen=True)
+class Signal:
+    """A signal sampled at equal steps.
+
+    Parameters
+    ----------
+    name : str
+    values : ndarray of float, shape (T, channels)
+    start, step : float
+        Time of the first sample and sampling interval, in seconds.
+    units : str
+    """
+
+    name: str
+    values: np.ndarray
+    start: float
+    step: float
+    units: str
+
+
+def find_spikes(dataset: xr.Dataset) -> list[SpikeTrains]:
+    """Find the spike trains of a result.
+
+    The number of cells is the size of the dimension ``cell`` where there is one, and the end of
+    the recording the attribute ``stop`` of the times; otherwise what the spikes themselves show.
+    """
+    found = []
+    for key, variable in dataset.data_vars.items():
+        name = str(key).removesuffix("_time")
+        if name == key or variable.ndim != 1 or variable.attrs.get("units") != "second":
+            continue
+        times = variable.values.astype(float)
+        owner = dataset.get(f"{name}_cell")
+        if owner is not None and owner.dims == variable.dims and owner.dtype.kind in "iu":
+            cells = owner.values.astype(int)
+            size = dataset.sizes.get("cell", cells.max(initial=0) + 1)
+        else:
+            cells, size = np.zeros(times.size, int), 1
+        order = np.argsort(times, kind="stable")
+        stop = float(variable.attrs.get("stop", times.max(initial=0.0)))
+        found.append(SpikeTrains(name, times[order], cells[order], int(size), stop))
+    return found
+
+
+def find_signals(dataset: xr.Dataset) -> list[Signal]:
+    """Find the signals of a result: variables along a coordinate of time with equal steps."""
+    found = []
+    for name, variable in dataset.data_vars.items():
+        clocks = [d for d in variable.dims if _is_clock(dataset, d)]
+        if len(clocks) != 1 or variable.dtype.kind not in "biuf":
+            continue
+        time = dataset[clocks[0]].values.astype(float)
+        values = variable.transpose(clocks[0], ...).values.astype(float).reshape(len(time), -1)
+        step = float((time[-1] - time[0]) / (len(time) - 1))
+        units = str(variable.attrs.get("units", "1"))
+        found.append(Signal(str(name), values, float(time[0]), step, units))
+    return found
+
+
+def export(path: Path, kind: str, out: Path | None = None) -> Path:
+    """Write a result in the format of another tool.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        Result file.
+    kind : str
+        One of `FORMATS`: ``"neo-nix"`` and ``"nwb"`` hold spikes and signals, ``"npz"`` every
+        variable, ``"csv"`` (a folder) every variable as a table with a row for each value.
+    out : pathlib.Path, optional
+        File or folder to write; beside the result where it is not given.
+
+    Returns
+    -------
+    pathlib.Path
+
+    Raises
+    ------
+    ResultError
+        If the file cannot be used, has no spikes and no signals, or cannot be written.
+    ModuleNotFoundError
+        If the format's library is not installed.
+    """
+    if kind not in FORMATS:
+        raise ValueError(f"to: got {kind!r}; allowed: {', '.join(FORMATS)}")
+    suffix, write = FORMATS[kind]
+    dataset = load(path)
+    if kind in ("neo-nix", "nwb") and not find_spikes(dataset) and not find_signals(dataset):
+        raise ResultError(f"{path}: has neither spikes nor signals; it can go to npz or csv")
+    out = out or path.with_suffix(suffix)
+    writable_folder(out.parent)
+    temporary = out.with_name(f".{secrets.token_hex(4)}.{os.getpid()}{suffix or '.csv'}")
+    try:
+        write(dataset, temporary)
+        if out.is_dir():
+            raise ResultError(f"{out}: is a folder that exists already; give another --out")
+        temporary.replace(out)
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            f"{kind} needs {error.name}; install it with: pip install 'spikeconsol[export]'"
+        ) from error
+    except OSError as error:
+        raise ResultError(f"{out}: cannot be written ({error.strerror or error})") from error
+    finally:
+        _remove(temporary)
+    return out
+
+
+def _write_neo(dataset: xr.Dataset, path: Path) -> None:
+    import neo
+    import quantities as pq
+
+    about = _about(dataset)
+    block = neo.Block(name=about["title"], description=about["description"])
+    for recording in find_spikes(dataset):
+        segment = neo.Segment(name=recording.name)
+        for cell in range(recording.size):
+            train = neo.SpikeTrain(
+                recording.train(cell) * pq.s,
+                t_stop=max(recording.stop, 1e-9) * pq.s,
+                name=f"{recording.name} cell {cell}",
+            )
+            train.annotate(cell=cell)
+            segment.spiketrains.append(train)
+        block.segments.append(segment)
+    for signal in find_signals(dataset):
+        segment = neo.Segment(name=signal.name)
+        segment.analogsignals.append(
+            neo.AnalogSignal(
+                signal.values,
+                units=_quantity(signal.units),
+                t_start=signal.start * pq.s,
+                sampling_period=signal.step * pq.s,
+                name=signal.name,
+            )
+        )
+        block.segments.append(segment)
+    with neo.NixIO(str(path), mode="ow") as file:
+        file.write_block(block)
+
+
+def _write_nwb(dataset: xr.Dataset, path: Path) -> None:
+    import pynwb
+
+    about = _about(dataset)
+    file = pynwb.NWBFile(
+        session_description=about["title"],
+        identifier=about["identifier"],
+        session_start_time=datetime(1970, 1, 1, tzinfo=UTC),  # model time has no date
+        notes=about["description"],
+        source_script=about["command"],
+        source_script_file_name="spikeconsol",
+    )
+    recordings = find_spikes(dataset)
+    if recordings:
+        file.add_unit_column("recording", "recording that the spikes belong to")
+        file.add_unit_column("cell", "index of the cell in the network")
+    for recording in recordings:
+        for cell in range(recording.size):
+            file.add_unit(
+                spike_times=recording.train(cell),
+                obs_intervals=[[0.0, recording.stop]],
+                recording=recording.name,
+                cell=cell,
+            )
+    for signal in find_signals(dataset):
+        file.add_acquisition(
+            pynwb.TimeSeries(
+                name=signal.name,
+                data=signal.values,
+                unit=signal.units,
+                starting_time=signal.start,
+                rate=1 / signal.step,
+            )
+        )
+    with pynwb.NWBHDF5IO(str(path), "w") as target:
+        target.write(file)
+
+
+def _write_npz(dataset: xr.Dataset, path: Path) -> None:
+    arrays: dict[str, Any] = {str(name): v.values for name, v in dataset.variables.items()}
+    texts = {name: array.astype(str) for name, array in arrays.items() if array.dtype.kind == "O"}
+    arrays |= texts  # text without pickle
+    with path.open("wb") as file:
+        np.savez_compressed(file, **arrays, attributes=json.dumps(dataset.attrs, default=str))
+
+
+def _write_csv(dataset: xr.Dataset, folder: Path) -> None:
+    folder.mkdir()
+    for name, variable in dataset.data_vars.items():
+        places = itertools.product(*(dataset[dim].values for dim in variable.dims))
+        unit = variable.attrs.get("units", "1")
+        with (folder / f"{name}.csv").open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow([*variable.dims, name if unit == "1" else f"{name} ({unit})"])
+            for place, value in zip(places, variable.values.ravel(), strict=True):
+                row = (*place, value)
+                writer.writerow([cell.item() if hasattr(cell, "item") else cell for cell in row])
+    (folder / "attributes.json").write_text(json.dumps(dataset.attrs, default=str, indent=2))
+
+
+#: Suffix and writer of each format; a format without suffix is a folder.
+FORMATS: dict[str, tuple[str, Callable[[xr.Dataset, Path], None]]] = {
+    "neo-nix": (".nix", _write_neo),
+    "nwb": (".nwb", _write_nwb),
+    "npz": (".npz", _write_npz),
+    "csv": ("", _write_csv),
+}
+
+
+def _is_clock(dataset: xr.Dataset, dim: Any) -> bool:
+    if dim not in dataset.coords or dataset[dim].attrs.get("units") != "second":
+        return False
+    steps = np.diff(dataset[dim].values.astype(float))
+    return steps.size > 0 and steps[0] > 0 and bool(np.allclose(steps, steps[0], rtol=1e-6))
+
+
+def _about(dataset: xr.Dataset) -> dict[str, str]:
+    attributes = dataset.attrs
+    keys = ("experiment", "condition", "seeds", "parameters", "code")
+    identity = {key: attributes.get(key, "") for key in keys}
+    return {
+        "title": f"{attributes.get('experiment', '')}: {attributes.get('label', '')}",
+        "description": json.dumps(identity | {"versions": attributes.get("versions")}, default=str),
+        "identifier": "/".join(str(identity[key]) for key in ("experiment", "condition", "code")),
+        "command": str(attributes.get("command", "")),
+    }
+
+
+def _quantity(units: str) -> Any:
+    import quantities as pq
+
+    try:
+        return pq.Quantity(1, units) if units != "1" else pq.dimensionless
+    except LookupError:
+        return pq.dimensionless
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        for file in path.iterdir():
+            file.unlink()
+        path.rmdir()
+    else:
+        path.unlink(missing_ok=True)

@@ -1,0 +1,190 @@
+"""One self-contained HTML page about the results of a folder; opens from disk, without network."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+from pathlib import Path
+from string import Template
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from spikeconsol.lab.results import ResultError, load, writable_folder
+from spikeconsol.lab.table import heading, shown
+
+__all__ = ["write_report"]
+
+_PROVENANCE = ("revision", "code", "versions", "python", "platform", "cpu", "compiler_flags")
+
+
+def write_report(folder: str | Path, out: str | Path) -> Path:
+    """Write a page with what was run, parameters, table, figures and provenance.
+
+    Parameters
+    ----------
+    folder : path
+        Folder of a run or of a sweep; figures are taken from its subfolders ``figures``.
+    out : path
+        HTML file to write.
+
+    Returns
+    -------
+    pathlib.Path
+
+    Raises
+    ------
+    ResultError
+        If there are no results, one of them is damaged, or the page cannot be written.
+    """
+    folder, out = Path(folder), Path(out)
+    experiments: dict[str, list[xr.Dataset]] = {}
+    for path in sorted(folder.rglob("*.nc")):
+        if any(part.startswith(".") for part in path.relative_to(folder).parts):
+            continue  # pieces of unfinished cells
+        dataset = load(path).assign_attrs(file=path.relative_to(folder).as_posix())
+        experiments.setdefault(dataset.attrs.get("experiment", ""), []).append(dataset)
+    if not experiments:
+        raise ResultError(f"{folder}: no results in this folder")
+    files = sum(map(len, experiments.values()))
+    seconds = sum(float(d.attrs.get("seconds", 0)) for ds in experiments.values() for d in ds)
+    sections = [_experiment(name, datasets) for name, datasets in experiments.items()]
+    text = Template(Path(__file__).with_name("report.html").read_text(encoding="utf-8")).substitute(
+        title=escape(f"Results of {', '.join(experiments)}"),
+        summary=escape(f"{files} result files, {_duration(seconds)} of computing"),
+        body="\n".join([*sections, *_figures(folder)]),
+    )
+    writable_folder(out.parent)
+    temporary = out.with_name(f".{out.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(out)
+    except OSError as error:
+        raise ResultError(f"{out}: cannot be written ({error.strerror or error})") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+    return out
+
+
+def _experiment(name: str, datasets: Sequence[xr.Dataset]) -> str:
+    """Write the section of one experiment: commands, table, parameters, provenance."""
+    commands = sorted({d.attrs.get("command", "") for d in datasets})
+    seeds = sorted({int(seed) for d in datasets for seed in d.seed.values})
+    return "\n".join(
+        [
+            f"<h2>{escape(name)}</h2>",
+            *(f"<p><code>{escape(command)}</code></p>" for command in commands),
+            f'<p class="soft">Seeds {seeds[0]} to {seeds[-1]}. Mean and 95% confidence interval '
+            "over seeds; a click on a heading sorts.</p>",
+            _results(datasets),
+            _parameters(datasets),
+            _folded("Provenance", _provenance(datasets)),
+        ]
+    )
+
+
+def _results(datasets: Sequence[xr.Dataset]) -> str:
+    points = [_point(dataset) for dataset in datasets]
+    swept = list(dict.fromkeys(key for point in points for key in point))
+    columns = [str(name) for name in json.loads(datasets[0].attrs.get("columns", "[]"))]
+    leveled = any(dataset.attrs.get("level") for dataset in datasets)
+    heads = [*swept, *(["level"] if leveled else []), "condition"]
+    heads += [heading(datasets[0][name]) for name in columns]
+    lines = []
+    for dataset, point in zip(datasets, points, strict=True):
+        cells = [_cell(point.get(key, ""), point.get(key, "")) for key in swept]
+        cells += [_cell(dataset.attrs.get("level", ""))] if leveled else []
+        cells.append(_cell(dataset.attrs.get("label", "")))
+        for name in columns:
+            value = dataset[name]
+            cells.append(_cell(shown(value), float(value.mean())))
+        cells += [_cell(dataset.sizes["seed"], dataset.sizes["seed"])]
+        cells += [_cell(dataset.attrs["file"])]
+        lines.append(f"<tr>{''.join(cells)}</tr>")
+    heads += ["n", "file"]
+    head = "".join(f"<th><button>{escape(text)}</button></th>" for text in heads)
+    return (
+        f'<div class="scroll"><table class="sortable"><thead><tr>{head}</tr></thead>'
+        f"<tbody>{''.join(lines)}</tbody></table></div>"
+    )
+
+
+def _parameters(datasets: Sequence[xr.Dataset]) -> str:
+    """Write all parameters; where results differ in one, all its values."""
+    values: dict[str, list[Any]] = {}
+    for dataset in datasets:
+        for key, value in json.loads(dataset.attrs.get("parameters", "{}")).items():
+            if value not in values.setdefault(key, []):
+                values[key].append(value)
+    units = json.loads(datasets[0].attrs.get("units", "{}"))
+    rows = [
+        (key, ", ".join(map(str, found)), "" if units.get(key, "1") == "1" else units[key])
+        for key, found in values.items()
+    ]
+    return _folded("Parameters", _table(("name", "value", "unit"), rows))
+
+
+def _provenance(datasets: Sequence[xr.Dataset]) -> str:
+    rows = []
+    for key in _PROVENANCE:
+        found = dict.fromkeys(str(d.attrs[key]) for d in datasets if d.attrs.get(key))
+        if found:
+            rows.append((key.replace("_", " "), "; ".join(found)))
+    return _table(("what", "value"), rows)
+
+
+def _figures(folder: Path) -> Iterable[str]:
+    """Embed every drawn figure below the folder with its caption."""
+    captions = sorted(folder.rglob("figures/*.json"))
+    found = [path for path in captions if path.with_suffix(".png").exists()]
+    if found:
+        yield "<h2>Figures</h2>"
+    for path in found:
+        try:
+            caption = str(json.loads(path.read_text(encoding="utf-8"))["caption"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise ResultError(f"{path}: not the caption data of a figure ({error})") from error
+        content = path.with_suffix(".png").read_bytes()
+        width = int.from_bytes(content[16:20]) // 2  # sharp on screens of twice the resolution
+        image = base64.b64encode(content).decode()
+        yield (
+            f'<figure><img width="{width}" alt="{escape(caption)}" '
+            f'src="data:image/png;base64,{image}">'
+            f"<figcaption>{escape(caption)}</figcaption></figure>"
+        )
+
+
+def _point(dataset: xr.Dataset) -> Mapping[str, Any]:
+    sweep = dataset.attrs.get("sweep")
+    return json.loads(sweep)["over"] if sweep else {}
+
+
+def _cell(text: Any, value: Any = None) -> str:
+    """Write a table cell; what it is sorted by may differ from what it shows."""
+    number = isinstance(value, int | float | np.number)
+    kind = ' class="number"' if number else ""
+    key = escape(str(text if value is None else value))
+    return f'<td{kind} data-value="{key}">{escape(str(text))}</td>'
+
+
+def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    head = "".join(f"<th>{escape(text)}</th>" for text in heads)
+    body = "".join(
+        f"<tr>{''.join(f'<td>{escape(text)}</td>' for text in row)}</tr>" for row in rows
+    )
+    return f'<div class="scroll"><table><tr>{head}</tr>{body}</table></div>'
+
+
+def _folded(title: str, content: str) -> str:
+    return f"<details><summary>{escape(title)}</summary>{content}</details>"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"

@@ -1,0 +1,89 @@
+"""Descent on flat parameter vectors, one row per run.
+
+Each optimiser is pure arithmetic on arrays of the namespace `xp`, so NumPy and JAX train alike.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from spikeconsol.parameters import Parameters, parameter
+
+__all__ = ["Adam", "Optimiser", "RMSClip"]
+
+Array = Any
+
+
+@dataclass(frozen=True)
+class RMSClip(Parameters):
+    r"""Gradient over its running root mean square, clipped, and a penalty on top.
+
+    The optimiser of the published experiments. Where `clip` equals `learning_rate`, a gradient
+    above its running size gives a step of fixed length.
+    """
+
+    learning_rate: float = parameter(0.01, above=0, doc="step for a gradient of its usual size")
+    clip: float = parameter(0.01, above=0, doc="largest step")
+    l1: float = parameter(1e-4, at_least=0, doc="decrease of every magnitude per step")
+    l2: float = parameter(0.0, at_least=0, below=1, doc="fraction lost per step")
+    memory: float = parameter(0.01, above=0, at_most=1, doc="weight of the newest squared gradient")
+
+    def start(self, theta: Array) -> Array:
+        """Return the running averages before the first step, shape (1, R, P)."""
+        return np.zeros((1, *theta.shape))
+
+    def step(
+        self, theta: Array, g: Array, state: Array, count: Array, penalised: Array, xp: Any = np
+    ) -> tuple[Array, Array]:
+        """Return parameters and running averages after update number `count` (from 0).
+
+        Parameters
+        ----------
+        theta, g : ndarray, shape (R, P)
+            Parameters and gradient.
+        state : ndarray, shape (1, R, P)
+            Running averages.
+        count : int
+            Updates made before this one.
+        penalised : ndarray, shape (P,)
+            1 where the penalty applies, else 0.
+        xp : module
+            ``numpy`` or ``jax.numpy``.
+        """
+        squared = g * g
+        # The first squared gradient starts the average.
+        m = xp.where(count == 0, squared, state[0] + self.memory * (squared - state[0]))
+        step = -self.learning_rate * g / xp.sqrt(m + 1e-8)
+        theta = theta + xp.minimum(xp.maximum(step, -self.clip), self.clip)
+        theta = theta - penalised * (self.l1 * xp.sign(theta) + self.l2 * theta)
+        return theta, m[None]
+
+
+@dataclass(frozen=True)
+class Adam(Parameters):
+    """Adam, without penalty."""
+
+    learning_rate: float = parameter(3e-3, above=0, doc="step for a steady gradient")
+    first_decay: float = parameter(0.9, at_least=0, below=1, doc="memory of the gradient")
+    second_decay: float = parameter(0.999, at_least=0, below=1, doc="memory of its square")
+
+    def start(self, theta: Array) -> Array:
+        """Return the running averages before the first step, shape (2, R, P)."""
+        return np.zeros((2, *theta.shape))
+
+    def step(
+        self, theta: Array, g: Array, state: Array, count: Array, penalised: Array, xp: Any = np
+    ) -> tuple[Array, Array]:
+        """Return parameters and running averages after an update; see `RMSClip.step`."""
+        mean = self.first_decay * state[0] + (1 - self.first_decay) * g
+        square = self.second_decay * state[1] + (1 - self.second_decay) * g * g
+        unbiased_mean = mean / (1 - self.first_decay ** (count + 1))
+        unbiased_square = square / (1 - self.second_decay ** (count + 1))
+        theta = theta - self.learning_rate * unbiased_mean / (xp.sqrt(unbiased_square) + 1e-8)
+        return theta, xp.stack([mean, square])
+
+
+Optimiser = RMSClip | Adam

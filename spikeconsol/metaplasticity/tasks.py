@@ -1,0 +1,395 @@
+"""Families of short episodes, each a fresh instance of one problem.
+
+A task says what is shown, what is wanted and which steps count; a network is trained over
+thousands of its episodes and must solve each new one within the episode, from its traces.
+Defaults are the published settings. Field by field, a task is a `Parameters` class, so impossible
+values raise when it is made.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import comb
+from typing import ClassVar
+
+import numpy as np
+from numpy.random import Generator, RandomState
+from numpy.typing import NDArray
+
+from spikeconsol.metaplasticity.task import Episodes, Floats, Task, random_signs, stack
+from spikeconsol.parameters import ParameterError, parameter
+
+__all__ = [
+    "AutoAssociation",
+    "Completion",
+    "Conditioning",
+    "Episodes",
+    "OneShot",
+    "Reversal",
+    "Task",
+    "stack",
+]
+
+
+@dataclass(frozen=True)
+class Completion(Task):
+    """Complete a pattern, seen once, from one of its elements.
+
+    Step 0 shows a random pattern of -1 and +1, step 1 only `kept` of its elements; the target of
+    step 1 is the whole pattern. Published curves use a decay of 0.75, the original program's
+    default is 0.5.
+    """
+
+    loss: ClassVar[str] = "squared"
+    readout: ClassVar[str] = "identity"
+
+    gamma: float = parameter(0.75, at_least=0, below=1, doc="survival of a trace over one step")
+    size: int = parameter(8, at_least=2, doc="elements of a pattern")
+    kept: int = parameter(1, at_least=1, doc="elements shown as cue")
+    noise: float = parameter(0.0, at_least=0, at_most=0.5, doc="probability that a cue is flipped")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.kept > self.size:
+            raise ParameterError(f"kept: got {self.kept}; allowed: <= size, {self.size}")
+
+    @property
+    def inputs(self) -> int:
+        return self.size
+
+    @property
+    def outputs(self) -> int:
+        return self.size
+
+    def draw(self, rng: Generator, episodes: int) -> Episodes:
+        """Draw episodes, arrays of shape (episodes, ...)."""
+        pattern = random_signs(rng, (episodes, self.size))
+        order = rng.permuted(np.tile(np.arange(self.size), (episodes, 1)), axis=1)
+        cue = pattern * (order < self.kept)
+        if self.noise:
+            cue *= np.where(rng.random(cue.shape) < self.noise, -1, 1)
+        return self._episodes(pattern, cue)
+
+    def draw_legacy(self, rng: RandomState) -> Episodes:
+        """Draw one episode exactly as the original program did."""
+        if self.replace(gamma=0.5, size=8) != Completion(gamma=0.5):
+            super().draw_legacy(rng)
+        pattern = np.where(rng.rand(1, self.size) > 0.5, 1.0, -1.0)
+        cue = np.zeros_like(pattern)
+        element = rng.randint(self.size)
+        cue[0, element] = pattern[0, element]
+        return self._episodes(pattern, cue)
+
+    def _episodes(self, pattern: Floats, cue: Floats) -> Episodes:
+        return Episodes(
+            np.stack([pattern, cue], axis=1),
+            np.stack([pattern, pattern], axis=1),
+            np.broadcast_to(np.array([[False], [True]]), (len(pattern), 2, 1)),
+        )
+
+
+@dataclass(frozen=True)
+class OneShot(Task):
+    """Tell patterns apart after seeing each once with its label.
+
+    Patterns are shown in turn. The first presentation of each carries its label in the leading
+    inputs; all later ones must be labelled by the network. With `delay`, presentations of other
+    patterns, unlabelled and not scored, come between the two.
+    """
+
+    size: int = parameter(8, at_least=1, doc="elements of a pattern")
+    patterns: int = parameter(2, at_least=2, doc="patterns, and labels, of an episode")
+    hidden: int = parameter(2, at_least=1, doc="plastic cells of each layer")
+    layers: int = parameter(1, at_least=1, doc="plastic layers")
+    steps: int = parameter(20, at_least=3, doc="presentations in an episode")
+    differing: int | None = parameter(
+        None, at_least=1, doc="elements in which later patterns differ from the first; none: random"
+    )
+    noise: float = parameter(
+        0.0, at_least=0, at_most=0.5, doc="probability that a shown element is flipped"
+    )
+    delay: int = parameter(0, at_least=0, doc="other patterns shown between label and first test")
+
+    #: Times at which the patterns exchange their labels.
+    reversals: ClassVar[int] = 0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.steps <= self.patterns + self.delay:
+            raise ParameterError(
+                f"steps: got {self.steps}; allowed: > patterns + delay, "
+                f"{self.patterns + self.delay}"
+            )
+        if self.differing is not None and self.differing > self.size:
+            raise ParameterError(f"differing: got {self.differing}; allowed: <= size, {self.size}")
+        others = 2**self.size - 1 if self.differing is None else comb(self.size, self.differing)
+        if self.patterns > others + 1:
+            raise ParameterError(f"patterns: got {self.patterns}; allowed: <= {others + 1}")
+
+    @property
+    def label_inputs(self) -> int:  # type: ignore[override]
+        return self.patterns
+
+    @property
+    def inputs(self) -> int:
+        return self.patterns + self.size
+
+    @property
+    def outputs(self) -> int:
+        return self.patterns
+
+    @property
+    def cells(self) -> tuple[int, ...]:
+        """Cells of each plastic layer."""
+        return (self.hidden,) * self.layers
+
+    def draw(self, rng: Generator, episodes: int) -> Episodes:
+        """Draw episodes, arrays of shape (episodes, ...)."""
+        patterns = self._draw_patterns(rng, episodes)
+        return self._episodes(patterns, self._reversal_times(rng, episodes), rng)
+
+    def draw_legacy(self, rng: RandomState) -> Episodes:
+        """Draw one episode exactly as the original program did."""
+        if self.replace(gamma=0.98, hidden=2, layers=1) != type(self)():
+            super().draw_legacy(rng)
+        first = rng.rand(self.size) > 0.5
+        second = rng.rand(self.size) > 0.5
+        while np.array_equal(first, second):
+            second = rng.rand(self.size) > 0.5
+        patterns = np.where(np.stack([first, second]), 1.0, -1.0)[None]
+        return self._episodes(patterns, self._fixed_reversals()[None], None)
+
+    def _draw_patterns(self, rng: Generator, episodes: int) -> Floats:
+        """Draw different patterns, shape (episodes, patterns, size)."""
+        patterns = random_signs(rng, (episodes, self.patterns, self.size))
+        if self.differing is not None:
+            order = rng.permuted(
+                np.broadcast_to(np.arange(self.size), patterns.shape).copy(), axis=2
+            )
+            flip = order < self.differing
+            flip[:, 0] = False
+            patterns = patterns[:, :1] * np.where(flip, -1, 1)
+        while True:
+            same = np.all(patterns[:, :, None] == patterns[:, None], axis=-1)
+            again = np.flatnonzero(same.sum(axis=(1, 2)) > self.patterns)
+            if not again.size:
+                return patterns
+            patterns[again] = self._draw_patterns(rng, again.size)
+
+    def _fixed_reversals(self) -> NDArray[np.int_]:
+        """Return reversal times that divide the episode evenly, on turns of the first pattern."""
+        spacing = self.steps / (self.reversals + 1)
+        times = np.rint(spacing * np.arange(1, self.reversals + 1) / self.patterns)
+        return times.astype(int) * self.patterns
+
+    def _reversal_times(self, rng: Generator, episodes: int) -> NDArray[np.int_]:
+        return np.tile(self._fixed_reversals(), (episodes, 1))
+
+    def _episodes(
+        self, patterns: Floats, reversals: NDArray[np.int_], rng: Generator | None
+    ) -> Episodes:
+        episodes, n = len(patterns), self.patterns
+        if (reversals == reversals[:1]).all():
+            reversals = reversals[:1]  # one schedule for all, (1, reversals)
+        time = np.arange(self.steps)
+        # After the first labelled round and the delay, patterns take their turns again.
+        label = np.where(time < n, time, time - self.delay) % n
+        since = time[:, None] - np.pad(reversals, ((0, 0), (1, 0)))[:, None, :]
+        shown = (label + (since[..., 1:] >= 0).sum(axis=-1)) % n
+        labelled = ((since >= 0) & (since < n)).any(axis=-1)
+        unscored = np.logical_or(labelled, (time >= n) & (time < n + self.delay))
+        scored = np.expand_dims(~unscored, -1)
+        pattern = patterns[np.arange(len(shown))[:, None] if len(shown) > 1 else slice(None), shown]
+        pattern = pattern.reshape(episodes, self.steps, self.size)
+        if rng is not None and self.delay:
+            pattern[:, n : n + self.delay] = random_signs(rng, (episodes, self.delay, self.size))
+        if rng is not None and self.noise:
+            pattern *= np.where(rng.random(pattern.shape) < self.noise, -1, 1)
+        one_hot = np.eye(n)[label]
+        x = np.empty((episodes, self.steps, self.inputs))
+        x[..., :n] = np.expand_dims(labelled, -1) * one_hot
+        x[..., n:] = pattern
+        return Episodes(
+            x,
+            np.broadcast_to(one_hot, (episodes, *one_hot.shape)),
+            np.broadcast_to(scored, (episodes, *scored.shape[1:])),
+        )
+
+
+@dataclass(frozen=True)
+class Reversal(OneShot):
+    """`OneShot`, with the labels exchanged in mid-episode and shown again.
+
+    With more than two patterns each passes its label on to the next.
+    """
+
+    reversals: int = parameter(1, at_least=1, doc="times the labels are exchanged")  # type: ignore[misc]
+    times: str = parameter(
+        "fixed", choices=("fixed", "random"), doc="when the labels are exchanged"
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.steps < 2 * self.patterns * (self.reversals + 1):
+            raise ParameterError(
+                f"reversals: got {self.reversals}; allowed: <= "
+                f"{self.steps // (2 * self.patterns) - 1} in {self.steps} steps"
+            )
+        if self.delay:
+            raise ParameterError(f"delay: got {self.delay}; allowed: 0 with reversals")
+
+    @property
+    def published_scale(self) -> float:
+        """Published error (divided as in the one-shot task) over the error per scored step."""
+        scored = self.steps - self.patterns * (self.reversals + 1)
+        return scored / (self.steps - self.patterns)
+
+    def _reversal_times(self, rng: Generator, episodes: int) -> NDArray[np.int_]:
+        if self.times == "fixed":
+            return super()._reversal_times(rng, episodes)
+        # Turns of the first pattern, with at least one unlabelled round before and after each.
+        slots = np.arange(2, self.steps // self.patterns - 1 - (self.reversals - 1))
+        picked = np.sort(
+            rng.permuted(np.tile(slots, (episodes, 1)), axis=1)[:, : self.reversals], axis=1
+        )
+        return (picked + np.arange(self.reversals)) * self.patterns
+
+
+@dataclass(frozen=True)
+class Conditioning(Task):
+    """Learn which of two stimuli predicts a reward, and respond to that one.
+
+    Inputs are the two stimuli and the reward. One stimulus, drawn anew for each episode, is
+    followed by the reward with probability `reward` in the steps it is on, the other never; the
+    target is 1 when the predictive stimulus is on. An unpublished experiment of an early draft.
+    """
+
+    loss: ClassVar[str] = "squared"
+    middle: ClassVar[float] = 0.5
+    solved_below: ClassVar[float] = 0.05
+
+    gamma: float = parameter(0.95, at_least=0, below=1, doc="survival of a trace over one step")
+    stimuli: str = parameter(
+        "exclusive", choices=("exclusive", "uncorrelated"), doc="one at a time, or independent"
+    )
+    hidden: int = parameter(2, at_least=1, doc="plastic cells")
+    reward: float = parameter(0.3, above=0, at_most=1, doc="probability of a reward")
+    steps: int = parameter(100, at_least=2, doc="steps in an episode")
+    unscored: int = parameter(20, at_least=0, doc="steps at the start that do not count")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.unscored >= self.steps:
+            raise ParameterError(f"unscored: got {self.unscored}; allowed: < steps, {self.steps}")
+
+    @property
+    def inputs(self) -> int:
+        return 3
+
+    @property
+    def outputs(self) -> int:
+        return 1
+
+    @property
+    def cells(self) -> tuple[int, ...]:
+        """Cells of each plastic layer."""
+        return (self.hidden,)
+
+    def draw(self, rng: Generator, episodes: int) -> Episodes:
+        """Draw episodes, arrays of shape (episodes, ...)."""
+        shown = rng.integers(0, 2, (episodes, self.steps, 2)).astype(float)
+        if self.stimuli == "exclusive":
+            shown[..., 1] = 1 - shown[..., 0]
+        predictive = rng.integers(0, 2, episodes)
+        target = shown[np.arange(episodes), :, predictive]
+        rewarded = target * (rng.random(target.shape) < self.reward)
+        x = np.concatenate([shown, rewarded[..., None]], axis=-1)
+        scored = (np.arange(self.steps) >= self.unscored)[:, None]
+        return Episodes(x, target[..., None], np.broadcast_to(scored, (episodes, *scored.shape)))
+
+
+@dataclass(frozen=True)
+class AutoAssociation(Task):
+    """Recall one of several patterns, each shown twice, from half of it, in a recurrent network.
+
+    Orthogonal patterns of as many +1 as -1 are each shown for `shown` steps with `pause` steps
+    between them, in a new order in each of `cycles` rounds; then one of them with a random half
+    blanked is shown for as long, and the network must hold the whole pattern at the last step.
+    The last cell receives a constant drive.
+    """
+
+    loss: ClassVar[str] = "squared"
+    solved_below: ClassVar[float] = 3.0
+
+    gamma: float = parameter(0.99, at_least=0, below=1, doc="survival of a trace over one step")
+    size: int = parameter(28, at_least=4, doc="elements of a pattern, a multiple of 4")
+    patterns: int = parameter(3, at_least=1, doc="patterns of an episode")
+    cycles: int = parameter(2, at_least=1, doc="presentations of each pattern")
+    shown: int = parameter(6, at_least=1, doc="steps for which a pattern is shown")
+    pause: int = parameter(4, at_least=0, doc="steps without input after it")
+    drive: float = parameter(20.0, above=0, doc="input for an element of +1")
+    bias_drive: float = parameter(200.0, at_least=0, doc="constant input of the last cell")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.size % 4:
+            raise ParameterError(f"size: got {self.size}; allowed: a multiple of 4")
+        if self.patterns > self.size // 4 - 2 and self.patterns > 1:
+            raise ParameterError(
+                f"patterns: got {self.patterns}; allowed: <= {max(self.size // 4 - 2, 1)} "
+                f"orthogonal ones of {self.size} elements"
+            )
+
+    @property
+    def inputs(self) -> int:
+        return self.size + 1
+
+    @property
+    def outputs(self) -> int:
+        return self.size
+
+    @property
+    def cells(self) -> tuple[int, ...]:
+        """Cells of the recurrent network."""
+        return (self.size + 1,)
+
+    @property
+    def steps(self) -> int:
+        """Steps in an episode."""
+        return self.cycles * self.patterns * (self.shown + self.pause) + self.shown
+
+    def draw(self, rng: Generator, episodes: int) -> Episodes:
+        """Draw episodes, arrays of shape (episodes, ...)."""
+        patterns = self._orthogonal(rng, episodes)
+        x = np.zeros((episodes, self.steps, self.inputs))
+        period = self.shown + self.pause
+        rows = np.arange(episodes)
+        for cycle in range(self.cycles):
+            order = rng.permuted(np.tile(np.arange(self.patterns), (episodes, 1)), axis=1)
+            for position in range(self.patterns):
+                start = (cycle * self.patterns + position) * period
+                x[:, start : start + self.shown, :-1] = patterns[rows, order[:, position]][:, None]
+        wanted = patterns[rows, rng.integers(0, self.patterns, episodes)]
+        order = rng.permuted(np.tile(np.arange(self.size), (episodes, 1)), axis=1)
+        x[:, -self.shown :, :-1] = (wanted * (order < self.size // 2))[:, None]
+        x *= self.drive
+        x[..., -1] = self.bias_drive
+        target = np.zeros((episodes, self.steps, self.size))
+        target[:, -1] = wanted
+        scored = (np.arange(self.steps) == self.steps - 1)[:, None]
+        return Episodes(x, target, np.broadcast_to(scored, (episodes, *scored.shape)))
+
+    def _orthogonal(self, rng: Generator, episodes: int) -> Floats:
+        """Draw balanced, mutually orthogonal patterns by rejection, (episodes, patterns, size)."""
+        balanced = np.repeat([-1.0, 1.0], self.size // 2)
+        chosen = np.empty((episodes, self.patterns, self.size))
+        chosen[:, 0] = rng.permuted(np.tile(balanced, (episodes, 1)), axis=1)
+        for n in range(1, self.patterns):
+            missing = np.arange(episodes)
+            while missing.size:
+                proposal = rng.permuted(np.tile(balanced, (missing.size, 1)), axis=1)
+                overlap = np.einsum("eps,es->ep", chosen[missing, :n], proposal)
+                fits = (overlap == 0).all(axis=1)
+                chosen[missing[fits], n] = proposal[fits]
+                missing = missing[~fits]
+        return chosen

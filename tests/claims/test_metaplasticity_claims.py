@@ -1,0 +1,187 @@
+"""What Miconi 2016 (arXiv:1609.02228) and its program say, and what exact gradients change."""
+
+import numpy as np
+import pytest
+
+from spikeconsol.metaplasticity import Plasticity, evaluate, train
+from spikeconsol.metaplasticity.analysis import alpha_sign, trace_growth
+from spikeconsol.metaplasticity.tasks import AutoAssociation, Completion, OneShot, Reversal
+
+HUNDRED = range(100)
+TWENTY = range(100, 120)
+
+
+@pytest.fixture(scope="module")
+def completion():
+    return train(Completion(), seeds=HUNDRED)
+
+
+@pytest.fixture(scope="module")
+def one_shot():
+    return train(OneShot(), seeds=HUNDRED)
+
+
+@pytest.fixture(scope="module")
+def reversal():
+    return train(Reversal(), seeds=HUNDRED)
+
+
+def test_original_completion_run_is_reproduced():
+    """Milestones of the stored run of the original program: seed 0, decay 0.5."""
+    training = train(Completion(gamma=0.5), seeds=[0], gradient="legacy2016", draws="legacy")
+    error = training.errors[:, 0]
+    trailing = np.convolve(error, np.full(50, 1 / 50), "valid")
+    reached = [int(np.argmax(trailing < limit)) + 49 for limit in (1, 0.1, 0.01)]
+    assert reached == [301, 626, 1006]
+    # The stored run lacks the last ten episodes.
+    assert np.median(error[-500:-10]) == pytest.approx(1.92e-3, abs=5e-6)
+
+
+def test_exact_gradients_always_solve_completion(completion):
+    assert completion.solved.all()
+    assert completion.test_accuracy.min() > 0.999
+
+
+def test_wrong_gradients_fail_in_a_quarter_of_completion_runs():
+    """A cell whose own input drives it the wrong way, and no way back."""
+    training = train(Completion(), seeds=HUNDRED, gradient="legacy2016")
+    diagonal = np.diagonal(training.parameters["w"], axis1=1, axis2=2)
+    wrong = (diagonal < 0).any(axis=1)
+    np.testing.assert_array_equal(wrong, ~training.solved)
+    assert 12 <= wrong.sum() <= 38
+
+
+def test_completion_fixes_its_own_input_and_is_plastic_from_others(completion):
+    w, alpha = completion.parameters["w"], completion.parameters["alpha"]
+    off = ~np.eye(8, dtype=bool)
+    assert np.abs(w[:, ~off]).mean() > 10 * np.abs(w[:, off]).mean()
+    sign = np.sign(np.diagonal(w, axis1=1, axis2=2))[:, :, None]
+    assert (sign * alpha)[:, off].mean() > 5 * abs((sign * alpha)[:, ~off].mean())
+
+
+@pytest.mark.slow
+def test_one_shot_is_learned(one_shot):
+    assert one_shot.test_accuracy.mean() >= 0.99
+    assert one_shot.solved.mean() > 0.9
+
+
+@pytest.mark.slow
+def test_one_shot_labels_are_fixed_and_patterns_plastic_with_one_sign(one_shot):
+    w, alpha = one_shot.parameters["w"], one_shot.parameters["alpha"]
+    good = one_shot.solved
+    # Labels drive each cell in opposite directions.
+    assert (w[good][..., 0] * w[good][..., 1] < 0).mean() > 0.95
+    assert np.median(np.abs(w[..., :2])) > 100 * np.median(np.abs(w[..., 2:]))
+    assert np.median(np.abs(alpha[..., 2:])) > 100 * np.median(np.abs(alpha[..., :2]))
+    assert (alpha_sign(alpha, 2) != 0).mean() > 0.9
+
+
+@pytest.mark.slow
+def test_reversal_is_decided_by_the_sign_of_plasticity(reversal):
+    negative = (alpha_sign(reversal.parameters["alpha"], 2) == -1).any(axis=1)
+    assert reversal.solved[negative].all()
+    assert not reversal.solved[~negative].any()
+    assert 0.6 < reversal.solved.mean() < 0.95
+    assert reversal.test_accuracy[~negative].mean() == pytest.approx(0.69, abs=0.02)
+
+
+@pytest.mark.slow
+def test_reversal_always_succeeds_from_a_negative_start():
+    training = train(
+        Reversal(), seeds=range(40), episodes=6000, plasticity=Plasticity(alpha_sign="negative")
+    )
+    assert training.solved.all()
+
+
+@pytest.mark.slow
+def test_without_negative_plasticity_no_reversal():
+    clipped = Plasticity(alpha="nonnegative")
+    assert not train(Reversal(), seeds=TWENTY, plasticity=clipped).solved.any()
+    assert train(OneShot(), seeds=TWENTY, plasticity=clipped).test_accuracy.mean() > 0.95
+
+
+@pytest.mark.slow
+def test_traces_fade_at_negative_plasticity_and_grow_at_positive(reversal):
+    sign = alpha_sign(reversal.parameters["alpha"], 2)
+    trace = reversal.test.traces.transpose(0, 2, 1)
+    negative, positive = trace[sign == -1].mean(axis=0), trace[sign == 1].mean(axis=0)
+    assert negative[2] == pytest.approx(0.021, abs=0.002)
+    assert negative[9] < 0.6 * negative[2]
+    assert positive[9] > 1.5 * positive[2]
+
+
+@pytest.mark.parametrize(
+    ("task", "episodes", "error", "accuracy"),
+    [
+        (Completion(), 2000, 7.37, 0.566),
+        (OneShot(), 2000, 0.693, 0.5),
+        (Reversal(), 2000, 0.693, 0.5),
+    ],
+    ids=["completion", "one-shot", "reversal"],
+)
+def test_nothing_is_learned_without_plasticity(task, episodes, error, accuracy):
+    none = Plasticity(alpha="fixed", alpha_scale=0)
+    training = train(task, seeds=TWENTY, episodes=episodes, plasticity=none)
+    assert training.test_error.mean() == pytest.approx(error, abs=0.03 * error)
+    assert training.test_accuracy.mean() == pytest.approx(accuracy, abs=0.02)
+
+
+@pytest.mark.slow
+def test_one_shot_traces_fade_beside_a_positive_cell_and_last_under_biases(one_shot):
+    sign = alpha_sign(one_shot.parameters["alpha"], 2)
+    growth = trace_growth(one_shot.test.traces, 2, 10)
+    bias = np.abs(one_shot.parameters["b"])
+    mixed = (sign[:, 0] * sign[:, 1] == -1)[:, None] & (sign == -1)
+    both = (sign == -1).all(axis=1)
+    assert growth[mixed].max() < -0.15
+    assert bias[mixed].max() < 0.1
+    assert np.median(growth[both]) > 0.1
+    assert np.median(bias[both]) > 1
+    # The few failures have two positive cells.
+    assert (sign[~one_shot.solved] == 1).all()
+
+
+@pytest.mark.slow
+def test_one_shot_fades_beyond_the_length_of_training(one_shot):
+    """Networks trained on 20 steps are good for about as many, but keep something for long."""
+    found = evaluate(OneShot(steps=100), one_shot.parameters, seeds=HUNDRED, episodes=100)
+    assert found.step_accuracy[:, 2:20].mean() > 0.98
+    assert 0.6 < found.step_accuracy[:, 80:].mean() < 0.9
+
+
+@pytest.mark.slow
+def test_recurrent_network_recalls_and_needs_plasticity():
+    task = AutoAssociation()
+    learned = train(task, seeds=[100, 101], episodes=3000, frozen=300)
+    assert learned.test_accuracy.mean() > 0.95
+    alpha = learned.parameters["alpha"]
+    patterns = alpha[:, :28, :28][:, ~np.eye(28, dtype=bool)]
+    assert (patterns > 0).mean() > 0.95
+    assert not np.diagonal(alpha, axis1=1, axis2=2).any()
+    own = np.diagonal(learned.parameters["w"], axis1=1, axis2=2)[:, :28]
+    assert (own < 0).mean() > 0.85
+    none = Plasticity(alpha="fixed", alpha_scale=0)
+    control = train(task, seeds=[100], episodes=1000, frozen=300, plasticity=none)
+    assert control.test_accuracy.mean() < 0.6
+
+
+@pytest.mark.slow
+def test_spiking_network_is_as_good_as_the_rate_network():
+    """Without retraining, at the default sizes; and at chance without plasticity."""
+    from spikeconsol.metaplasticity.network import FeedForward
+    from spikeconsol.metaplasticity.spiking import SpikingNetwork
+
+    task = OneShot()
+    training = train(task, seeds=[100, 101, 102])
+    below, without = [], []
+    for n, seed in enumerate(training.seeds):
+        parameters = {name: value[n] for name, value in training.parameters.items()}
+        drawn = task.draw(np.random.default_rng([seed, 1]), 26)
+        rate = FeedForward(task, Plasticity()).run(parameters, drawn)
+        spiking = SpikingNetwork(task, parameters, seed=seed).run(drawn)
+        below.append((rate.accuracy - spiking.accuracy).mean())
+        parameters["alpha"] = 0 * parameters["alpha"]
+        control = SpikingNetwork(task, parameters, seed=seed).run(drawn)
+        without.append(control.accuracy.mean())
+    assert np.mean(below) < 0.03
+    assert np.mean(without) == pytest.approx(0.5, abs=0.06)

@@ -1,0 +1,323 @@
+"""The spiking memory: exact agreements, the rule told by spike trains, recall, errors."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from spikeconsol.brian.backend import default_target
+from spikeconsol.consolidation import HopfieldNetwork, SpikingMemory, SpikingParameters
+from spikeconsol.consolidation.pairs import TILE, pair_indices
+from spikeconsol.consolidation.rules import CurvatureGate, HardBounds, Leaky, Shuffled
+from spikeconsol.data import sparse_patterns
+from spikeconsol.parameters import ParameterError
+from spikeconsol.statistics import dice
+
+N, F = 60, 0.1
+RULE = CurvatureGate(coding_level=F, protection_time=20.0)
+PATTERNS = sparse_patterns(6, N, coding_level=F, seed=3)
+DEFAULTS = SpikingParameters(coding_level=F)
+DOUBLE = DEFAULTS.replace(precision="double")
+
+
+def quiet(parameters):
+    return parameters.with_settings({"cells.noise": 0.0})
+
+
+def memory(parameters=DEFAULTS, *, rule=RULE, seed=1, target=None, n=N):
+    return SpikingMemory(n, rule=rule, seed=seed, parameters=parameters, target=target)
+
+
+def stored(parameters=DEFAULTS, patterns=PATTERNS, **options):
+    network = memory(parameters, **options)
+    network.store(patterns)
+    return network
+
+
+def same_spikes(a, b):
+    np.testing.assert_array_equal(a.cells, b.cells)
+    np.testing.assert_allclose(a.times, b.times, rtol=0, atol=1e-9)
+    np.testing.assert_allclose(a.inhibitory_times, b.inhibitory_times, rtol=0, atol=1e-9)
+
+
+# ------------------------------------------------------------------------------- agreements
+
+
+@pytest.fixture(scope="module")
+def compiled():
+    if default_target() != "standalone":
+        pytest.skip("no compiler here")
+    return "standalone"
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.15])
+def test_targets_agree(compiled, noise):
+    parameters = DOUBLE.with_settings({"cells.noise": noise})
+    a = stored(parameters, PATTERNS[:4], target=compiled)
+    b = stored(parameters, PATTERNS[:4], target="numpy")
+    same_spikes(a.recording, b.recording)
+    np.testing.assert_allclose(a.weights, b.weights, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(a.trace, b.trace, rtol=0, atol=1e-12)
+    recalled = a.recall(PATTERNS[:2]), b.recall(PATTERNS[:2])
+    same_spikes(a.recording, b.recording)
+    np.testing.assert_array_equal(*recalled)
+
+
+@pytest.mark.slow
+def test_cython_agrees(compiled):
+    a = stored(DOUBLE, PATTERNS[:4], target=compiled)
+    b = stored(DOUBLE, PATTERNS[:4], target="cython")
+    same_spikes(a.recording, b.recording)
+    np.testing.assert_allclose(a.weights, b.weights, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("rule", [RULE, Shuffled(rule=RULE, seed=2)], ids=["gate", "shuffled"])
+def test_half_matrix_equals_full_matrix(rule):
+    patterns = PATTERNS[:3]
+    half = stored(DOUBLE, patterns, rule=rule, target="numpy")
+    full = stored(DOUBLE.replace(symmetric=False), patterns, rule=rule, target="numpy")
+    same_spikes(half.recording, full.recording)
+    np.testing.assert_allclose(half.weights, full.weights, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(half.trace, full.trace, rtol=0, atol=1e-12)
+
+
+def test_single_precision_is_close_to_double(compiled):
+    single, double = stored(DEFAULTS), stored(DOUBLE)
+    same_spikes(single.recording, double.recording)
+    np.testing.assert_allclose(single.weights, double.weights, rtol=0, atol=1e-5)
+
+
+def test_repeats_are_identical_and_seeds_differ(compiled):
+    a, b, other = stored(), stored(), stored(seed=2)
+    same_spikes(a.recording, b.recording)
+    np.testing.assert_array_equal(a.weights, b.weights)
+    assert not np.array_equal(a.recording.times, other.recording.times)
+    np.testing.assert_array_equal(a.recall(PATTERNS), b.recall(PATTERNS))
+    first = a.recording.times
+    a.recall(PATTERNS)
+    assert not np.array_equal(first, a.recording.times)  # every call has noise of its own
+
+
+@pytest.mark.parametrize("symmetric", [True, False])
+@pytest.mark.parametrize("n", [2, TILE, 11])
+def test_layout_holds_every_pair_once(n, symmetric):
+    i, j = pair_indices(n, symmetric=symmetric)
+    assert np.all(i < j) if symmetric else np.all(i != j)
+    assert len(set(zip(i, j, strict=True))) == len(i) == n * (n - 1) // (2 if symmetric else 1)
+    assert np.all(np.diff(i // TILE) >= 0)
+
+
+# ------------------------------------------------------------------------ the rule, by spikes
+
+
+def counters(recording, parameters):
+    """Coincidence and mismatch counters at the end of every pattern, from the spikes alone."""
+    cells, phases, dt = parameters.cells, parameters.phases, parameters.time_step
+    n, slots, slot = recording.n, len(recording.onsets), round(recording.onsets[1] / dt)
+    delay, shown = round(cells.delay / dt), round(phases.present / dt)
+    spikes = np.zeros((slot * slots + 1, n), bool)
+    spikes[np.rint(recording.times / dt).astype(int), recording.cells] = True
+    x, c, m = np.zeros(n), np.zeros((n, n)), np.zeros((n, n))
+    for step in range(slot * slots):
+        x *= 1 - dt / cells.burst_time
+        u = (x / cells.burst_scale - cells.burst_threshold) / (1 - cells.burst_threshold)
+        u = np.clip(u, 0, 1)
+        if step % slot < shown and step >= delay:
+            for i in np.flatnonzero(spikes[step - delay]):
+                for counter, signal in ((c, u), (m, 1 - u)):
+                    counter[i] += signal
+                    counter[:, i] += signal
+        x[spikes[step]] += cells.burst_jump * (1 - x[spikes[step]])
+        if step % slot == slot - 1:
+            yield c, m
+            c, m = np.zeros((n, n)), np.zeros((n, n))
+
+
+@pytest.mark.parametrize("rule", [RULE, Shuffled(rule=RULE), Leaky(coding_level=F)], ids=str)
+def test_spike_trains_and_numpy_rule_give_the_weights(rule):
+    network = stored(DOUBLE, PATTERNS[:4], rule=rule, target="numpy")
+    latch, bounded = DOUBLE.latch, rule.bounded()
+    state = bounded.state((N, N))
+    for c, m in counters(network.recording, DOUBLE):
+        A = np.clip((c - latch.coincidence_threshold) * latch.coincidence_gain, 0, 1)
+        M = np.clip((m - latch.mismatch_threshold) * latch.mismatch_gain, 0, 1) * (1 - A)
+        bounded.step(state, A, M)
+    pairs = ~np.eye(N, dtype=bool)
+    assert state["w"][pairs].max() > 0.5
+    np.testing.assert_allclose(network.weights[pairs], state["w"][pairs], rtol=0, atol=1e-12)
+    if "trace" in state:
+        np.testing.assert_allclose(network.trace[pairs], state["trace"][pairs], rtol=0, atol=1e-12)
+
+
+def test_coincident_pairs_are_potentiated_and_mismatched_ones_depressed(compiled):
+    network = memory()
+    network.weights = np.where(np.eye(N), 0, 0.5)
+    network.store(PATTERNS[:1])
+    s = PATTERNS[0]
+    off = ~np.eye(N, dtype=bool)
+    assert np.all(network.weights[np.outer(s, s) & off] > 0.8)
+    assert np.all(network.weights[np.outer(s, ~s)] < 0.5)
+    np.testing.assert_array_equal(network.weights[np.outer(~s, ~s) & off], 0.5)
+
+
+def test_weights_stay_in_bounds_symmetric_and_without_self_connections(compiled):
+    for rule in (RULE, HardBounds(coding_level=F)):
+        w = stored(rule=rule, target="numpy" if rule is not RULE else None).weights
+        assert w.min() >= 0
+        assert w.max() <= 1
+        np.testing.assert_array_equal(w, w.T)
+        np.testing.assert_array_equal(np.diag(w), 0)
+
+
+# --------------------------------------------------------------------------- calls and state
+
+
+def test_state_is_carried_from_call_to_call(compiled):
+    first, second = stored(quiet(DEFAULTS), PATTERNS[:3]), memory(quiet(DEFAULTS))
+    second.weights, second.trace = first.weights, first.trace
+    for network in (first, second):
+        network.store(PATTERNS[3:])
+    np.testing.assert_array_equal(first.weights, second.weights)
+    np.testing.assert_array_equal(first.trace, second.trace)
+    assert np.any(first.weights != stored(quiet(DEFAULTS), PATTERNS[3:]).weights)
+
+
+def test_storing_in_two_calls_is_storing_in_one(compiled):
+    split = stored(quiet(DEFAULTS), PATTERNS[:3])
+    split.store(PATTERNS[3:])
+    # The gap leaves a little of the last pattern's bursts to the next one.
+    np.testing.assert_allclose(split.weights, stored(quiet(DEFAULTS)).weights, rtol=0, atol=0.02)
+
+
+def test_recall_leaves_weights_and_traces(compiled):
+    network = stored()
+    before = network.weights, network.trace
+    network.recall(PATTERNS)
+    np.testing.assert_array_equal(network.weights, before[0])
+    np.testing.assert_array_equal(network.trace, before[1])
+
+
+def test_recall_completes_partial_cues(compiled):
+    network = stored()
+    cues = PATTERNS.copy()
+    for cue in cues:
+        cue[np.flatnonzero(cue)[:2]] = False  # a third of the active cells
+    assert dice(network.recall(cues), PATTERNS).mean() > 0.9
+    assert dice(memory().recall(cues), PATTERNS).mean() < 0.5  # nothing stored
+
+
+def test_weights_of_the_rate_network_are_recalled_by_spikes(compiled):
+    rate = HopfieldNetwork(N, rule=RULE, seed=1)
+    rate.store(PATTERNS)
+    network = memory()
+    # Weights of spiking cells are excitatory; the offset is left to inhibition.
+    weights = np.clip(rate.weights / rate.weights.max(), 0, 1)
+    np.fill_diagonal(weights, 0)
+    network.weights = weights
+    assert dice(network.recall(PATTERNS), PATTERNS).mean() > 0.9
+
+
+def test_recording_counts_spikes_by_slot(compiled):
+    network = stored()
+    recording = network.recording
+    excitatory, inhibitory = recording.counts(0.0, np.inf)
+    assert excitatory.shape == PATTERNS.shape
+    assert excitatory.sum() == len(recording.cells)
+    assert inhibitory.shape == (len(PATTERNS),)
+    np.testing.assert_array_equal(recording.rates() > 30, PATTERNS)
+
+
+# ----------------------------------------------------------------------------------- variants
+
+
+def test_continuous_trace_learns_without_a_clock():
+    network = stored(DOUBLE.replace(trace="continuous"), PATTERNS[:3], target="numpy")
+    pairs = ~np.eye(N, dtype=bool)
+    together = np.any([np.outer(s, s) for s in PATTERNS[:3]], axis=0) & pairs
+    assert network.weights[together].mean() > 0.5
+    assert network.weights[~together].mean() < 0.05
+    assert network.trace[together].min() > network.trace[~together].max()
+    assert dice(network.recall(PATTERNS[2:3]), PATTERNS[2:3]) > 0.9
+
+
+def test_inhibitory_population_takes_the_place_of_the_unit():
+    parameters = DEFAULTS.with_settings({"inhibition.cells": 5})
+    network = stored(parameters, PATTERNS[:2], target="numpy")
+    assert dice(network.recall(PATTERNS[:2]), PATTERNS[:2]).mean() > 0.9
+    assert set(network.recording.inhibitory_cells) == set(range(5))
+
+
+def test_poisson_input_and_background_have_their_rates():
+    settings = {"cells.input_rate": "60 Hz", "cells.background_rate": "4 Hz", "cells.noise": 0.0}
+    network = stored(DEFAULTS.with_settings(settings), target="numpy")
+    present = DEFAULTS.phases.present
+    counts, _ = network.recording.counts(0.0, present)
+    for cells, rate in ((PATTERNS, 64), (~PATTERNS, 4)):
+        expected = rate * present * cells.sum()
+        assert abs(counts[cells].sum() - expected) < 5 * np.sqrt(expected)
+    gaps, _ = network.recording.counts(present, np.inf)
+    expected = 4 * DEFAULTS.phases.gap * gaps.size
+    assert 0 < gaps.sum() < expected + 5 * np.sqrt(expected)
+
+
+# ------------------------------------------------------------------------------------- errors
+
+
+def test_patterns_that_do_not_fit_are_refused():
+    network = memory()
+    with pytest.raises(ValueError, match="60"):
+        network.store(np.ones((2, N + 1)))
+    with pytest.raises(ValueError, match="patterns"):
+        network.store(np.full((2, N), 0.5))
+    with pytest.raises(ValueError, match="cues"):
+        network.recall(np.full((2, N), 2))
+    np.testing.assert_array_equal(network.weights, 0)
+
+
+def test_weights_that_do_not_fit_are_refused():
+    network = memory()
+    asymmetric = np.zeros((N, N))
+    asymmetric[0, 1] = 1
+    with pytest.raises(ValueError, match="weights: got an asymmetric matrix"):
+        network.weights = asymmetric
+    with pytest.raises(ValueError, match="weights: got shape"):
+        network.weights = np.zeros((N, N + 1))
+    with pytest.raises(ValueError, match="not finite"):
+        network.weights = np.full((N, N), np.nan)
+    full = memory(DEFAULTS.replace(symmetric=False))
+    full.weights = asymmetric
+    np.testing.assert_array_equal(full.weights, asymmetric)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"phases.gap": "30 ms"}, r"phases\.gap: got 0\.03 second; allowed: multiples"),
+        ({"phases.present": "260 ms"}, r"phases\.present: got"),
+        ({"phases.cue": "500 ms"}, r"phases\.cue: got 0\.5 second; allowed: <= 0\.4"),
+        ({"coding_level": 0.001}, "coding_level"),
+    ],
+)
+def test_impossible_protocols_are_refused(settings, message):
+    with pytest.raises(ValueError, match=message):
+        memory(DEFAULTS.with_settings(settings))
+
+
+def test_impossible_combinations_are_refused():
+    with pytest.raises(ParameterError, match="rule: got BoundedLeaky"):
+        memory(DEFAULTS.replace(trace="continuous"), rule=Leaky())
+    with pytest.raises(ValueError, match="n: got 1"):
+        memory(n=1)
+    leaky = memory(rule=Leaky())
+    for name in ("trace", "curvature"):
+        with pytest.raises(ValueError, match=f"{name}: got a BoundedLeaky rule"):
+            getattr(leaky, name)
+
+
+def test_curvature_is_that_of_a_pairs_coincidence():
+    network = memory()
+    trace = np.where(np.eye(N), 0.0, 0.3)
+    network.trace = trace
+    p = network.trace * RULE.trace_decay / RULE.protection_time
+    np.testing.assert_allclose(network.curvature, p * (1 - p))
+    assert replace(RULE, protection_time=10.0).trace_rate == pytest.approx(0.381)

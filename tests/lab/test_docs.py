@@ -1,0 +1,33 @@
+import re
+from pathlib import Path
+
+import pytest
+
+from spikeconsol.lab.sweep import points, read_toml
+
+PAGE = Path(__file__).parents[2] / "docs" / "laboratory.md"
+
+
+def blocks(language):
+    return re.findall(rf"```{language}\n(.*?)```", PAGE.read_text(), re.DOTALL)
+
+
+def test_the_experiment_of_the_documentation_runs(cli, tmp_path):
+    (code,) = (block for block in blocks("python") if "EXPERIMENTS" in block)
+    (tmp_path / "my_model.py").write_text(code)
+    ran = cli("run", "my_model.py", "--set", "stored=60", "--seeds", 2)
+    assert ran.returncode == 0, ran.stderr
+    assert "curvature gate" in ran.stdout
+
+
+def test_the_sweep_of_the_documentation_is_the_one_of_its_command(tmp_path):
+    (text,) = blocks("toml")
+    (tmp_path / "size.toml").write_text(text)
+    assert len(points(read_toml(tmp_path / "size.toml").sweep)) == 10 * 3
+
+
+@pytest.mark.parametrize(
+    "command", sorted(set(re.findall(r"(?:^|`)spikeconsol ([a-z]+)", PAGE.read_text(), re.M)))
+)
+def test_commands_of_the_documentation_exist(cli, command):
+    assert cli(command, "--help").returncode == 0

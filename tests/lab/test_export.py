@@ -1,0 +1,146 @@
+import csv
+import json
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from spikeconsol.lab.export import export, find_signals, find_spikes
+from spikeconsol.lab.results import ResultError, save
+
+
+@pytest.fixture
+def recorded(tmp_path):
+    """A Poisson cell, a clock-like cell and a silent one for 20 s; a voltage; weights."""
+    rng = np.random.default_rng(0)
+    poisson = np.sort(rng.uniform(0, 20, 400))
+    regular = np.arange(0.05, 20, 0.1)
+    times = np.concatenate([poisson, regular])
+    cells = np.repeat([0, 1], [poisson.size, regular.size])
+    order = np.argsort(times)
+    second = {"units": "second"}
+    dataset = xr.Dataset(
+        {
+            "store_time": ("store_spike", times[order], second | {"stop": 20.0}),
+            "store_cell": ("store_spike", cells[order]),
+            "volley_time": ("volley", [0.1, 0.2], second),
+            "pattern": (("slot", "cell"), np.eye(3, dtype=bool)),
+            "voltage": (("cell", "time"), rng.random((3, 50)), {"units": "mV"}),
+            "threshold": ((), 0.3),
+            "weights": (("seed", "synapse"), rng.random((2, 6))),
+            "label": ("rule", np.array(["gate", "leaky"])),
+        },
+        coords={"time": ("time", np.arange(50) * 1e-3 + 0.5, second), "seed": [100, 101]},
+    )
+    about = {"experiment": "toy", "label": "a toy", "parameters": "{}", "seeds": [100, 101]}
+    save(dataset, tmp_path / "a.nc", about)
+    return tmp_path / "a.nc", dataset, {0: poisson, 1: regular, 2: np.array([])}
+
+
+def test_spikes_and_signals_are_found_by_their_form(recorded):
+    _, dataset, trains = recorded
+    store, volley = find_spikes(dataset)
+    assert (store.name, store.size, store.stop) == ("store", 3, 20.0)
+    for cell, train in trains.items():
+        assert np.array_equal(store.train(cell), train)
+    assert (volley.name, volley.size, volley.stop) == ("volley", 1, 0.2)
+    (voltage,) = find_signals(dataset)
+    assert (voltage.name, voltage.units, voltage.start) == ("voltage", "mV", 0.5)
+    assert voltage.step == pytest.approx(1e-3)
+    assert np.array_equal(voltage.values, dataset.voltage.values.T)
+
+
+def test_neo_reads_what_was_exported(recorded):
+    neo = pytest.importorskip("neo")
+    path, dataset, trains = recorded
+    with neo.NixIO(str(export(path, "neo-nix")), mode="ro") as file:
+        block = file.read_block()
+    assert block.name == "toy: a toy"
+    store, volley, voltage = block.segments
+    assert [segment.name for segment in block.segments] == ["store", "volley", "voltage"]
+    for cell, train in trains.items():
+        read = store.spiketrains[cell]
+        assert np.array_equal(read.rescale("s").magnitude, train)
+        assert float(read.t_stop) == 20.0
+        assert read.annotations["cell"] == cell
+    assert len(volley.spiketrains[0]) == 2
+    (signal,) = voltage.analogsignals
+    assert str(signal.units.dimensionality) == "mV"
+    np.testing.assert_allclose(signal.magnitude, dataset.voltage.values.T)
+    assert float(signal.t_start.rescale("s")) == pytest.approx(0.5)
+    assert float(signal.sampling_rate.rescale("Hz")) == pytest.approx(1000)
+
+
+def test_nwb_reads_what_was_exported(recorded):
+    pynwb = pytest.importorskip("pynwb")
+    path, dataset, trains = recorded
+    written = export(path, "nwb")
+    with pynwb.NWBHDF5IO(str(written), "r") as source:
+        file = source.read()
+        units = file.units.to_dataframe()
+        store = units[units.recording == "store"].set_index("cell")
+        for cell, train in trains.items():
+            assert np.array_equal(store.spike_times[cell], train)
+        assert store.obs_intervals[0].tolist() == [[0.0, 20.0]]
+        voltage = file.acquisition["voltage"]
+        np.testing.assert_allclose(voltage.data[:], dataset.voltage.values.T)
+        assert (voltage.unit, voltage.rate) == ("mV", pytest.approx(1000))
+        assert json.loads(file.notes)["experiment"] == "toy"
+    assert not pynwb.validate(path=str(written))
+
+
+def test_elephant_measures_the_exported_trains(recorded):
+    neo = pytest.importorskip("neo")
+    pytest.importorskip("elephant")
+    from elephant.statistics import cv, fanofactor, isi, mean_firing_rate
+
+    path, _, _ = recorded
+    with neo.NixIO(str(export(path, "neo-nix")), mode="ro") as file:
+        poisson, regular, silent = file.read_block().segments[0].spiketrains
+    assert cv(isi(poisson)) == pytest.approx(1, abs=0.15)
+    assert cv(isi(regular)) == pytest.approx(0, abs=1e-9)
+    rates = [float(mean_firing_rate(train).rescale("Hz")) for train in (poisson, regular, silent)]
+    assert rates == pytest.approx([20, 10, 0])
+    pieces = [
+        poisson.time_slice(start, start + poisson.t_stop / 20)
+        for start in (poisson.t_stop / 20 * k for k in range(20))
+    ]
+    assert fanofactor(pieces) == pytest.approx(1, abs=0.6)
+
+
+def test_numpy_archives_hold_every_variable_without_pickle(recorded):
+    path, dataset, _ = recorded
+    with np.load(export(path, "npz"), allow_pickle=False) as archive:
+        for name, variable in dataset.variables.items():
+            assert np.array_equal(archive[name], variable.values)
+        assert json.loads(str(archive["attributes"]))["experiment"] == "toy"
+
+
+def test_tables_have_a_row_for_each_value(recorded):
+    path, dataset, _ = recorded
+    folder = export(path, "csv")
+    with (folder / "voltage.csv").open() as file:
+        header, *rows = csv.reader(file)
+    assert header == ["cell", "time", "voltage (mV)"]
+    assert len(rows) == 150
+    cell, time, value = rows[57]
+    assert (int(cell), float(time)) == (1, dataset.time.values[7])
+    assert float(value) == dataset.voltage.values[1, 7]
+    assert (folder / "threshold.csv").read_text().splitlines() == ["threshold", "0.3"]
+    assert (folder / "label.csv").read_text().splitlines() == ["rule,label", "0,gate", "1,leaky"]
+
+
+def test_bad_exports_are_one_line(recorded, tmp_path, cli):
+    path, _, _ = recorded
+    plain = tmp_path / "plain.nc"
+    save(xr.Dataset({"a": ("seed", [1.0])}), plain)
+    with pytest.raises(ResultError, match=r"plain\.nc: has neither spikes nor signals"):
+        export(plain, "nwb")
+    ran = cli("export", path, "--to", "matlab")
+    assert ran.returncode == 2
+    assert ran.stderr == "error: to: got 'matlab'; allowed: neo-nix, nwb, npz, csv\n"
+    assert cli("export", path, "--to", "csv").returncode == 0
+    again = cli("export", path, "--to", "csv")
+    assert again.returncode == 2
+    assert "is a folder that exists already" in again.stderr
+    assert not [left for left in tmp_path.iterdir() if left.name.startswith(".")]

@@ -1,0 +1,86 @@
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from spikeconsol.lab.report import write_report
+
+
+class Page(HTMLParser):
+    """The parts of a page: tags, links that lead out of it, cells and text."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.tags, self.outside, self.values, self.text = [], [], [], [], ""
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append(tag)
+        if tag not in ("meta", "img", "br"):
+            self.open.append(tag)
+        for name, value in attributes:
+            if name in ("src", "href") and not value.startswith("data:"):
+                self.outside.append(value)
+            if name == "data-value":
+                self.values.append(value)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if self.open[-1:] != ["style"] and self.open[-1:] != ["script"]:
+            self.text += data
+
+
+def test_the_page_is_whole_and_needs_nothing_else(cli, toy, tmp_path):
+    assert cli("run", toy, "--preset", "demo", "--out", "out").returncode == 0
+    ran = cli("report", "out")
+    assert ran.returncode == 0, ran.stderr
+    page = Page((tmp_path / "out" / "report.html").read_text())
+    assert page.open == []
+    assert page.outside == []
+    assert page.tags.count("img") == 1
+    for text in (
+        "toy/lines",
+        "toy/batch",
+        "1.95 ± 0.18 of 2",
+        "Lines with noise; n = 2 seeds.",
+        "spikeconsol run",
+        "duration",
+        "second",
+        "cpu",
+    ):
+        assert text in page.text
+    assert page.tags.count("tr") > 12
+
+
+@pytest.mark.usefixtures("without_dask")
+def test_a_sweep_has_a_column_for_each_swept_parameter(cli, toy, tmp_path):
+    over = ("--over", "points=10,20", "--over", "duration=1,2 ms")
+    assert cli("sweep", f"{toy}/batch", *over, "--out", "out").returncode == 2  # "1" has no unit
+    over = ("--over", "points=10,20", "--over", "duration=1 ms,2 ms")
+    assert cli("sweep", f"{toy}/batch", *over, "--out", "out").returncode == 0
+    text = write_report(tmp_path / "out", tmp_path / "report.html").read_text()
+    heads = re.findall(r"<th><button>(.*?)</button></th>", text)
+    assert heads == ["duration", "points", "level", "condition", "slope", "n", "file"]
+    assert Page(text).values.count("0.002") == 6
+
+
+def test_what_stands_in_files_cannot_become_markup(cli, toy, tmp_path):
+    own = tmp_path / "own.py"
+    own.write_text(toy.read_text().replace('"flat line"', '"<script>alert(1)</script> & $title"'))
+    cli("run", f"{own}/batch", "--out", "out")
+    text = write_report(tmp_path / "out", tmp_path / "report.html").read_text()
+    assert "<script>alert" not in text
+    assert "&lt;script&gt;alert(1)&lt;/script&gt; &amp; $title" in text
+
+
+@pytest.mark.parametrize("damage", ["nothing", "truncated"])
+def test_bad_folders_are_one_line(cli, toy, tmp_path, damage):
+    (tmp_path / "out").mkdir()
+    if damage == "truncated":
+        (tmp_path / "out" / "a.nc").write_bytes(b"\x89HDF\r\n\x1a\n")
+    ran = cli("report", "out")
+    assert ran.returncode == 2
+    assert ran.stderr.count("\n") == 1
+    assert not (tmp_path / "out" / "report.html").exists()

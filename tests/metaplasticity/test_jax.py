@@ -1,0 +1,77 @@
+"""The JAX backend: the same gradients by automatic differentiation, the same training."""
+
+import builtins
+import importlib.util
+import sys
+
+import numpy as np
+import pytest
+
+from spikeconsol.metaplasticity import Plasticity, train
+from spikeconsol.metaplasticity.network import FeedForward
+from spikeconsol.metaplasticity.tasks import AutoAssociation, Completion, OneShot, stack
+
+needs_jax = pytest.mark.skipif(
+    importlib.util.find_spec("jax") is None, reason="JAX is not installed"
+)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def imported():
+    """JAX draws from NumPy's global generator when it is first imported."""
+    if importlib.util.find_spec("jax") is not None:
+        state = np.random.get_state()  # noqa: NPY002
+        import jax  # noqa: F401
+
+        np.random.set_state(state)  # noqa: NPY002
+
+
+def test_without_jax_the_message_says_what_to_do(monkeypatch):
+    real = builtins.__import__
+
+    def no_jax(name, *arguments, **options):
+        if name.split(".")[0] == "jax":
+            raise ImportError(name)
+        return real(name, *arguments, **options)
+
+    monkeypatch.setattr(builtins, "__import__", no_jax)
+    monkeypatch.delitem(sys.modules, "spikeconsol.metaplasticity.jax_backend", raising=False)
+    with pytest.raises(ImportError, match=r"pip install 'spikeconsol\[jax\]'"):
+        train(OneShot(), seeds=[0], backend="jax")
+
+
+@needs_jax
+@pytest.mark.parametrize(
+    ("task", "plasticity"),
+    [
+        (Completion(), Plasticity(alpha="shared")),
+        (OneShot(layers=2), Plasticity(rule="covariance", decay="synapse")),
+    ],
+)
+def test_gradients_agree(task, plasticity):
+    from spikeconsol.metaplasticity.jax_backend import gradient
+
+    network = FeedForward(task, plasticity)
+    theta = np.stack([network.flatten(network.initial(np.random.default_rng(n))) for n in range(3)])
+    episode = stack([task.draw(np.random.default_rng([n, 1]), 1) for n in range(3)])[0]
+    wanted, _ = network.learn(theta, episode)
+    np.testing.assert_allclose(
+        gradient(network, theta, episode), wanted, atol=1e-13 * np.abs(wanted).max()
+    )
+
+
+@needs_jax
+def test_training_agrees():
+    settings = {"seeds": [0, 1], "episodes": 550, "frozen": 50}
+    by_numpy = train(OneShot(), **settings)
+    by_jax = train(OneShot(), backend="jax", **settings)
+    np.testing.assert_allclose(by_jax.errors, by_numpy.errors, atol=1e-8)
+    np.testing.assert_array_equal(by_jax.accuracy, by_numpy.accuracy)
+
+
+@needs_jax
+def test_what_it_does_not_do_is_refused():
+    with pytest.raises(ValueError, match="backend: got 'jax'; allowed: numpy"):
+        train(AutoAssociation(), seeds=[0], backend="jax", episodes=3, frozen=1)
+    with pytest.raises(ValueError, match="backend: got 'jax'; allowed: numpy"):
+        train(OneShot(), seeds=[0], backend="jax", gradient="legacy2016", episodes=3, frozen=1)

@@ -1,0 +1,94 @@
+"""The plastic layer on spikes against the rate network, with the same parameters."""
+
+import numpy as np
+import pytest
+
+from spikeconsol.metaplasticity import Plasticity
+from spikeconsol.metaplasticity.network import FeedForward
+from spikeconsol.metaplasticity.spiking import SpikingNetwork, SpikingParameters
+from spikeconsol.metaplasticity.tasks import OneShot
+from spikeconsol.parameters import ParameterError
+
+TASK = OneShot(size=4, steps=6, gamma=0.9, differing=2)
+#: A network made by hand: labels drive the cells apart, patterns are plastic.
+PARAMETERS = {
+    "w": np.array([[4.0, -4, 0, 0, 0, 0], [-4.0, 4, 0, 0, 0, 0]]),
+    "alpha": np.array([[0.0, 0, 2, 2, 2, 2], [0, 0, 2, 2, 2, 2]]),
+    "b": np.array([0.1, -0.2]),
+    "V": np.array([[5.0, -5], [-5, 5]]),
+    "c": np.zeros(2),
+}
+SETTINGS = SpikingParameters(pairs=12, max_rate="200 Hz")
+
+
+def run(parameters=PARAMETERS, seed=0, episodes=2, target="numpy", settings=SETTINGS):
+    network = SpikingNetwork(TASK, parameters, seed=seed, settings=settings, target=target)
+    drawn = TASK.draw(np.random.default_rng(3), episodes)
+    return network, network.run(drawn), FeedForward(TASK, Plasticity()).run(PARAMETERS, drawn)
+
+
+def test_activity_and_traces_follow_the_rate_network():
+    network, outcome, rate = run()
+    y = rate.activity.y
+    assert network.activity.shape == (2, 6, 2)
+    assert np.abs(network.activity - y).max() < 0.25
+    assert np.corrcoef(network.activity.ravel(), y.ravel())[0, 1] > 0.98
+    trace = rate.activity.final_trace[-1]
+    slope = (trace * network.trace).sum() / (trace**2).sum()
+    assert 0.85 < slope < 1.1
+    assert np.corrcoef(network.trace.ravel(), trace.ravel())[0, 1] > 0.97
+    np.testing.assert_array_equal(outcome.accuracy, 1)
+
+
+def test_a_new_episode_starts_without_traces():
+    """The second of two episodes is like one that was run alone, up to noise."""
+    network, _, rate = run()
+    assert np.abs(network.activity[1] - rate.activity.y[1]).max() < 0.25
+    # The first steps are known exactly: labels alone.
+    np.testing.assert_allclose(network.activity[1, 0], [1, -1], atol=0.15)
+
+
+def test_without_plasticity_patterns_do_nothing():
+    network, outcome, _ = run({**PARAMETERS, "alpha": np.zeros((2, 6))})
+    assert np.abs(network.activity[:, 2:] - np.tanh(PARAMETERS["b"])).max() < 0.3
+    assert network.trace.any()
+    assert outcome.accuracy.mean() < 0.9
+
+
+def test_same_seed_same_spikes():
+    one, _, _ = run(episodes=1)
+    two, _, _ = run(episodes=1)
+    other, _, _ = run(episodes=1, seed=1)
+    np.testing.assert_array_equal(one.activity, two.activity)
+    np.testing.assert_array_equal(one.trace, two.trace)
+    assert (one.activity != other.activity).any()
+
+
+@pytest.mark.slow
+def test_targets_agree():
+    one, _, _ = run(episodes=1)
+    two, _, _ = run(episodes=1, target="standalone")
+    np.testing.assert_allclose(two.activity, one.activity, atol=1e-12)
+    np.testing.assert_allclose(two.trace, one.trace, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("field", "settings"),
+    [
+        ("settle", {"settle": "200 ms"}),
+        ("filter_time", {"filter_time": "200 ms"}),
+        ("time_step", {"time_step": "10 ms"}),
+        ("present", {"present": "205 ms"}),
+        ("pairs", {"pairs": 0}),
+    ],
+)
+def test_impossible_settings_name_their_field(field, settings):
+    with pytest.raises(ParameterError, match=f"^{field}: got"):
+        SpikingParameters(**settings)
+
+
+def test_wrong_parameters_are_refused():
+    with pytest.raises(ValueError, match="parameters: got V of shape none"):
+        SpikingNetwork(TASK, {k: v for k, v in PARAMETERS.items() if k != "V"}, seed=0)
+    with pytest.raises(ValueError, match="task: got 2 layers"):
+        SpikingNetwork(OneShot(layers=2), PARAMETERS, seed=0)
