@@ -37,15 +37,15 @@ def test_digits_with_32_spiking_cells():
     assert window - frozen >= 0.1
 
 
-def forgotten(run, parameters, importance, level, seed=100):
+def forgotten(run, parameters, importance, level, seeds):
     condition = Condition(importance, level, "", {"importance": importance})
-    return float(run(parameters, condition, (seed,)).forgotten[0])
+    return np.mean([float(run(parameters, condition, (seed,)).forgotten[0]) for seed in seeds])
 
 
 def test_coincidence_traces_prevent_forgetting_in_rates():
     digits = continual.RateDigits()
     undamped, damped = (
-        forgotten(continual.learn_in_rates, digits, kind, "rate")
+        forgotten(continual.learn_in_rates, digits, kind, "rate", range(100, 105))
         for kind in ("none", "coincidence")
     )
     assert undamped > 5
@@ -55,7 +55,7 @@ def test_coincidence_traces_prevent_forgetting_in_rates():
 def test_coincidence_traces_prevent_forgetting_in_spikes():
     digits = continual.SpikingDigits()
     undamped, damped = (
-        forgotten(continual.learn_in_spikes, digits, kind, "spiking")
+        forgotten(continual.learn_in_spikes, digits, kind, "spiking", range(100, 103))
         for kind in ("none", "coincidence")
     )
     assert damped <= undamped / 5
