@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import stdtrit
 
-__all__ = ["confidence_interval", "dice", "mean_and_interval"]
+__all__ = ["coincidences", "confidence_interval", "dice", "mean_and_interval"]
 
 
 def dice(a: ArrayLike, b: ArrayLike) -> NDArray[np.float64]:
@@ -28,6 +28,28 @@ def dice(a: ArrayLike, b: ArrayLike) -> NDArray[np.float64]:
     overlap = np.sum(a & b, axis=-1)
     total = np.sum(a, axis=-1) + np.sum(b, axis=-1)
     return np.where(total == 0, 1.0, 2 * overlap / np.maximum(total, 1))
+
+
+def coincidences(pre: ArrayLike, post: ArrayLike) -> NDArray:
+    r"""Coincident activity of every pair of units, summed over samples.
+
+    :math:`\Omega_{ji} = \sum_t x_j(t)\, s_i(t)`: all that a synapse needs to see for it is the
+    activity on its two sides. Of binary activity it counts how often both were active, the
+    sufficient statistic of that synapse in a network with pairwise energy.
+
+    Parameters
+    ----------
+    pre, post : array_like, shapes (n, M) and (n, N)
+        Activity in n samples.
+
+    Returns
+    -------
+    ndarray, shape (M, N)
+    """
+    pre, post = np.asarray(pre), np.asarray(post)
+    if pre.ndim != 2 or post.ndim != 2 or len(pre) != len(post):
+        raise ValueError(f"post: got shape {post.shape}; allowed: (n, N), with n as in {pre.shape}")
+    return pre.T @ post.astype(pre.dtype, copy=False)
 
 
 def confidence_interval(

@@ -1,0 +1,171 @@
+"""Rates against spikes on four tasks, every memory on XOR, and reservoirs, with their controls."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Drawing
+
+from spikeconsol.figures import style
+from spikeconsol.lab import Figure
+from spikeconsol.statistics import mean_and_interval
+
+Results = Mapping[str, Mapping[str, xr.Dataset]]
+TASKS = (("linear", "linear"), ("xor", "XOR"), ("digits", "digits"), ("mnist", "MNIST"))
+SIGNALS = (
+    ("window", "exact window", "gate", "o"),
+    ("prototypes", "prototypes", "accent", "s"),
+    ("gate", "prototypes, surprise gate", "leaky", "D"),
+    ("permuted", "permuted labels", "shuffled", "v"),
+    ("frozen", "frozen cells", "control", "X"),
+)
+MEMORIES = (
+    ("window", "exact window", "gate"),
+    ("prototypes", "prototypes", "accent"),
+    ("class-means", "class means", "accent"),
+    ("reservoir", "reservoir", "leaky"),
+    ("silenced", "silenced", "control"),
+    ("per-class", "vector per class", "control"),
+    ("permuted", "permuted labels", "control"),
+    ("frozen", "frozen cells", "control"),
+)
+
+
+def draw(results: Results) -> Drawing:
+    """Tasks in rates and spikes; memories on XOR."""
+    fig, axes = style.figure(style.TWO_COLUMNS, 2.8, columns=2, width_ratios=(1.5, 1))
+    _tasks(axes[0], results)
+    _memories(axes[1], results["spiking-bottleneck/memories"])
+    for ax, letter in zip(axes, "ab", strict=True):
+        style.panel_label(ax, letter)
+    return fig
+
+
+def _tasks(ax: Axes, results: Results) -> None:
+    for x, (task, _) in enumerate(TASKS):
+        found = results[f"spiking-bottleneck/{task}"]
+        shown = [signal for signal in SIGNALS if f"spiking-{signal[0]}" in found]
+        for offset, (stem, label, color, marker) in enumerate(shown):
+            for level, shift, fill in (("rate", -0.04, "white"), ("spiking", 0.04, None)):
+                if f"{level}-{stem}" not in found:
+                    continue
+                mean, half = mean_and_interval(100 * found[f"{level}-{stem}"].accuracy)
+                ax.errorbar(
+                    [x + 0.18 * (offset - (len(shown) - 1) / 2) + shift],
+                    [mean],
+                    [np.nan_to_num(half)],
+                    color=style.COLORS[color],
+                    marker=marker,
+                    mfc=fill or style.COLORS[color],
+                    ms=4,
+                    ls="none",
+                    label=label if task == "mnist" else None,
+                )
+    ax.set(
+        xticks=range(len(TASKS)),
+        xticklabels=[
+            f"{label}\nn = {results[f'spiking-bottleneck/{task}']['spiking-window'].sizes['seed']}"
+            for task, label in TASKS
+        ],
+        ylabel="Test accuracy (%)",
+        ylim=(10, 102),
+    )
+    ax.legend(loc="lower left", fontsize=6, title="filled: spikes, open: rates", title_fontsize=6)
+
+
+def _memories(ax: Axes, found: Mapping[str, xr.Dataset]) -> None:
+    rows: Sequence[tuple[str, str, str]] = [row for row in MEMORIES if f"spiking-{row[0]}" in found]
+    for y, (stem, _, color) in enumerate(rows):
+        accuracy = 100 * found[f"spiking-{stem}"].accuracy
+        mean, half = mean_and_interval(accuracy)
+        ax.barh(y, mean, color=style.COLORS[color], height=0.7, alpha=0.75)
+        ax.errorbar([mean], [y], xerr=[np.nan_to_num(half)], color="black", capsize=2)
+    ax.set(
+        yticks=range(len(rows)),
+        yticklabels=[label for _, label, _ in rows],
+        xlabel="Test accuracy on XOR (%)",
+        xlim=(50, 103),
+    )
+    ax.invert_yaxis()
+    n = found["spiking-window"].sizes["seed"]
+    ax.set_title(f"n = {n} seeds, 95% CI", fontsize=6, loc="right")
+
+
+def draw_reservoir(results: Results) -> Drawing:
+    """What reservoirs hold, and what is learned from them."""
+    found = results["spiking-bottleneck/reservoir"]
+    fig, axes = style.figure(style.TWO_COLUMNS, 2.5, columns=3)
+    sizes = (("030", "leaky"), ("100", "bounds"), ("300", "gate"))
+    for cells, color in sizes:
+        held = found[f"spiking-reservoir-n{cells}-tau03"]
+        style.band(axes[0], held.lag, held.lag_r2, label=f"{int(cells)} cells", color=color)
+    silent = found["spiking-silenced-n300-tau03"]
+    style.band(axes[0], silent.lag, silent.lag_r2, label="silenced", color="control", ls="--")
+    axes[0].set(
+        xlabel="Lag (samples)",
+        ylabel="Past code explained ($R^2$)",
+        ylim=(-0.1, 0.8),
+        xticks=range(2, 13, 2),
+    )
+    axes[0].legend()
+    _against_cells(axes[1], found, "accuracy", "Test accuracy on XOR", (0.6, 1.02))
+    _against_cells(axes[2], found, "signal_cosine", "Cosine to the exact signal", (-0.1, 1.02))
+    for ax, letter in zip(axes, "abc", strict=True):
+        style.panel_label(ax, letter)
+    style.state_n(axes[1], silent.sizes["seed"])
+    return fig
+
+
+def _against_cells(
+    ax: Axes,
+    found: Mapping[str, xr.Dataset],
+    variable: str,
+    label: str,
+    limits: tuple[float, float],
+) -> None:
+    """One quantity for reservoirs of several sizes, and without recurrent cells as a line."""
+    sizes = (30, 100, 300)
+    values = [found[f"spiking-reservoir-n{cells:03}-tau03"][variable].values for cells in sizes]
+    mean, half = mean_and_interval(np.stack(values, axis=1))
+    bars = np.nan_to_num(half)
+    color = style.COLORS["gate"]
+    ax.errorbar(sizes, mean, bars, color=color, marker="o", ms=3, label="reservoir")
+    silent = found["spiking-silenced-n300-tau03"][variable].values
+    flat = np.repeat(silent[:, None], 2, axis=1)
+    style.band(ax, (sizes[0], sizes[-1]), flat, label="silenced", color="control", ls="--")
+    ax.set(xscale="log", xlabel="Reservoir cells", ylabel=label, ylim=limits)
+    ax.set_xticks(sizes, [str(cells) for cells in sizes])
+    ax.minorticks_off()
+    ax.legend(loc="center right")
+
+
+FIGURES = (
+    Figure(
+        name="spiking_bottleneck",
+        needs=(
+            *(f"spiking-bottleneck/{task}" for task, _ in TASKS),
+            "spiking-bottleneck/memories",
+        ),
+        caption=(
+            "Learning in spikes and in rates. (a) Test accuracy with two memories and two "
+            "controls; filled symbols spiking, open symbols rate networks of the same size. "
+            "(b) Spiking XOR from every memory; in grey the controls without a memory of the "
+            "right samples. Error bars: 95% confidence intervals over seeds."
+        ),
+        draw=draw,
+    ),
+    Figure(
+        name="spiking_bottleneck_reservoir",
+        needs=("spiking-bottleneck/reservoir",),
+        caption=(
+            "A reservoir as working memory of a spiking network. (a) How well codes of past "
+            "samples can be read from it; silenced: without recurrent cells. (b) XOR learned from "
+            "reservoirs of several sizes. (c) How well their frozen readout gives the exact signal "
+            "on the codes of the trained network (n = {n} seeds, 95% confidence intervals)."
+        ),
+        draw=draw_reservoir,
+    ),
+)

@@ -1,0 +1,237 @@
+"""Five tasks of two classes one after another, each image seen once.
+
+Layers that follow an information-bottleneck signal forget: what they learn for a new task
+overwrites what readouts of old tasks rely on. Damping the synapses that have seen many
+coincidences of presynaptic and postsynaptic activity prevents it, by a trace that every synapse
+can keep for itself. The same statistic is what protects old patterns in the associative memory of
+the consolidation wing. Beside it: a squared-gradient trace, the same damping for all synapses (a
+lower learning rate), hidden layers that never learn, and all tasks at once (a bound, not a
+control). The strength of damping was chosen on held-out training images.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+
+from spikeconsol.lab import Condition, Experiment
+from spikeconsol.parameters import Parameters, parameter
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from spikeconsol.data import Split
+
+Seeds = tuple[int, ...]
+Setup = dict[str, Any]
+TASKS, CLASSES = 5, 2
+
+
+@dataclass(frozen=True)
+class RateProtocol(Parameters):
+    """Rate network on split MNIST; window signals for whole windows."""
+
+    task: str = parameter("mnist", choices=("mnist", "digits"), doc="data set")
+    hidden: tuple[int, ...] = parameter((128, 64), at_least=1, doc="units of the hidden layers")
+    gamma: float = parameter(2.0, at_least=0, doc="weight of the prediction term")
+    widths: tuple[float, ...] = parameter((0.25, 0.1, 1.0), above=0, doc="kernel widths")
+    window: int = parameter(32, at_least=2, doc="samples in the window")
+    learning_rate: float = parameter(1e-3, above=0, doc="of the hidden layers")
+    readout_learning_rate: float = parameter(3e-3, above=0, doc="of the readouts")
+    coincidence_damping: float = parameter(100.0, at_least=0, doc="lambda, coincidence trace")
+    fisher_damping: float = parameter(300.0, at_least=0, doc="lambda, squared gradients")
+    uniform_damping: float = parameter(100.0, at_least=0, doc="lambda, all synapses alike")
+    passes: int = parameter(1, at_least=1, doc="times every sample of a task is seen")
+    train: int = parameter(0, at_least=0, doc="training samples used; 0 for all")
+    validate: bool = parameter(False, doc="test on the last sixth of the training images")
+
+    def data(self, seed: int) -> Split:
+        """Return the images; those of MNIST are always the same."""
+        from spikeconsol import data
+
+        split = data.digits_task(seed) if self.task == "digits" else data.load_images()
+        if self.validate:
+            split = split.validation(len(split.X) // 6)
+        end = self.train or len(split.X)
+        return split._replace(X=split.X[:end], y=split.y[:end])
+
+    def damping(self, importance: str) -> float:
+        """Return the strength of damping for a measure of importance."""
+        return 0.0 if importance == "none" else getattr(self, f"{importance}_damping")
+
+
+@dataclass(frozen=True)
+class RateDigits(RateProtocol):
+    """Rate network on split 8 x 8 digits."""
+
+    task: str = parameter("digits", choices=("digits",), doc="data set")
+    hidden: tuple[int, ...] = parameter((64, 16), at_least=1, doc="units of the hidden layers")
+    widths: tuple[float, ...] = parameter((0.5, 0.1, 1.0), above=0, doc="kernel widths")
+    window: int = parameter(8, at_least=2, doc="samples in the window")
+    readout_learning_rate: float = parameter(1e-2, above=0, doc="of the readouts")
+    passes: int = parameter(3, at_least=1, doc="times every sample of a task is seen")
+
+
+@dataclass(frozen=True)
+class SpikingDigits(RateProtocol):
+    """Spiking network with one memory cell per class on split 8 x 8 digits."""
+
+    task: str = parameter("digits", choices=("digits",), doc="data set")
+    hidden: tuple[int, ...] = parameter((32,), at_least=1, doc="cells of the hidden layers")
+    widths: tuple[float, ...] = parameter((0.5, 0.1, 1.0), above=0, doc="kernel widths")
+    code_weight: float = parameter(2.0, at_least=0, doc="weight of the code term")
+    surprise_gate: bool = parameter(True, doc="learn less where the readout is right")
+    learning_rate: float = parameter(0.01, above=0, doc="of hidden cells, in initial weights")
+    readout_learning_rate: float = parameter(0.03, above=0, doc="of the readouts")
+    passes: int = parameter(3, at_least=1, doc="times every sample of a task is seen")
+
+
+@dataclass(frozen=True)
+class SpikingMnist(SpikingDigits):
+    """Spiking network with one memory cell per class on split MNIST."""
+
+    task: str = parameter("mnist", choices=("mnist",), doc="data set")
+    hidden: tuple[int, ...] = parameter((100,), at_least=1, doc="cells of the hidden layers")
+    widths: tuple[float, ...] = parameter((0.25, 0.1, 1.0), above=0, doc="kernel widths")
+    passes: int = parameter(1, at_least=1, doc="times every sample of a task is seen")
+
+
+def conditions(level: str) -> Any:
+    """Return all kinds of damping, and the two ends between which they lie."""
+    every = (
+        Condition("none", level, "undamped", {"importance": "none"}),
+        Condition("uniform", level, "uniform damping", {"importance": "uniform"}),
+        Condition("fisher", level, "squared gradients", {"importance": "fisher"}),
+        Condition("coincidence", level, "coincidence trace", {"importance": "coincidence"}),
+        Condition("frozen", level, "frozen random layers", {"frozen": True}),
+        Condition("interleaved", level, "all tasks at once", {"interleaved": True}),
+    )
+    return lambda parameters: every
+
+
+def learn_in_rates(parameters: RateProtocol, condition: Condition, seeds: Seeds) -> xr.Dataset:
+    """Train a rate network task after task, testing all tasks after each."""
+    from spikeconsol.bottleneck.continual import ContinualNetwork, ContinualRule
+    from spikeconsol.bottleneck.hsic import Objective
+
+    setup: Setup = condition.setup
+    importance = setup.get("importance", "none")
+    rule = ContinualRule(
+        objective=Objective(parameters.gamma, parameters.widths),
+        learning_rate=0.0 if setup.get("frozen") else parameters.learning_rate,
+        readout_learning_rate=parameters.readout_learning_rate,
+        window=parameters.window,
+        importance=importance,
+        damping=parameters.damping(importance),
+    )
+    (seed,) = seeds
+    split = parameters.data(seed)
+    X, X_test = split.X.astype(np.float32), split.X_test.astype(np.float32)
+    rng = np.random.default_rng(seed)
+    sizes = (X.shape[1], *parameters.hidden)
+    net = ContinualNetwork(sizes, TASKS, CLASSES, rule, rng)
+
+    def learn(rows: NDArray[np.intp]) -> None:
+        rows = np.tile(rows, parameters.passes)
+        net.learn(X[rows], split.y[rows] % CLASSES, split.y[rows] // CLASSES)
+
+    def test(task: int, rows: NDArray[np.intp]) -> float:
+        return net.score(X_test[rows], split.y_test[rows] % CLASSES, task)
+
+    return _course(split, learn, test, setup, seed)
+
+
+def learn_in_spikes(parameters: SpikingDigits, condition: Condition, seeds: Seeds) -> xr.Dataset:
+    """Train a spiking network task after task, testing all tasks after each."""
+    from spikeconsol.bottleneck.spiking import SpikingBottleneckClassifier
+
+    setup: Setup = condition.setup
+    importance = setup.get("importance", "none")
+    (seed,) = seeds
+    split = parameters.data(seed)
+    net = SpikingBottleneckClassifier(
+        parameters.hidden,
+        memory="prototypes",
+        signal="frozen" if setup.get("frozen") else "exact",
+        gamma=parameters.gamma,
+        widths=parameters.widths,
+        code_weight=parameters.code_weight,
+        surprise_gate=parameters.surprise_gate,
+        learning_rate=parameters.learning_rate,
+        readout_learning_rate=parameters.readout_learning_rate,
+        importance=importance,
+        damping=parameters.damping(importance),
+        separate_tasks=True,
+        random_state=seed,
+    )
+    rng = np.random.default_rng(seed)
+    everything = np.unique(split.y)
+
+    def learn(rows: NDArray[np.intp]) -> None:
+        rows = np.concatenate([rng.permutation(rows) for _ in range(parameters.passes)])
+        net.partial_fit(split.X[rows], split.y[rows], classes=everything)
+
+    def test(task: int, rows: NDArray[np.intp]) -> float:
+        return net.score_task(split.X_test[rows], split.y_test[rows])
+
+    return _course(split, learn, test, setup, seed)
+
+
+def _course(split: Split, learn: Any, test: Any, setup: Setup, seed: int) -> xr.Dataset:
+    """Show all tasks in turn (or at once); accuracies after each, and what was forgotten."""
+    trained = [np.flatnonzero(split.y // CLASSES == task) for task in range(TASKS)]
+    tested = [np.flatnonzero(split.y_test // CLASSES == task) for task in range(TASKS)]
+    found = np.full((TASKS, TASKS), np.nan)
+    if setup.get("interleaved"):
+        learn(np.arange(len(split.y)))
+        found[:] = [test(task, rows) for task, rows in enumerate(tested)]
+    else:
+        for now, rows in enumerate(trained):
+            learn(rows)
+            found[now, : now + 1] = [test(task, tested[task]) for task in range(now + 1)]
+    after = np.diagonal(found)
+
+    def percent(value: float, name: str) -> Any:
+        return ("seed", [100 * value], {"long_name": name, "units": "%"})
+
+    return xr.Dataset(
+        {
+            "final": percent(found[-1].mean(), "accuracy at the end"),
+            "worst": percent(found[-1].min(), "worst task at the end"),
+            "learned": percent(after.mean(), "accuracy right after a task"),
+            "forgotten": percent((after - found[-1])[:-1].mean(), "accuracy lost since"),
+            "course": (
+                ("seed", "after", "task"),
+                [100 * found],
+                {"long_name": "accuracy", "units": "%"},
+            ),
+        },
+        coords={"seed": [seed], "after": np.arange(1, TASKS + 1), "task": np.arange(1, TASKS + 1)},
+    )
+
+
+def _experiment(name: str, summary: str, parameters: type[RateProtocol], level: str) -> Experiment:
+    return Experiment(
+        name=f"continual-bottleneck/{name}",
+        summary=summary,
+        parameters=parameters,
+        conditions=conditions(level),
+        run=learn_in_rates if level == "rate" else learn_in_spikes,
+        columns=("final", "worst", "learned", "forgotten"),
+        seeds=(100, 3 if level == "spiking" else 5),
+        presets={"demo": {"train": 1000, "seeds": 2}},
+        figures=("continual_bottleneck",),
+    )
+
+
+EXPERIMENTS = (
+    _experiment(
+        "rate-mnist", "Split MNIST in rates, with and without damping", RateProtocol, "rate"
+    ),
+    _experiment("rate-digits", "Split 8 x 8 digits in rates", RateDigits, "rate"),
+    _experiment("spiking-digits", "Split 8 x 8 digits in spikes", SpikingDigits, "spiking"),
+    _experiment("spiking-mnist", "Split MNIST in spikes", SpikingMnist, "spiking"),
+)

@@ -1,0 +1,403 @@
+"""Layers of spiking cells that learn from a working memory, without back-propagation.
+
+The rule of the rate networks in Brian2: Poisson input, leaky integrate-and-fire cells, spike
+counts as codes, eligibility traces at synapses and a modulatory signal at the end of each sample.
+The signal comes from a window of samples, from one mean code per class, or from the readout of a
+recurrent network. Controls: frozen hidden cells, a memory that is told random labels, a fixed
+random signal per class, a reservoir whose recurrent cells are silent. Accuracies are those of
+held-out samples; settings were chosen with seeds 0 to 9 or, for images, on the last 10,000
+training images.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+
+from spikeconsol.lab import Condition, Experiment
+from spikeconsol.parameters import Parameters, parameter
+
+if TYPE_CHECKING:
+    from spikeconsol.bottleneck.spiking import SpikingBottleneckClassifier
+    from spikeconsol.data import Split
+
+Seeds = tuple[int, ...]
+Setup = dict[str, Any]
+
+ACCURACY = {"long_name": "test accuracy", "units": "1"}
+SPIKES = {"long_name": "spikes per cell and sample", "units": "1"}
+
+
+@dataclass(frozen=True)
+class Training(Parameters):
+    """A task, the network and how it learns; the defaults are those for XOR."""
+
+    task: str = parameter("xor", choices=("linear", "xor", "digits", "mnist"), doc="data set")
+    hidden: tuple[int, ...] = parameter((10,), at_least=1, doc="cells of the hidden layers")
+    window: int = parameter(8, at_least=2, doc="samples in the window")
+    gamma: float = parameter(10.0, at_least=0, doc="weight of the prediction term")
+    widths: tuple[float, ...] = parameter(
+        (0.5, 0.25, 2.0), above=0, doc="kernel widths of inputs, targets and codes"
+    )
+    learning_rate: float = parameter(0.02, above=0, doc="of hidden layers, in initial weights")
+    surprise_gate: bool = parameter(True, doc="learn less where the readout is right")
+    readout_learning_rate: float = parameter(0.03, above=0, doc="of the readout")
+    memory_rate: float = parameter(0.5, above=0, at_most=1, doc="rate of the class means")
+    code_weight: float = parameter(0.0, at_least=0, doc="weight of the code term")
+    epochs: int = parameter(3, at_least=1, doc="passes through the training samples")
+    train: int = parameter(600, at_least=0, doc="training samples used; 0 for all")
+    test: int = parameter(0, at_least=0, doc="test samples used; 0 for all")
+    receptive_fields: int = parameter(10, at_least=0, doc="tuned input cells per feature")
+    feature_range: tuple[float, ...] = parameter((-0.2, 1.2), doc="first and last tuning centre")
+    sample_time: float = parameter("50 ms", unit="second", above=0, doc="time a sample is shown")
+    peak_rate: float = parameter("150 Hz", unit="hertz", above=0, doc="largest input rate")
+    validate: bool = parameter(
+        False, doc="test on the last sixth of the training images, for choosing settings"
+    )
+
+    def settings(self) -> Setup:
+        """Return these parameters as the classifier's."""
+        from spikeconsol.bottleneck.spiking import SpikingLayer
+
+        ours = self.flat()
+        left = ("task", "train", "test", "validate", "sample_time", "peak_rate", "rehearsed")
+        layer = SpikingLayer(sample_time=self.sample_time, peak_rate=self.peak_rate)
+        return {name: value for name, value in ours.items() if name not in left} | {"layer": layer}
+
+    def data(self, seed: int) -> Split:
+        """Return the samples of a seed; those of images are always the same."""
+        from spikeconsol import data
+
+        if self.task in ("linear", "xor"):
+            make = data.linear_task if self.task == "linear" else data.xor_task
+            split = make(seed, train=self.train or 900, test=300)
+        else:
+            split = data.digits_task(seed) if self.task == "digits" else data.load_images()
+        if self.validate:
+            split = split.validation(len(split.X) // 6)
+        end, last = self.train or len(split.X), self.test or len(split.X_test)
+        return split._replace(
+            X=split.X[:end], y=split.y[:end], X_test=split.X_test[:last], y_test=split.y_test[:last]
+        )
+
+
+@dataclass(frozen=True)
+class Linear(Training):
+    """Points on two sides of a line."""
+
+    task: str = parameter("linear", choices=("linear",), doc="data set")
+    hidden: tuple[int, ...] = parameter((4,), at_least=1, doc="cells of the hidden layers")
+    widths: tuple[float, ...] = parameter((0.5, 0.25, 1.0), above=0, doc="kernel widths")
+    train: int = parameter(900, at_least=0, doc="training samples used; 0 for all")
+    feature_range: tuple[float, ...] = parameter((-1.2, 1.2), doc="first and last tuning centre")
+
+
+@dataclass(frozen=True)
+class Digits(Training):
+    """8 x 8 images of digits."""
+
+    task: str = parameter("digits", choices=("digits",), doc="data set")
+    hidden: tuple[int, ...] = parameter((32,), at_least=1, doc="cells of the hidden layers")
+    gamma: float = parameter(2.0, at_least=0, doc="weight of the prediction term")
+    widths: tuple[float, ...] = parameter((0.5, 0.1, 1.0), above=0, doc="kernel widths")
+    learning_rate: float = parameter(0.01, above=0, doc="of hidden layers, in initial weights")
+    surprise_gate: bool = parameter(False, doc="learn less where the readout is right")
+    memory_rate: float = parameter(0.02, above=0, at_most=1, doc="rate of the class means")
+    epochs: int = parameter(5, at_least=1, doc="passes through the training samples")
+    train: int = parameter(0, at_least=0, doc="training samples used; 0 for all")
+    receptive_fields: int = parameter(0, at_least=0, doc="tuned input cells per feature")
+    sample_time: float = parameter("100 ms", unit="second", above=0, doc="time a sample is shown")
+
+
+@dataclass(frozen=True)
+class Mnist(Digits):
+    """28 x 28 images of digits, each seen once."""
+
+    task: str = parameter("mnist", choices=("mnist",), doc="data set")
+    hidden: tuple[int, ...] = parameter((100,), at_least=1, doc="cells of the hidden layers")
+    widths: tuple[float, ...] = parameter((0.25, 0.1, 1.0), above=0, doc="kernel widths")
+    readout_learning_rate: float = parameter(0.02, above=0, doc="of the readout")
+    code_weight: float = parameter(2.0, at_least=0, doc="weight of the code term")
+    epochs: int = parameter(1, at_least=1, doc="passes through the training samples")
+    sample_time: float = parameter("50 ms", unit="second", above=0, doc="time a sample is shown")
+    peak_rate: float = parameter("100 Hz", unit="hertz", above=0, doc="largest input rate")
+
+
+WINDOW = Condition("window", "spiking", "exact window", {})
+PROTOTYPES = Condition("prototypes", "spiking", "prototypes", {"memory": "prototypes"})
+FROZEN = Condition("frozen", "spiking", "frozen cells", {"signal": "frozen"})
+PERMUTED = Condition("permuted", "spiking", "permuted labels", {"signal": "permuted"})
+PER_CLASS = Condition("per-class", "spiking", "fixed vector per class", {"signal": "per_class"})
+RATE = tuple(
+    Condition(condition.name, "rate", condition.label, condition.setup)
+    for condition in (WINDOW, PROTOTYPES, FROZEN, PERMUTED)
+)
+MEMORIES = (
+    WINDOW,
+    PROTOTYPES,
+    Condition("class-means", "spiking", "class means", {"memory": "class_means"}),
+    Condition("reservoir", "spiking", "reservoir", {"memory": "reservoir"}),
+    Condition("silenced", "spiking", "reservoir silenced", {"memory": "silenced"}),
+    PER_CLASS,
+    PERMUTED,
+    FROZEN,
+)
+#: The exact window keeps the paper's objective, without a code term.
+EXACT: Setup = {"memory": "window", "code_weight": 0.0}
+GATED: Setup = {"memory": "prototypes", "surprise_gate": True, "learning_rate": 0.03}
+IMAGES = (
+    PROTOTYPES,
+    Condition("window", "spiking", "exact window", EXACT),
+    Condition("gate", "spiking", "prototypes, surprise gate", GATED),
+    Condition("wide", "spiking", "400 cells, surprise gate", GATED | {"hidden": (400,)}),
+    Condition("frozen", "spiking", "frozen cells", FROZEN.setup | PROTOTYPES.setup),
+    Condition("permuted", "spiking", "permuted labels", PERMUTED.setup | PROTOTYPES.setup),
+)
+
+
+def learn(parameters: Training, condition: Condition, seeds: Seeds) -> xr.Dataset:
+    """Train one network, following its accuracy; then test it."""
+    (seed,) = seeds
+    split = parameters.data(seed)
+    net = _network(parameters, condition, seed)
+    course: list[float] = []
+    images = parameters.task == "mnist"
+
+    def follow(net: Any) -> None:
+        course.append(net.score(split.X_test, split.y_test))
+
+    # Test images are looked at once, at the end.
+    net.fit(split.X, split.y, on_epoch=None if images else follow)
+    accuracy = course[-1] if course else net.score(split.X_test, split.y_test)
+    result = xr.Dataset({"accuracy": ("seed", [accuracy], ACCURACY)}, coords={"seed": list(seeds)})
+    if course:
+        result["epoch"] = np.arange(1, len(course) + 1)
+        result["course"] = (("seed", "epoch"), [course], ACCURACY)
+    if condition.level == "spiking":
+        counts = [layer.mean() for layer in net.spike_counts(split.X_test[:200])]
+        result["spikes"] = ("seed", [np.mean(counts)], SPIKES)
+    return result
+
+
+def _network(parameters: Training, condition: Condition, seed: int) -> Any:
+    if condition.level == "spiking":
+        return _spiking(parameters, condition.setup, seed)
+    from spikeconsol.bottleneck import BottleneckClassifier
+
+    ours = parameters.settings()
+    shared = ("hidden", "window", "gamma", "widths", "memory_rate", "code_weight")
+    settings = {name: ours[name] for name in shared}
+    # Rate layers need more passes; their learning rate is that of the rate experiments.
+    settings |= {"epochs": 10, "learning_rate": 1e-2 if parameters.receptive_fields else 1e-3}
+    settings["readout_learning_rate"] = settings["learning_rate"]
+    return BottleneckClassifier(**(settings | {"random_state": seed} | condition.setup))
+
+
+def _spiking(parameters: Training, setup: Setup, seed: int) -> SpikingBottleneckClassifier:
+    from spikeconsol.bottleneck.spiking import SpikingBottleneckClassifier
+
+    return SpikingBottleneckClassifier(**(parameters.settings() | {"random_state": seed} | setup))
+
+
+@dataclass(frozen=True)
+class ReservoirProtocol(Training):
+    """XOR learned from reservoirs of several sizes and time constants."""
+
+    rehearsed: int = parameter(
+        4000, at_least=100, doc="random samples on which reservoirs are trained beforehand"
+    )
+
+
+def reservoir_conditions(parameters: ReservoirProtocol) -> Sequence[Condition]:
+    """Sizes at one time constant, time constants [samples] at one size, with the control."""
+    kinds = [("reservoir", "reservoir"), ("silenced", "silenced")]
+    grid = [(n, 3.0) for n in (30, 100, 300)] + [(300, tau) for tau in (1.0, 10.0)]
+    return [
+        Condition(
+            f"{kind}-n{n:03}-tau{tau:02.0f}",
+            "spiking",
+            f"{label}, {n} cells, {tau:g} samples",
+            {"memory": kind, "cells": n, "time_constant": tau},
+        )
+        for kind, label in kinds
+        for n, tau in grid
+        # Without recurrent cells neither their number nor their time constant matters.
+        if kind == "reservoir" or (n, tau) == (300, 3.0)
+    ]
+
+
+def learn_from_reservoir(
+    parameters: ReservoirProtocol, condition: Condition, seeds: Seeds
+) -> xr.Dataset:
+    """Train from a reservoir; and measure what it holds, on codes of the trained network."""
+    from spikeconsol.bottleneck.capacity import memory_capacity
+    from spikeconsol.bottleneck.hsic import Objective
+    from spikeconsol.bottleneck.reservoir import Reservoir, ReservoirParameters, Silenced
+
+    setup = dict(condition.setup)
+    made = ReservoirParameters(
+        steps=1,
+        cells=setup.pop("cells"),
+        time_constant=setup.pop("time_constant"),
+        samples=parameters.rehearsed,
+    )
+    (seed,) = seeds
+    split = parameters.data(seed)
+    net = _spiking(parameters, setup | {"reservoir": made}, seed).fit(split.X, split.y)
+    codes = net.transform(split.X)
+    kind = Reservoir if setup["memory"] == "reservoir" else Silenced
+    objective = Objective(parameters.gamma, parameters.widths)
+    levels = net.input_levels(split.X)
+    twin = kind.trained(
+        levels.shape[1], codes.shape[1], 2, parameters.window, objective, made,
+        rng=np.random.default_rng(seed),
+    )  # fmt: skip
+    held = memory_capacity(
+        twin, levels, split.y, codes, objective=objective, window=parameters.window
+    )
+    return xr.Dataset(
+        {
+            "accuracy": ("seed", [net.score(split.X_test, split.y_test)], ACCURACY),
+            "lag_r2": (
+                ("seed", "lag"),
+                [held.lag_r2],
+                {"long_name": "variance of past codes explained", "units": "1"},
+            ),
+            "signal_cosine": (
+                "seed",
+                [held.signal_cosine],
+                {"long_name": "cosine of frozen readout to exact signal", "units": "1"},
+            ),
+            "readout_r2": (
+                "seed",
+                [held.readout_r2],
+                {"long_name": "variance of exact signal explained", "units": "1"},
+            ),
+        },
+        coords={"seed": list(seeds), "lag": np.arange(1, len(held.lag_r2) + 1)},
+    )
+
+
+def show(parameters: Training, condition: Condition, seeds: Seeds) -> xr.Dataset:
+    """Train one network on XOR; then record everything while it learns from eight samples more."""
+    (seed,) = seeds
+    split = parameters.data(seed)
+    net = _spiking(parameters, condition.setup, seed).fit(split.X, split.y)
+    accuracy = net.score(split.X_test, split.y_test)
+    net.set_params(learning_rate=10 * parameters.learning_rate)  # changes that can be seen
+    weights, labels = [], split.y_test[:8]
+    records = []
+    for row in range(len(labels)):
+        weights.append(net.weights_[0].copy())
+        records.append(net.record(split.X_test[row : row + 1], labels[row : row + 1]))
+    weights.append(net.weights_[0].copy())
+    onsets = parameters.sample_time * np.arange(len(labels))
+    # The synapse that changes most.
+    change = np.abs(np.diff(weights, axis=0)).sum(axis=0)
+    synapse = np.unravel_index(np.argmax(change), change.shape)
+
+    def joined(times: Sequence[np.ndarray]) -> np.ndarray:
+        return np.concatenate([t + onset for t, onset in zip(times, onsets, strict=True)])
+
+    seconds = {"long_name": "time", "units": "s"}
+    return xr.Dataset(
+        {
+            "accuracy": ("seed", [accuracy], ACCURACY),
+            "input_time": ("input_spike", joined([r.input_times for r in records]), seconds),
+            "input_cell": ("input_spike", np.concatenate([r.input_cells for r in records])),
+            "hidden_time": ("hidden_spike", joined([r.times[0] for r in records]), seconds),
+            "hidden_cell": ("hidden_spike", np.concatenate([r.cells[0] for r in records])),
+            "modulator": (("sample", "cell"), np.concatenate([r.modulators[0] for r in records])),
+            "label": ("sample", labels),
+            "weight": ("boundary", [w[synapse] for w in weights]),
+            "synapse": ("end", [int(index) for index in synapse]),
+        },
+        coords={"seed": list(seeds)},
+        attrs={"sample_time": parameters.sample_time},
+    )
+
+
+def _experiment(name: str, summary: str, parameters: type[Training], **rest: Any) -> Experiment:
+    figures = rest.pop("figures", ("spiking_bottleneck",))
+    return Experiment(
+        name=f"spiking-bottleneck/{name}",
+        summary=summary,
+        parameters=parameters,
+        run=rest.pop("run", learn),
+        columns=rest.pop("columns", ("accuracy", "spikes")),
+        figures=figures,
+        **rest,
+    )
+
+
+def _fixed(*conditions: Condition) -> Any:
+    return lambda parameters: conditions
+
+
+EXPERIMENTS = (
+    _experiment(
+        "example",
+        "Spikes, modulatory signals and one synapse while a spiking network learns XOR",
+        Training,
+        conditions=_fixed(WINDOW),
+        run=show,
+        columns=("accuracy",),
+        seeds=(100, 1),
+        presets={"demo": {"train": 300, "epochs": 1}},
+        figures=("spiking_bottleneck_raster",),
+    ),
+    _experiment(
+        "linear",
+        "Two half-planes, four spiking cells",
+        Linear,
+        conditions=_fixed(WINDOW, PROTOTYPES, FROZEN, PERMUTED, *RATE),
+        columns=("accuracy",),
+        presets={"demo": {"train": 300, "epochs": 1, "seeds": 2}},
+    ),
+    _experiment(
+        "xor",
+        "XOR, ten spiking cells, beside rates",
+        Training,
+        conditions=_fixed(WINDOW, PROTOTYPES, FROZEN, PERMUTED, *RATE),
+        columns=("accuracy",),
+        presets={"demo": {"train": 300, "epochs": 1, "seeds": 2}},
+    ),
+    _experiment(
+        "digits",
+        "8 x 8 digits, 32 spiking cells, beside rates",
+        Digits,
+        conditions=_fixed(WINDOW, PROTOTYPES, FROZEN, PERMUTED, *RATE),
+        columns=("accuracy",),
+        presets={"demo": {"train": 600, "epochs": 1, "seeds": 2}},
+    ),
+    _experiment(
+        "mnist",
+        "MNIST, each image seen once by 100 or 400 spiking cells",
+        Mnist,
+        conditions=_fixed(*IMAGES),
+        seeds=(100, 3),
+        presets={"demo": {"train": 3000, "test": 1000, "seeds": 1}},
+    ),
+    _experiment(
+        "memories",
+        "XOR in spikes from every memory and control",
+        Training,
+        conditions=_fixed(*MEMORIES),
+        presets={"demo": {"train": 300, "epochs": 1, "seeds": 2}},
+    ),
+    _experiment(
+        "reservoir",
+        "XOR in spikes from reservoirs of several sizes and time constants; what they hold",
+        ReservoirProtocol,
+        conditions=reservoir_conditions,
+        run=learn_from_reservoir,
+        columns=("accuracy", "signal_cosine", "readout_r2"),
+        seeds=(100, 3),
+        presets={"demo": {"train": 200, "epochs": 1, "rehearsed": 500, "seeds": 1}},
+        figures=("spiking_bottleneck_reservoir",),
+    ),
+)

@@ -1,0 +1,196 @@
+import numpy as np
+import pytest
+from sklearn.base import clone
+
+from spikeconsol.bottleneck.hsic import Objective
+from spikeconsol.bottleneck.memory import ClassMeans, Prototypes, Window
+from spikeconsol.bottleneck.reservoir import Reservoir, ReservoirParameters, Silenced
+from spikeconsol.bottleneck.spiking import SpikingBottleneckClassifier, SpikingLayer
+from spikeconsol.data import xor_task
+from spikeconsol.parameters import ParameterError
+
+SPLIT = xor_task(0, train=40, test=20)
+OBJECTIVE = Objective(10.0, (0.5, 0.25, 2.0), 1.0, 0.5)
+RESERVOIR = ReservoirParameters(cells=20, steps=1, samples=200, block=50)
+UNITS, INPUTS, WINDOW = 6, 10, 4
+
+
+def classifier(**settings):
+    defaults = {
+        "hidden": (UNITS,),
+        "window": WINDOW,
+        "gamma": 10.0,
+        "widths": (0.5, 0.25, 2.0),
+        "code_weight": 0.5,
+        "receptive_fields": 5,
+        "feature_range": (-0.2, 1.2),
+        "target": "numpy",
+        "random_state": 0,
+    }
+    return SpikingBottleneckClassifier(**(defaults | settings))
+
+
+def numpy_memory(kind):
+    if kind == "window":
+        return Window(WINDOW, INPUTS, UNITS, 2, objective=OBJECTIVE)
+    if kind in ("reservoir", "silenced"):
+        # The same stream of random numbers as in the network.
+        rng = np.random.default_rng(0).spawn(4)[2]
+        made = Reservoir if kind == "reservoir" else Silenced
+        return made.trained(INPUTS, UNITS, 2, WINDOW, OBJECTIVE, RESERVOIR, rng=rng)
+    means = Prototypes if kind == "prototypes" else ClassMeans
+    return means(UNITS, 2, objective=OBJECTIVE, rate=0.1)
+
+
+@pytest.mark.parametrize("kind", ["window", "prototypes", "class_means", "reservoir", "silenced"])
+def test_equations_give_the_signal_of_the_numpy_memory(kind):
+    net = classifier(memory=kind, memory_rate=0.1, reservoir=RESERVOIR)
+    record = net.record(SPLIT.X, SPLIT.y, classes=[0, 1])
+    memory = numpy_memory(kind)
+    if kind in ("reservoir", "silenced"):
+        memory.membrane[:] = 0
+    codes, power, expected = net._codes(record.counts[0]), 0.0, []
+    for level, label, z in zip(net.input_levels(SPLIT.X), SPLIT.y, codes, strict=True):
+        memory.push(level, label, z)
+        signal = memory.signal()
+        square = np.mean(signal**2)
+        power = 0.99 * power + 0.01 * square if power > 0 else square
+        carried = signal - signal.mean() - z * np.mean(signal * z)
+        expected.append(np.clip(carried / np.sqrt(power + 1e-30), -3, 3))
+    np.testing.assert_allclose(record.modulators[0], expected, atol=1e-9)
+    assert np.abs(expected).max() > 0.5
+
+
+def test_weights_change_by_eligibility_times_modulator():
+    """Rebuild the change of every weight from the recorded spikes."""
+    net = classifier(memory="prototypes", learning_rate=0.05)
+    net.partial_fit(SPLIT.X[:10], SPLIT.y[:10], classes=[0, 1])
+    before = net.weights_[0].astype(float)
+    record = net.record(SPLIT.X[10:11], SPLIT.y[10:11])
+    w, p = before, net._constants
+    v, eligibility = np.zeros(UNITS), np.zeros_like(w)
+    spikes = np.zeros((50, INPUTS))
+    np.add.at(spikes, (np.rint(record.input_times / p.time_step).astype(int),
+                       record.input_cells), 1)  # fmt: skip
+    count = np.zeros(UNITS)
+    for step in range(50):
+        v *= np.exp(-p.time_step / p.membrane_time)
+        open_now = (v > 0) * np.exp(-(49 - step) * p.time_step / p.eligibility_time)
+        fired = v > 1
+        v += spikes[step] @ w
+        eligibility += np.outer(spikes[step], open_now)
+        v -= fired
+        count += fired
+    np.testing.assert_array_equal(count, record.counts[0][0])
+    unit = net._units[0]
+    expected = np.clip(w - 0.05 * unit * record.modulators[0][0] * eligibility, -6 * unit, 6 * unit)
+    np.testing.assert_allclose(net.weights_[0], expected, atol=1e-6)
+    assert np.abs(expected - before).max() > 1e-3
+
+
+def test_input_spikes_are_poisson_at_the_rates_of_the_samples():
+    net = classifier(hidden=(2,), receptive_fields=0, layer=SpikingLayer(peak_rate=200.0))
+    X = np.tile([0.0, 0.5, 1.0], (100, 1))
+    y = np.arange(100) % 2
+    record = net.record(X, y, classes=[0, 1])
+    expected = 200 * 5 * np.array([0, 0.5, 1])  # 100 samples of 50 ms
+    found = np.bincount(record.input_cells, minlength=3)
+    assert np.all(np.abs(found - expected) <= 4 * np.sqrt(expected))
+
+
+def test_zero_modulator_leaves_hidden_weights_exactly_unchanged():
+    net = classifier(signal="frozen").partial_fit(SPLIT.X[:1], SPLIT.y[:1], classes=[0, 1])
+    before, readout = net.weights_[0].copy(), net.readout_.copy()
+    net.partial_fit(SPLIT.X, SPLIT.y)
+    np.testing.assert_array_equal(net.weights_[0], before)
+    assert not np.array_equal(net.readout_, readout)
+    learned = classifier().partial_fit(SPLIT.X, SPLIT.y, classes=[0, 1])
+    assert not np.array_equal(learned.weights_[0], before)
+
+
+def test_tests_change_nothing():
+    net = classifier(memory="window").partial_fit(SPLIT.X, SPLIT.y, classes=[0, 1])
+    state = {name: array.copy() for name, array in net._state.items()}
+    first = net.transform(SPLIT.X_test)
+    np.testing.assert_array_equal(first, net.transform(SPLIT.X_test))
+    for name, array in net._state.items():
+        np.testing.assert_array_equal(array, state[name])
+
+
+def test_memory_is_carried_from_chunk_to_chunk():
+    """The signal after several calls is that of a NumPy memory that saw all samples."""
+    net, memory = classifier(), numpy_memory("window")
+    for part in (slice(0, 5), slice(5, 10)):
+        record = net.record(SPLIT.X[part], SPLIT.y[part], classes=[0, 1])
+        codes, levels = net._codes(record.counts[0]), net.input_levels(SPLIT.X[part])
+        for level, label, z in zip(levels, SPLIT.y[part], codes, strict=True):
+            memory.push(level, label, z)
+    signal, z = memory.signal(), codes[-1]
+    carried = signal - signal.mean() - z * np.mean(signal * z)
+    expected = np.clip(carried / np.sqrt(net._state["hub0.power"][0]), -3, 3)
+    np.testing.assert_allclose(record.modulators[0][-1], expected, atol=1e-9)
+
+
+def test_repeats_are_identical_and_seeds_differ():
+    first, second = (classifier().fit(SPLIT.X[:5], SPLIT.y[:5]) for _ in range(2))
+    np.testing.assert_array_equal(first.weights_[0], second.weights_[0])
+    np.testing.assert_array_equal(first.predict(SPLIT.X_test), second.predict(SPLIT.X_test))
+    other = clone(first).set_params(random_state=1).fit(SPLIT.X[:5], SPLIT.y[:5])
+    assert not np.array_equal(first.weights_[0], other.weights_[0])
+
+
+def test_controls_start_from_the_same_weights():
+    nets = [
+        classifier(**setup, learning_rate=0.0).fit(SPLIT.X[:2], SPLIT.y[:2])
+        for setup in ({}, {"memory": "prototypes"}, {"signal": "permuted"}, {"signal": "per_class"})
+    ]
+    for net in nets[1:]:
+        np.testing.assert_array_equal(net.weights_[0], nets[0].weights_[0])
+
+
+def test_two_layers_and_the_surprise_gate():
+    net = classifier(hidden=(8, 4), memory="prototypes", surprise_gate=True)
+    record = net.record(SPLIT.X, SPLIT.y, classes=[0, 1])
+    assert [counts.shape for counts in record.counts] == [(40, 8), (40, 4)]
+    assert record.counts[1].sum() > 0
+    assert all(np.any(modulators) for modulators in record.modulators)
+    assert net.transform(SPLIT.X_test, layer=0).shape == (20, 8)
+    np.testing.assert_allclose(net.predict_proba(SPLIT.X_test).sum(axis=1), 1)
+
+
+@pytest.mark.parametrize(
+    ("settings", "name"),
+    [
+        ({"memory": "tape"}, "memory"),
+        ({"signal": "loud"}, "signal"),
+        ({"hidden": ()}, "hidden"),
+        ({"window": 1}, "window"),
+        ({"epochs": 0}, "epochs"),
+        ({"learning_rate": -1.0}, "learning_rate"),
+        ({"final_rate": 0.0}, "final_rate"),
+        ({"receptive_fields": 1}, "receptive_fields"),
+        ({"receptive_fields": 0}, "X"),
+        ({"reservoir": ReservoirParameters()}, "reservoir.steps"),
+    ],
+)
+def test_impossible_settings_are_refused(settings, name):
+    with pytest.raises(ParameterError, match=rf"^{name}\b.*allowed"):
+        classifier(**settings).fit(SPLIT.X, SPLIT.y)
+
+
+def test_labels_that_are_unknown_are_refused():
+    net = classifier().partial_fit(SPLIT.X, SPLIT.y, classes=[0, 1])
+    with pytest.raises(ValueError, match="y: got class 7"):
+        net.partial_fit(SPLIT.X[:1], [7])
+
+
+@pytest.mark.slow
+def test_compiled_program_gives_the_spikes_of_the_numpy_target():
+    # Long enough for the clocks of steps and samples to part, were they able to.
+    X, y = (np.tile(a, (40, 1))[:1500] for a in (SPLIT.X, SPLIT.y[:, None]))
+    nets = [
+        classifier(target=target, memory="prototypes").fit(X, y.ravel())
+        for target in ("numpy", "standalone")
+    ]
+    np.testing.assert_array_equal(*(net.spike_counts(SPLIT.X_test)[0] for net in nets))
+    np.testing.assert_allclose(nets[0].weights_[0], nets[1].weights_[0], atol=1e-5)

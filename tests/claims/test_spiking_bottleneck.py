@@ -1,0 +1,61 @@
+"""What the spiking bottleneck and its damped synapses must show, on held-out samples."""
+
+import numpy as np
+import pytest
+
+from spikeconsol.brian import backend
+from spikeconsol.lab import Condition
+from spikeconsol.models import continual_bottleneck as continual
+from spikeconsol.models import spiking_bottleneck as spiking
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(backend.default_target() != "standalone", reason="needs a C++ compiler"),
+]
+
+
+def accuracy(parameters, condition, seeds=(100, 101, 102)):
+    return np.mean([float(spiking.learn(parameters, condition, (s,)).accuracy[0]) for s in seeds])
+
+
+def test_xor_is_learned_in_spikes_and_not_by_frozen_cells():
+    xor = spiking.Training()
+    window, frozen = (accuracy(xor, c) for c in (spiking.WINDOW, spiking.FROZEN))
+    assert window >= 0.97
+    assert frozen <= 0.85
+
+
+def test_class_means_are_memory_enough_for_xor():
+    condition = next(c for c in spiking.MEMORIES if c.name == "class-means")
+    assert accuracy(spiking.Training(), condition) >= 0.97
+
+
+def test_digits_with_32_spiking_cells():
+    digits = spiking.Digits()
+    window, frozen = (accuracy(digits, c) for c in (spiking.WINDOW, spiking.FROZEN))
+    assert window >= 0.90
+    assert window - frozen >= 0.1
+
+
+def forgotten(run, parameters, importance, level, seeds):
+    condition = Condition(importance, level, "", {"importance": importance})
+    return np.mean([float(run(parameters, condition, (seed,)).forgotten[0]) for seed in seeds])
+
+
+def test_coincidence_traces_prevent_forgetting_in_rates():
+    digits = continual.RateDigits()
+    undamped, damped = (
+        forgotten(continual.learn_in_rates, digits, kind, "rate", range(100, 105))
+        for kind in ("none", "coincidence")
+    )
+    assert undamped > 5
+    assert damped <= 1
+
+
+def test_coincidence_traces_prevent_forgetting_in_spikes():
+    digits = continual.SpikingDigits()
+    undamped, damped = (
+        forgotten(continual.learn_in_spikes, digits, kind, "spiking", range(100, 103))
+        for kind in ("none", "coincidence")
+    )
+    assert damped <= undamped / 5
