@@ -71,7 +71,7 @@ def _tasks(ax: Axes, results: Results) -> None:
             for task, label in TASKS
         ],
         ylabel="Test accuracy (%)",
-        ylim=(10, 102),
+        ylim=(5, 102),
     )
     ax.legend(loc="lower left", fontsize=6, title="filled: spikes, open: rates", title_fontsize=6)
 

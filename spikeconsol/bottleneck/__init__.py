@@ -4,6 +4,7 @@ from spikeconsol.bottleneck.hsic import Objective, layer_objective, modulatory_s
 from spikeconsol.bottleneck.memory import ClassMeans, Memory, Prototypes, Window
 from spikeconsol.bottleneck.rate import BottleneckClassifier
 from spikeconsol.bottleneck.reservoir import Reservoir, ReservoirParameters, Silenced
+from spikeconsol.bottleneck.spiking import SpikingBottleneckClassifier, SpikingLayer
 
 __all__ = [
     "BottleneckClassifier",
@@ -14,6 +15,8 @@ __all__ = [
     "Reservoir",
     "ReservoirParameters",
     "Silenced",
+    "SpikingBottleneckClassifier",
+    "SpikingLayer",
     "Window",
     "layer_objective",
     "modulatory_signal",
