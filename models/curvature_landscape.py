@@ -149,7 +149,7 @@ def _threshold_for(f: float, weights: NDArray, model: dict[str, Any]) -> float:
 
     def excess(threshold: float) -> float:
         energy = curvature.pattern_energy(states, weights, thresholds=threshold, code=model["code"])
-        weight = np.exp(-(energy - energy.min()) / model["temperature"])
+        weight = np.exp(-(energy - np.min(energy)) / model["temperature"])
         return weight @ states.mean(axis=1) / weight.sum() - f
 
     return brentq(excess, -5, 5)

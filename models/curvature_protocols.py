@@ -177,7 +177,7 @@ def run_authors(p: AuthorsProtocol, condition: Condition, seeds: Seeds) -> xr.Da
         [_authors_counts(p, condition.setup, loads, grid, seed)[0] for seed in (0, 1, 2)], axis=0
     )
     # The sequential rules have one threshold for the whole stream, the batch rule one per load.
-    at_end = tuning[:, -1].argmax()
+    at_end = np.argmax(tuning[:, -1])
     chosen = tuning.argmax(axis=0) if condition.setup is None else np.full(len(loads), at_end)
     rows = []
     for seed in seeds:

@@ -206,7 +206,7 @@ def measure(protocol: Protocol, condition: Condition, seed: int) -> xr.Dataset:
     recalled = memory.recall(cues)
     finished = time.perf_counter()
     kept = (dice(recalled, patterns[-protocol.tested :]) >= 0.9)[::-1]  # the newest first
-    dataset = _dataset(protocol, seed, kept.sum(), longest_load(kept), kept[:10].mean())
+    dataset = _dataset(protocol, seed, float(kept.sum()), longest_load(kept), kept[:10].mean())
     dataset["kept_by_age"] = (
         ("seed", "age"),
         kept[None],
@@ -244,7 +244,7 @@ def measure_instant(protocol: Protocol, condition: Condition, seed: int) -> xr.D
     best = fraction.max(axis=0)
     passed = loads[best >= 0.9]
     dataset = _dataset(
-        protocol, seed, (best * loads).max(), passed.max() if passed.size else 0, np.nan
+        protocol, seed, float(np.max(best * loads)), float(np.max(passed, initial=0)), np.nan
     )
     dataset["recalled_fraction"] = (
         ("seed", "load"),

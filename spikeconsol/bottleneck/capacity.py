@@ -75,7 +75,7 @@ def memory_capacity(
     """
     if not 0 < train < 1:
         raise ParameterError(f"train: got {train!r}; allowed: > 0 and < 1")
-    one_hot = np.eye(int(y.max()) + 1)[y]
+    one_hot = np.eye(int(np.max(y)) + 1)[y]
     echoes, signals = [], []
     for x, label, z in zip(X, y, Z, strict=True):
         memory.push(x, int(label), z)

@@ -66,7 +66,7 @@ def window_signals(X: Array, labels: NDArray[np.int64], Z: Array, objective: Obj
     sx, sy, sz = objective.widths
     kz = _kernel(Z, sz)
     kx = _kernel(X, sx) if objective.input_weight else np.zeros_like(kz)
-    other = label_similarity(int(labels.max()) + 1, sy)
+    other = label_similarity(int(np.max(labels)) + 1, sy)
     ky = np.where(labels[:, None] == labels, 1.0, other).astype(kz.dtype)
     A = contrast(kx, ky, kz, objective)
     M = A - A.mean(axis=0) - A.mean(axis=1, keepdims=True) + A.mean()
