@@ -43,7 +43,8 @@ def _global_state():
     if "brian2" in sys.modules:
         brian2 = sys.modules["brian2"]
         state["Brian2's device"] = type(brian2.get_device()).__name__
-        state["Brian2's preferences"] = json.dumps(dict(brian2.prefs), default=str, sort_keys=True)
+        for name, value in dict(brian2.prefs).items():
+            state[f"Brian2's preference {name}"] = json.dumps(value, default=str)
     return state
 
 
@@ -53,5 +54,5 @@ def unchanged_global_state():
     before = _global_state()
     yield
     after = _global_state()
-    changed = [name for name in before if before[name] != after[name]]
+    changed = [name for name in before if before[name] != after.get(name)]
     assert not changed, f"this test changed {', '.join(changed)}"

@@ -362,8 +362,9 @@ class SpikingMemory:
         if self._shuffled:
             values["pairs.trace_elsewhere"] = self._state["trace"][self._partners]
         state = [f"pairs.{name}" for name in self._state] if storing else []
-        # One step more than the protocol: the last pattern is latched at its very end.
-        steps = round(len(slot) * self.parameters.phases.bin / self.parameters.time_step) + 1
+        # The last pattern is latched at the very end of the protocol, one step more; and another,
+        # because Brian2 takes clocks that differ by rounding (1e-14 s) one after the other.
+        steps = round(len(slot) * self.parameters.phases.bin / self.parameters.time_step) + 2
         return backend.run(
             self.program(),
             values,
