@@ -44,6 +44,8 @@ def _global_state():
         brian2 = sys.modules["brian2"]
         state["Brian2's device"] = type(brian2.get_device()).__name__
         for name, value in dict(brian2.prefs).items():
+            if name == "codegen.cpp.include_dirs":  # Brian2 fills it in when it first compiles
+                continue
             state[f"Brian2's preference {name}"] = json.dumps(value, default=str)
     return state
 
