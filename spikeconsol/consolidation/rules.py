@@ -195,8 +195,40 @@ class SpikeGatedLeaky(Leaky):
         self.remember(state, np.zeros(()))
 
 
+class CoincidenceTrace:
+    """The trace p of coincidences that a curvature gate reads: p += a (A - p), F = p (1 - p)."""
+
+    protection_time: float
+    trace_decay: float
+
+    traces: ClassVar[tuple[str, ...]] = ("trace",)
+    remember_text: ClassVar[str] = "trace += trace_rate*(A - trace)"
+
+    @property
+    def trace_rate(self) -> float:
+        """Trace update per presentation, a."""
+        return self.trace_decay / self.protection_time
+
+    @property
+    def curvature_threshold(self) -> float:
+        """Curvature F_c above which the gate closes."""
+        raise NotImplementedError
+
+    @property
+    def constants(self) -> dict[str, float]:
+        return super().constants | {  # type: ignore[misc]
+            "trace_rate": self.trace_rate,
+            "curvature_threshold": self.curvature_threshold,
+        }
+
+    def remember(self, state: State, A: NDArray) -> None:
+        state["trace"] *= 1 - self.trace_rate
+        if A.any():
+            state["trace"] += self.trace_rate * A
+
+
 @dataclass(frozen=True)
-class CurvatureGate(SpikeGatedLeaky):
+class CurvatureGate(CoincidenceTrace, SpikeGatedLeaky):
     r"""Consolidate a synapse while the curvature of its energy landscape is high.
 
     dw = eta [s_i + s_j > 0] (eps + (1 - eps) [F < F_c]) (t - w). The trace of coincidences jumps by
@@ -216,12 +248,10 @@ class CurvatureGate(SpikeGatedLeaky):
         0.06, at_least=0, at_most=1, doc="eps, plasticity that a protected synapse keeps"
     )
 
-    traces: ClassVar[tuple[str, ...]] = ("trace",)
     gate_text: ClassVar[str] = (
         "gate = int(A + M > 0)*(residual_plasticity"
         " + (1 - residual_plasticity)*int(trace*(1 - trace) < curvature_threshold))"
     )
-    remember_text: ClassVar[str] = "trace += trace_rate*(A - trace)"
 
     @classmethod
     def for_capacity(cls, patterns: float, *, coding_level: float = 0.05) -> Self:
@@ -243,32 +273,15 @@ class CurvatureGate(SpikeGatedLeaky):
         )
 
     @property
-    def trace_rate(self) -> float:
-        """Trace update per presentation, a."""
-        return self.trace_decay / self.protection_time
-
-    @property
     def curvature_threshold(self) -> float:
         """F_c = q (1 - q) with q = a exp(-a T)."""
         q = self.trace_rate * math.exp(-self.trace_decay)
         return q * (1 - q)
 
-    @property
-    def constants(self) -> dict[str, float]:
-        return super().constants | {
-            "trace_rate": self.trace_rate,
-            "curvature_threshold": self.curvature_threshold,
-        }
-
     def gate(self, state: State) -> NDArray | float:
         curvature = state["trace"] * (1 - state["trace"])
         eps = self.residual_plasticity
         return eps + (1 - eps) * (curvature < self.curvature_threshold)
-
-    def remember(self, state: State, A: NDArray) -> None:
-        state["trace"] *= 1 - self.trace_rate
-        if A.any():
-            state["trace"] += self.trace_rate * A
 
     def bounded(self) -> Rule:
         from spikeconsol.consolidation import bounded
@@ -282,7 +295,7 @@ class CurvatureGate(SpikeGatedLeaky):
 
 
 @dataclass(frozen=True)
-class SmoothCurvatureGate(Leaky):
+class SmoothCurvatureGate(CoincidenceTrace, Leaky):
     """Smooth curvature gate, dw = eta (t - w) / (1 + (F / F_c)^h); no spike gate, no residual."""
 
     learning_rate: float = parameter(0.1, above=0, at_most=1, doc="eta, change per presentation")
@@ -294,11 +307,9 @@ class SmoothCurvatureGate(Leaky):
     )
     steepness: float = parameter(8.0, at_least=1, doc="h, exponent of the gate")
 
-    traces: ClassVar[tuple[str, ...]] = ("trace",)
     gate_text: ClassVar[str] = (
         "gate = 1/(1 + clip(trace*(1 - trace)/curvature_threshold, 0, 1000)**steepness)"
     )
-    remember_text: ClassVar[str] = "trace += trace_rate*(A - trace)"
 
     @classmethod
     def for_capacity(cls, patterns: float, *, coding_level: float = 0.05) -> Self:
@@ -306,21 +317,9 @@ class SmoothCurvatureGate(Leaky):
         return cls(coding_level=coding_level, protection_time=patterns)
 
     @property
-    def trace_rate(self) -> float:
-        """Trace update per presentation, a."""
-        return self.trace_decay / self.protection_time
-
-    @property
     def curvature_threshold(self) -> float:
         """F_c = a exp(-a T)."""
         return self.trace_rate * math.exp(-self.trace_decay)
-
-    @property
-    def constants(self) -> dict[str, float]:
-        return super().constants | {
-            "trace_rate": self.trace_rate,
-            "curvature_threshold": self.curvature_threshold,
-        }
 
     def gate(self, state: State) -> NDArray | float:
         ratio = 1 - state["trace"]
@@ -330,11 +329,6 @@ class SmoothCurvatureGate(Leaky):
         raise_to(self.steepness, ratio)
         ratio += 1
         return np.reciprocal(ratio, out=ratio)
-
-    def remember(self, state: State, A: NDArray) -> None:
-        state["trace"] *= 1 - self.trace_rate
-        if A.any():
-            state["trace"] += self.trace_rate * A
 
     def bounded(self) -> Rule:
         from spikeconsol.consolidation import bounded
