@@ -32,6 +32,7 @@ from spikeconsol.consolidation.rules import (
     SmoothCurvatureGate,
 )
 from spikeconsol.data import corrupt, sparse_patterns
+from spikeconsol.data.patterns import active_units
 from spikeconsol.lab import Condition, Experiment
 from spikeconsol.parameters import Parameters, parameter
 from spikeconsol.statistics import dice
@@ -71,6 +72,7 @@ class Protocol(Parameters):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        active_units(self.units, self.coding_level)
         if self.tested > self.stored:
             raise ValueError(f"tested: got {self.tested}; allowed: <= {self.stored}, as stored")
 

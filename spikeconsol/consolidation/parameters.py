@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from spikeconsol.parameters import Parameters, parameter
+from spikeconsol.parameters import ParameterError, Parameters, parameter
 
 __all__ = ["Cells", "ContinuousTrace", "Inhibition", "Latch", "Phases", "SpikingParameters"]
 
@@ -131,6 +131,22 @@ class Phases(Parameters):
     read_out_fraction: float = parameter(
         0.6, above=0, doc="spikes that make a unit active, per inhibitory volley"
     )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("present", "gap", "cue", "recall", "pause", "read_out"):
+            bins = getattr(self, name) / self.bin
+            if abs(bins - round(bins)) > 1e-6:
+                raise ParameterError(
+                    f"phases.{name}: got {getattr(self, name):g} second; allowed: multiples of "
+                    f"the bin, {self.bin:g} second"
+                )
+        for name in ("cue", "read_out"):
+            if getattr(self, name) > self.recall:
+                raise ParameterError(
+                    f"phases.{name}: got {getattr(self, name):g} second; allowed: <= "
+                    f"{self.recall:g} second, the duration of recall"
+                )
 
 
 @dataclass(frozen=True)

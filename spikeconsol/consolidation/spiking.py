@@ -398,20 +398,6 @@ class SpikingMemory:
 
     def _check_rule(self) -> None:
         """Refuse combinations that the network cannot run."""
-        phases = self.parameters.phases
-        for name in ("present", "gap", "cue", "recall", "pause", "read_out"):
-            duration = getattr(phases, name)
-            if abs(duration / phases.bin - self._bins(duration)) > 1e-6:
-                raise ParameterError(
-                    f"phases.{name}: got {duration:g} second; allowed: multiples of the bin, "
-                    f"{phases.bin:g} second"
-                )
-        for name in ("cue", "read_out"):
-            if getattr(phases, name) > phases.recall:
-                raise ParameterError(
-                    f"phases.{name}: got {getattr(phases, name):g} second; allowed: <= "
-                    f"{phases.recall:g} second, the duration of recall"
-                )
         if self._continuous and type(self.rule) is not BoundedCurvatureGate:
             raise ParameterError(
                 f"rule: got {type(self.rule).__name__}; allowed: CurvatureGate, "

@@ -186,8 +186,9 @@ def find_figures(source: str = "") -> dict[str, Figure]:
 
 def unknown_name(kind: str, name: str, known: Mapping[str, Any]) -> str:
     """Word the error for a name that does not exist."""
-    near = difflib.get_close_matches(name, known, n=3, cutoff=0.4) or sorted(known)
-    return f"{kind}: got {name!r}; allowed: {', '.join(near) or 'none'}"
+    near = difflib.get_close_matches(name, known, n=3, cutoff=0.6)
+    words = "nearest" if near else "allowed"
+    return f"{kind}: got {name!r}; {words}: {', '.join(near or sorted(known)) or 'none'}"
 
 
 def _modules(package: str) -> list[ModuleType]:

@@ -129,7 +129,7 @@ def test_dry_run_says_everything_and_writes_nothing(cli, toy, tmp_path, computed
         (["--set", "nois=3"], "nois: unknown name in Line; nearest: noise"),
         (["--set", "noise"], "set: got 'noise'; allowed: name=value"),
         (["--set", "duration=10"], "duration: got '10'; allowed: a value in seconds"),
-        (["--preset", "dem"], "toy/lines: preset: got 'dem'; allowed: demo"),
+        (["--preset", "dem"], "toy/lines: preset: got 'dem'; nearest: demo"),
         (["--level", "spikes"], "level: got 'spikes'; allowed in toy/lines: rate, spiking"),
         (["--seeds", "0"], "seeds: got 0; allowed: >= 1"),
         (["--seed", "-1"], "seed: got -1; allowed: >= 0"),
