@@ -336,6 +336,9 @@ class MemoryProtocol(Parameters):
     rehearsed: int = parameter(
         12000, at_least=100, doc="random samples on which reservoirs are trained beforehand"
     )
+    surprise_gate: bool = parameter(
+        True, doc="scale signals by the readout's surprise, which frees networks that are stuck"
+    )
 
 
 def memory_conditions(parameters: MemoryProtocol) -> Sequence[Condition]:
@@ -349,7 +352,7 @@ def memory_conditions(parameters: MemoryProtocol) -> Sequence[Condition]:
 
 def compare_memories(parameters: MemoryProtocol, condition: Condition, seeds: Seeds) -> xr.Dataset:
     """Train one network with one memory."""
-    setup = dict(condition.setup)
+    setup = condition.setup | {"surprise_gate": parameters.surprise_gate}
     training = MEMORY_TASKS[setup.pop("task")].replace(epochs=parameters.epochs)
     readout = setup.pop("training", "ridge")
     if setup.get("memory") in ("reservoir", "silenced"):

@@ -189,7 +189,7 @@ def compute_missing(names: Sequence[str], root: Path, jobs: int) -> bool:
 def draw_figures(names: Sequence[str], source: str, out: Path, roots: Sequence[Path]) -> bool:
     """Draw the figures whose results are there; say what the others lack."""
     from spikeconsol.lab.cells import command_line
-    from spikeconsol.lab.pipeline import UP_TO_DATE, draw, result_files, state
+    from spikeconsol.lab.pipeline import UP_TO_DATE, IncompleteError, draw, result_files, state
 
     known = find_figures(source)
     complete = True
@@ -206,6 +206,10 @@ def draw_figures(names: Sequence[str], source: str, out: Path, roots: Sequence[P
             continue
         if state(figure, files, out, source) == UP_TO_DATE:
             print(f"figure: {out / name}.pdf is up to date")
-        else:
+            continue
+        try:
             print(f"figure: {draw(figure, files, out, command_line())} (and .png, .json)")
+        except IncompleteError as error:
+            complete = False
+            print(f"figure {name}: not drawn, {error}")
     return complete

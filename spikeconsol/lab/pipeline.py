@@ -28,9 +28,13 @@ from spikeconsol.lab.results import (
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Drawing
 
-__all__ = ["UP_TO_DATE", "draw", "result_files", "seconds_needed", "state"]
+__all__ = ["UP_TO_DATE", "IncompleteError", "draw", "result_files", "seconds_needed", "state"]
 
 UP_TO_DATE = "up to date"
+
+
+class IncompleteError(ResultError):
+    """Results that are sound but lack a condition or variable that a figure shows."""
 
 
 def result_files(experiment: str, roots: Sequence[Path]) -> list[Path]:
@@ -143,8 +147,10 @@ def draw(figure: Figure, files: Mapping[str, Sequence[Path]], out: Path, command
 
     Raises
     ------
+    IncompleteError
+        If the results lack what the figure shows, for example after ``run --level rate``.
     ResultError
-        If a result cannot be read or lacks what the figure shows.
+        If a result cannot be read or a file cannot be written.
     """
     from spikeconsol.figures import style
 
@@ -155,7 +161,7 @@ def draw(figure: Figure, files: Mapping[str, Sequence[Path]], out: Path, command
         try:
             drawing = figure.draw(data)
         except KeyError as error:
-            raise ResultError(f"{figure.name}: the results have no {error}") from error
+            raise IncompleteError(f"the results have no {error}") from error
         _save(drawing, stem.with_suffix(".pdf"), metadata={"CreationDate": None})
         _save(drawing, stem.with_suffix(".png"), dpi=300, metadata={"Software": None})
     caption = _caption(figure, data, command) | {"files": _hashes(files, out)}

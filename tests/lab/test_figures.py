@@ -55,6 +55,20 @@ def test_without_running_it_says_which_command_is_needed(cli, installed, compute
     assert computed() == []
 
 
+def test_a_figure_that_shows_more_than_was_run_is_left_out_not_failed(cli, toy, tmp_path):
+    own = tmp_path / "own.py"
+    shown = 'results["toy/lines"].items():'
+    assert shown in toy.read_text()
+    own.write_text(
+        toy.read_text().replace(shown, '[("", results["toy/lines"]["spiking-steep"])]:')
+    )
+    ran = cli("run", "own.py", "--level", "rate", "--out", "out")
+    assert ran.returncode == 0, ran.stderr
+    assert "figure toy-lines: not drawn, the results have no 'spiking-steep'" in ran.stdout
+    ran = cli("run", "own.py", "--out", "out")
+    assert "figure: out/figures/toy-lines.pdf" in ran.stdout
+
+
 def test_changed_results_and_changed_code_make_a_figure_stale(
     cli, installed, tmp_path, monkeypatch
 ):
