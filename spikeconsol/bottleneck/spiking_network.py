@@ -306,7 +306,7 @@ def build(structure: Mapping[str, Any]) -> Built:
         (spikes and the modulator).
     """
     step = Clock(structure["dt"] * second, name="step")
-    sample = Clock(structure["sample_time"] * second, name="sample")
+    sample = Clock(structure["sample_time"] * second, name="sample_clock")
     at_end = _Schedule(sample)
     sizes = structure["sizes"]
     timed_arrays = _timed_arrays(structure)
