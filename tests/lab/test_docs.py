@@ -5,11 +5,12 @@ import pytest
 
 from spikeconsol.lab.sweep import points, read_toml
 
-PAGE = Path(__file__).parents[2] / "docs" / "laboratory.md"
+DOCS = Path(__file__).parents[2] / "docs"
+PAGE = DOCS / "laboratory.md"
 
 
-def blocks(language):
-    return re.findall(rf"```{language}\n(.*?)```", PAGE.read_text(), re.DOTALL)
+def blocks(language, page=PAGE):
+    return re.findall(rf"```{language}\n(.*?)```", page.read_text(), re.DOTALL)
 
 
 def test_the_experiment_of_the_documentation_runs(cli, tmp_path):
@@ -18,6 +19,16 @@ def test_the_experiment_of_the_documentation_runs(cli, tmp_path):
     ran = cli("run", "my_model.py", "--set", "stored=60", "--seeds", 2)
     assert ran.returncode == 0, ran.stderr
     assert "curvature gate" in ran.stdout
+
+
+def test_the_first_hour_ends_with_a_figure(cli, tmp_path):
+    (code,) = (block for block in blocks("python", DOCS / "first_hour.md") if "FIGURES" in block)
+    (tmp_path / "my_model.py").write_text(code)
+    few = ("--set", "stored=20", "--set", "tested=5", "--seeds", 2)
+    ran = cli("run", "my_model.py", *few, "--level", "rate")
+    assert ran.returncode == 0, ran.stderr
+    assert "figure: results/cue-damage/figures/cue_damage.pdf" in ran.stdout
+    assert cli("rerun", "results/cue-damage/rate-gate.nc").returncode == 0
 
 
 def test_the_sweep_of_the_documentation_is_the_one_of_its_command(tmp_path):
