@@ -26,7 +26,7 @@ import math
 import re
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Self
 
 __all__ = ["ParameterError", "Parameters", "parameter"]
@@ -199,10 +199,8 @@ class Parameters:
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-@functools.cache
-def _hints(cls: type[Parameters]) -> dict[str, Any]:
-    """Types of the fields; looked up for every point of a sweep, and slow to work out."""
-    return typing.get_type_hints(cls)
+#: Types of a class's fields; asked for at every point of a sweep, and slow to work out.
+_hints: Callable[[type], dict[str, Any]] = functools.cache(typing.get_type_hints)
 
 
 def _unknown(name: str, names: list[str], owner: str) -> str:
