@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import re
-import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from pathlib import Path
@@ -16,7 +14,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from spikeconsol.lab.results import ResultError, load, writable_folder
+from spikeconsol.lab.results import ResultError, load, writable_folder, write
 from spikeconsol.lab.table import heading, shown
 
 __all__ = ["write_report"]
@@ -62,14 +60,7 @@ def write_report(folder: str | Path, out: str | Path) -> Path:
         body="\n".join([*sections, *_figures(folder)]),
     )
     writable_folder(out.parent)
-    temporary = out.with_name(f".{out.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(out)
-    except OSError as error:
-        raise ResultError(f"{out}: cannot be written ({error.strerror or error})") from error
-    finally:
-        temporary.unlink(missing_ok=True)
+    write(out, text.encode())
     return out
 
 

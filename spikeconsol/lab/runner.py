@@ -189,7 +189,7 @@ def on_dask(workers: int = 1, scheduler: str = "") -> Executor:
     def execute(cells: Sequence[Cell], keep: bool) -> Iterator[tuple[Cell, str]]:
         if not cells:
             return
-        with _client(distributed, workers, scheduler) as client:
+        with _client(distributed, min(workers, len(cells)), scheduler) as client:
             waiting = {
                 client.submit(cell_tools.attempt, cell, keep, key=str(cell.path), pure=False): cell
                 for cell in cells
