@@ -47,7 +47,11 @@ def _overhead(repeats: int) -> list[Row]:
             row("sweep of 200 cells", OURS, f"{name} over the bare function", more, "ms a cell"),
             row("sweep of 200 cells", OURS, f"{name} with start and end", whole, "ms a cell"),
         ]
-    return rows
+    writing = [1e3 * seconds for seconds in cpu_timed(_write, 200)]
+    return [
+        *rows,
+        row("sweep of 200 cells", "xarray", "CPU of writing NetCDF", writing, "ms a cell"),
+    ]
 
 
 def _two_workers(count: int, repeats: int) -> list[Row]:
@@ -80,6 +84,12 @@ def _two_workers(count: int, repeats: int) -> list[Row]:
             "times",
         ),
     ]
+
+
+def _write() -> None:
+    """Write what a trivial cell gives, without attributes, to memory."""
+    work = cells.Work()
+    cells.run(work, cells.conditions(work)[0], (0,)).to_netcdf(engine="h5netcdf")
 
 
 def _sweep(count: int, draws: int, workers: int) -> dict[str, float]:

@@ -144,6 +144,8 @@ def export(path: Path, kind: str, out: Path | None = None) -> Path:
     if kind in ("neo-nix", "nwb") and not find_spikes(dataset) and not find_signals(dataset):
         raise ResultError(f"{path}: has neither spikes nor signals; it can go to npz or csv")
     out = out or path.with_suffix(suffix)
+    if out.resolve() == path.resolve():
+        raise ResultError(f"out: got the result file {out} itself; allowed: another file")
     writable_folder(out.parent)
     temporary = out.with_name(f".{secrets.token_hex(4)}.{os.getpid()}{suffix or '.csv'}")
     try:

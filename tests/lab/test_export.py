@@ -139,6 +139,10 @@ def test_bad_exports_are_one_line(recorded, tmp_path, cli):
     ran = cli("export", path, "--to", "matlab")
     assert ran.returncode == 2
     assert ran.stderr == "error: to: got 'matlab'; allowed: neo-nix, nwb, npz, csv\n"
+    itself = cli("export", path, "--to", "npz", "--out", path)
+    assert (
+        itself.stderr == f"error: out: got the result file {path} itself; allowed: another file\n"
+    )
     assert cli("export", path, "--to", "csv").returncode == 0
     again = cli("export", path, "--to", "csv")
     assert again.returncode == 2

@@ -155,6 +155,7 @@ def test_an_interrupted_sweep_keeps_what_is_done_and_says_how_to_go_on(toy, tmp_
         cwd=tmp_path,
         env=os.environ | {"TOY_SLEEP": "0.1"},
         stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
         preexec_fn=lambda: signal.signal(
@@ -163,8 +164,9 @@ def test_an_interrupted_sweep_keeps_what_is_done_and_says_how_to_go_on(toy, tmp_
     )
     wait_for(lambda: list(tmp_path.rglob("*.nc")))
     os.killpg(running.pid, signal.SIGINT)  # as a terminal does
-    output, _ = running.communicate(timeout=PATIENCE)
+    output, errors = running.communicate(timeout=PATIENCE)
     assert running.returncode == 130
+    assert errors == ""
     assert "of 93 cells are finished and kept" in output
     assert "continue with: spikeconsol sweep" in output
 
@@ -389,6 +391,15 @@ def test_a_toml_file_says_the_same_as_the_command_line(cli, toy, tmp_path):
     assert typed.returncode == 0
     assert typed.stdout == from_file.stdout
     assert "noise=0.2,points=20/rate-flat.nc" in typed.stdout
+
+
+def test_a_number_without_its_unit_is_refused_in_a_toml_file_too(cli, toy, tmp_path):
+    (tmp_path / "own.py").write_text(toy.read_text())
+    for table in ("[over]\nduration = [0.1, 0.2]", "[over]\npoints = [10]\n[set]\nduration = 0.1"):
+        (tmp_path / "sweep.toml").write_text(f'experiment = "own.py/batch"\n{table}\n')
+        ran = cli("sweep", "sweep.toml", "--dry-run")
+        assert ran.returncode == 2
+        assert "duration: got '0.1'; allowed: a value in seconds" in ran.stderr
 
 
 @pytest.mark.parametrize(
