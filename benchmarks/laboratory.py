@@ -89,7 +89,8 @@ def _two_workers(count: int, repeats: int) -> list[Row]:
 def _write() -> None:
     """Write what a trivial cell gives, without attributes, to memory."""
     work = cells.Work()
-    cells.run(work, cells.conditions(work)[0], (0,)).to_netcdf(engine="h5netcdf")
+    dataset = cells.run(work, cells.conditions(work)[0], (0,)).assign_coords(seed=("seed", [0]))
+    dataset.to_netcdf(engine="h5netcdf")
 
 
 def _sweep(count: int, draws: int, workers: int) -> dict[str, float]:
