@@ -10,7 +10,7 @@ import subprocess
 from benchmarks.common import PYTHON, ROOT, save, table
 from benchmarks.figure import draw
 
-NAMES = ("spiking", "hopfield", "bottleneck", "metaplasticity")
+NAMES = ("spiking", "hopfield", "bottleneck", "metaplasticity", "laboratory")
 
 
 def main() -> None:

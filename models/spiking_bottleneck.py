@@ -303,7 +303,8 @@ def show(parameters: Training, condition: Condition, seeds: Seeds) -> xr.Dataset
     def joined(times: Sequence[np.ndarray]) -> np.ndarray:
         return np.concatenate([t + onset for t, onset in zip(times, onsets, strict=True)])
 
-    seconds = {"long_name": "time", "units": "s"}
+    stop = parameters.sample_time * len(labels)
+    seconds = {"long_name": "time", "units": "second", "stop": stop}
     return xr.Dataset(
         {
             "accuracy": ("seed", [accuracy], ACCURACY),

@@ -19,13 +19,14 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import functools
 import hashlib
 import json
 import math
 import re
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Self
 
 __all__ = ["ParameterError", "Parameters", "parameter"]
@@ -115,7 +116,7 @@ class Parameters:
     """
 
     def __post_init__(self) -> None:
-        hints = typing.get_type_hints(type(self))
+        hints = _hints(type(self))
         for field in dataclasses.fields(self):
             value = _checked(getattr(self, field.name), hints[field.name], field)
             object.__setattr__(self, field.name, value)
@@ -156,7 +157,7 @@ class Parameters:
                 nested.setdefault(head, {})[rest] = value
             else:
                 field = next(field for field in dataclasses.fields(self) if field.name == head)
-                hint = typing.get_type_hints(type(self))[head]
+                hint = _hints(type(self))[head]
                 # A number typed without its unit is refused: 10 could be seconds or milliseconds.
                 if field.metadata.get("unit", "1") == "1":
                     value = _parsed(value, hint, name)
@@ -181,7 +182,7 @@ class Parameters:
     @classmethod
     def fields(cls) -> dict[str, Mapping[str, Any]]:
         """Return what was declared of each value (doc, unit, range) under its dotted name."""
-        hints = typing.get_type_hints(cls)
+        hints = _hints(cls)
         declared: dict[str, Mapping[str, Any]] = {}
         for field in dataclasses.fields(cls):
             hint = hints[field.name]
@@ -196,6 +197,10 @@ class Parameters:
         """Return a short, stable hash of the class and all its values."""
         text = json.dumps([type(self).__qualname__, self.flat()], sort_keys=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+#: Types of a class's fields; asked for at every point of a sweep, and slow to work out.
+_hints: Callable[[type], dict[str, Any]] = functools.cache(typing.get_type_hints)
 
 
 def _unknown(name: str, names: list[str], owner: str) -> str:

@@ -63,6 +63,8 @@ def split_settings(option: str, settings: Sequence[str] | None) -> dict[str, str
         key, sign, text = (part.strip() for part in setting.partition("="))
         if not (sign and key and text):
             raise ValueError(f"{option}: got {setting!r}; allowed: name=value")
+        if key in found:
+            raise ValueError(f"{option}: got {key} twice; allowed: each name once")
         found[key] = text
     return found
 

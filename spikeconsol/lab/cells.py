@@ -192,7 +192,7 @@ def attempt(cell: Cell, keep: bool = False) -> str:
         cell.path.parent.mkdir(parents=True, exist_ok=True)
         results.save(dataset, cell.path)
     except Exception as error:
-        text = " ".join(f"{type(error).__name__}: {error}".split())
+        text = " ".join(f"{type(error).__name__}: {error}".split())[:300]
         with contextlib.suppress(OSError):
             cell.error_path.write_text(traceback.format_exc())
         return text

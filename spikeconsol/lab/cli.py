@@ -36,11 +36,17 @@ Settings = Annotated[
 def main() -> None:
     """Run the command line; bad input ends with one line on stderr and exit code 2."""
     try:
-        app()
-    except (ValueError, OSError, ModuleNotFoundError) as error:
-        if "--debug" in sys.argv:
+        sys.exit(app(standalone_mode=False))
+    except typer.Abort:
+        sys.exit(130)  # Ctrl-C, where there is nothing to say about it
+    except Exception as error:
+        # What typer says of wrong commands and options has a message of its own.
+        message = getattr(error, "format_message", error.__str__)
+        expected = isinstance(error, ValueError | OSError | ModuleNotFoundError)
+        if "--debug" in sys.argv or not (expected or hasattr(error, "format_message")):
             raise
-        print("error: " + " ".join(str(error).split()), file=sys.stderr)
+        if text := " ".join(message().split()):
+            print(f"error: {text}", file=sys.stderr)
         sys.exit(2)
 
 
@@ -225,6 +231,7 @@ def describe(
 ) -> None:
     """Write the model description table of an experiment (Nordlie et al. 2009)."""
     from spikeconsol.lab.describe import model_table
+    from spikeconsol.lab.results import write
 
     _, (experiment, *_) = actions.chosen(name)
     changed = actions.split_settings("set", settings)
@@ -241,7 +248,7 @@ def describe(
     if out is None:
         print(text, end="")
     else:
-        out.write_text(text, encoding="utf-8")
+        write(out, text.encode())
         print(out)
 
 

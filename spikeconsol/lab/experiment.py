@@ -188,7 +188,9 @@ def unknown_name(kind: str, name: str, known: Mapping[str, Any]) -> str:
     """Word the error for a name that does not exist."""
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.6)
     words = "nearest" if near else "allowed"
-    return f"{kind}: got {name!r}; {words}: {', '.join(near or sorted(known)) or 'none'}"
+    shown = near or sorted(known)[:8]
+    more = "" if near or len(known) <= 8 else f" and {len(known) - 8} more"
+    return f"{kind}: got {name!r}; {words}: {', '.join(shown) or 'none'}{more}"
 
 
 def _modules(package: str) -> list[ModuleType]:

@@ -77,8 +77,9 @@ class Signal:
 def find_spikes(dataset: xr.Dataset) -> list[SpikeTrains]:
     """Find the spike trains of a result.
 
-    The number of cells is the size of the dimension ``cell`` where there is one, and the end of
-    the recording the attribute ``stop`` of the times; otherwise what the spikes themselves show.
+    The number of cells is the size of the dimension ``cell`` where there is one that has a place
+    for every spike, and the end of the recording the attribute ``stop`` of the times; otherwise
+    what the spikes themselves show.
     """
     found = []
     for key, variable in dataset.data_vars.items():
@@ -89,7 +90,8 @@ def find_spikes(dataset: xr.Dataset) -> list[SpikeTrains]:
         owner = dataset.get(f"{name}_cell")
         if owner is not None and owner.dims == variable.dims and owner.dtype.kind in "iu":
             cells = owner.values.astype(int)
-            size = dataset.sizes.get("cell", cells.max(initial=0) + 1)
+            # The dimension may be that of another population, with fewer cells.
+            size = max(dataset.sizes.get("cell", 1), cells.max(initial=0) + 1)
         else:
             cells, size = np.zeros(times.size, int), 1
         order = np.argsort(times, kind="stable")
@@ -144,6 +146,8 @@ def export(path: Path, kind: str, out: Path | None = None) -> Path:
     if kind in ("neo-nix", "nwb") and not find_spikes(dataset) and not find_signals(dataset):
         raise ResultError(f"{path}: has neither spikes nor signals; it can go to npz or csv")
     out = out or path.with_suffix(suffix)
+    if out.resolve() == path.resolve():
+        raise ResultError(f"out: got the result file {out} itself; allowed: another file")
     writable_folder(out.parent)
     temporary = out.with_name(f".{secrets.token_hex(4)}.{os.getpid()}{suffix or '.csv'}")
     try:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import inspect
+import io
 import json
 import os
-import secrets
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +23,7 @@ from spikeconsol.lab.results import (
     provenance,
     read_attributes,
     writable_folder,
+    write,
 )
 
 if TYPE_CHECKING:
@@ -166,19 +167,14 @@ def draw(figure: Figure, files: Mapping[str, Sequence[Path]], out: Path, command
         _save(drawing, stem.with_suffix(".png"), dpi=300, metadata={"Software": None})
     caption = _caption(figure, data, command) | {"files": _hashes(files, out)}
     text = json.dumps(caption, indent=2, ensure_ascii=False)
-    stem.with_suffix(".json").write_text(text + "\n", encoding="utf-8")
+    write(stem.with_suffix(".json"), f"{text}\n".encode())
     return stem.with_suffix(".pdf")
 
 
 def _save(drawing: Drawing, path: Path, **options: Any) -> None:
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}-{secrets.token_hex(4)}{path.suffix}")
-    try:
-        drawing.savefig(temporary, **options)
-        temporary.replace(path)
-    except OSError as error:
-        raise ResultError(f"{path}: cannot be written ({error.strerror or error})") from error
-    finally:
-        temporary.unlink(missing_ok=True)
+    image = io.BytesIO()
+    drawing.savefig(image, format=path.suffix[1:], **options)
+    write(path, image.getvalue())
 
 
 def _caption(

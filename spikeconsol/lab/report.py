@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-import os
-import secrets
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from pathlib import Path
@@ -15,11 +14,12 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from spikeconsol.lab.results import ResultError, load, writable_folder
+from spikeconsol.lab.results import ResultError, load, writable_folder, write
 from spikeconsol.lab.table import heading, shown
 
 __all__ = ["write_report"]
 
+_NUMBER = ' class="number"'
 _PROVENANCE = ("revision", "code", "versions", "python", "platform", "cpu", "compiler_flags")
 
 
@@ -60,14 +60,7 @@ def write_report(folder: str | Path, out: str | Path) -> Path:
         body="\n".join([*sections, *_figures(folder)]),
     )
     writable_folder(out.parent)
-    temporary = out.with_name(f".{out.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(out)
-    except OSError as error:
-        raise ResultError(f"{out}: cannot be written ({error.strerror or error})") from error
-    finally:
-        temporary.unlink(missing_ok=True)
+    write(out, text.encode())
     return out
 
 
@@ -91,26 +84,30 @@ def _experiment(name: str, datasets: Sequence[xr.Dataset]) -> str:
 def _results(datasets: Sequence[xr.Dataset]) -> str:
     points = [_point(dataset) for dataset in datasets]
     swept = list(dict.fromkeys(key for point in points for key in point))
+    units = json.loads(datasets[0].attrs.get("units", "{}"))
     columns = [str(name) for name in json.loads(datasets[0].attrs.get("columns", "[]"))]
     leveled = any(dataset.attrs.get("level") for dataset in datasets)
-    heads = [*swept, *(["level"] if leveled else []), "condition"]
-    heads += [heading(datasets[0][name]) for name in columns]
-    lines = []
+    heads = [key if units.get(key, "1") == "1" else f"{key} ({units[key]})" for key in swept]
+    heads += [*(["level"] if leveled else []), "condition"]
+    heads += [*(heading(datasets[0][name]) for name in columns), "n", "file"]
+    rows = []
     for dataset, point in zip(datasets, points, strict=True):
         cells = [_cell(point.get(key, ""), point.get(key, "")) for key in swept]
         cells += [_cell(dataset.attrs.get("level", ""))] if leveled else []
         cells.append(_cell(dataset.attrs.get("label", "")))
-        for name in columns:
-            value = dataset[name]
-            cells.append(_cell(shown(value), float(value.mean())))
-        cells += [_cell(dataset.sizes["seed"], dataset.sizes["seed"])]
-        cells += [_cell(dataset.attrs["file"])]
-        lines.append(f"<tr>{''.join(cells)}</tr>")
-    heads += ["n", "file"]
-    head = "".join(f"<th><button>{escape(text)}</button></th>" for text in heads)
+        cells += [_cell(shown(dataset[name]), float(dataset[name].mean())) for name in columns]
+        cells.append(_cell(dataset.sizes["seed"], dataset.sizes["seed"]))
+        cells.append(_cell(dataset.attrs["file"]))
+        rows.append(cells)
+    # A heading stands on the side on which its column stands.
+    head = "".join(
+        f"<th{_NUMBER if _NUMBER in cell else ''}><button>{escape(text)}</button></th>"
+        for text, cell in zip(heads, rows[0], strict=True)
+    )
+    body = "".join(f"<tr>{''.join(cells)}</tr>\n" for cells in rows)
     return (
         f'<div class="scroll"><table class="sortable"><thead><tr>{head}</tr></thead>'
-        f"<tbody>{''.join(lines)}</tbody></table></div>"
+        f"<tbody>{body}</tbody></table></div>"
     )
 
 
@@ -133,6 +130,8 @@ def _provenance(datasets: Sequence[xr.Dataset]) -> str:
     rows = []
     for key in _PROVENANCE:
         found = dict.fromkeys(str(d.attrs[key]) for d in datasets if d.attrs.get(key))
+        if key == "versions":
+            found = {", ".join(map(" ".join, json.loads(text).items())): None for text in found}
         if found:
             rows.append((key.replace("_", " "), "; ".join(found)))
     return _table(("what", "value"), rows)
@@ -167,7 +166,7 @@ def _point(dataset: xr.Dataset) -> Mapping[str, Any]:
 def _cell(text: Any, value: Any = None) -> str:
     """Write a table cell; what it is sorted by may differ from what it shows."""
     number = isinstance(value, int | float | np.number)
-    kind = ' class="number"' if number else ""
+    kind = _NUMBER if number else ""
     key = escape(str(text if value is None else value))
     return f'<td{kind} data-value="{key}">{escape(str(text))}</td>'
 
@@ -175,9 +174,14 @@ def _cell(text: Any, value: Any = None) -> str:
 def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     head = "".join(f"<th>{escape(text)}</th>" for text in heads)
     body = "".join(
-        f"<tr>{''.join(f'<td>{escape(text)}</td>' for text in row)}</tr>" for row in rows
+        f"<tr>{''.join(f'<td>{_breakable(text)}</td>' for text in row)}</tr>\n" for row in rows
     )
     return f'<div class="scroll"><table><tr>{head}</tr>{body}</table></div>'
+
+
+def _breakable(text: str) -> str:
+    """Let long dotted names break where their words meet."""
+    return re.sub(r"([._])(?=[a-z])", r"\1<wbr>", escape(text))
 
 
 def _folded(title: str, content: str) -> str:

@@ -8,6 +8,7 @@ from a file: attributes are numbers, text and JSON.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import importlib.metadata
@@ -28,7 +29,7 @@ import xarray as xr
 
 import spikeconsol
 
-__all__ = ["FORMAT", "ResultError", "load", "provenance", "read_attributes", "save"]
+__all__ = ["FORMAT", "ResultError", "load", "provenance", "read_attributes", "save", "write"]
 
 #: Version of the file format; the format is described in docs/laboratory.md.
 FORMAT = "spikeconsol-1"
@@ -59,7 +60,6 @@ def save(dataset: xr.Dataset, path: str | Path, attributes: Mapping[str, Any] = 
     ResultError
         If the file cannot be written; no partial file is left.
     """
-    path = Path(path)
     attributes = {**dataset.attrs, **attributes, "format": FORMAT}
     dataset = dataset.assign_attrs({name: _attribute(value) for name, value in attributes.items()})
     encoding = {
@@ -70,6 +70,18 @@ def save(dataset: xr.Dataset, path: str | Path, attributes: Mapping[str, Any] = 
     with _local_locks():
         content = bytes(dataset.to_netcdf(engine="h5netcdf", encoding=encoding))
     content += _SEAL + hashlib.sha256(content).hexdigest().encode() + b"\n"
+    write(path, content)
+
+
+def write(path: str | Path, content: bytes) -> None:
+    """Write a file that appears whole or not at all, and is on the disk then.
+
+    Raises
+    ------
+    ResultError
+        If it cannot be written; no partial file is left, and an older one stays.
+    """
+    path = Path(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
     try:
         with temporary.open("wb") as file:
@@ -81,7 +93,8 @@ def save(dataset: xr.Dataset, path: str | Path, attributes: Mapping[str, Any] = 
     except OSError as error:
         raise ResultError(f"{path}: cannot be written ({error.strerror or error})") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def load(path: str | Path) -> xr.Dataset:

@@ -6,7 +6,6 @@ import concurrent.futures
 import contextlib
 import logging
 import multiprocessing
-import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -25,6 +24,7 @@ from rich.progress import (
 )
 
 from spikeconsol.lab import cells as cell_tools
+from spikeconsol.lab import worker
 from spikeconsol.lab.cells import Cell
 from spikeconsol.lab.results import ResultError, writable_folder
 
@@ -189,7 +189,7 @@ def on_dask(workers: int = 1, scheduler: str = "") -> Executor:
     def execute(cells: Sequence[Cell], keep: bool) -> Iterator[tuple[Cell, str]]:
         if not cells:
             return
-        with _client(distributed, workers, scheduler) as client:
+        with _client(distributed, min(workers, len(cells)), scheduler) as client:
             waiting = {
                 client.submit(cell_tools.attempt, cell, keep, key=str(cell.path), pure=False): cell
                 for cell in cells
@@ -222,8 +222,9 @@ def _client(distributed: Any, workers: int, scheduler: str) -> Iterator[Any]:
         distributed.LocalCluster(
             n_workers=workers,
             threads_per_worker=1,
-            dashboard_address=":0",
+            dashboard_address="127.0.0.1:0",
             silence_logs=logging.CRITICAL,
+            preload=[worker.__name__],
         ) as cluster,
         distributed.Client(cluster) as client,
     ):
@@ -235,7 +236,7 @@ def _pool(jobs: int) -> Iterator[concurrent.futures.ProcessPoolExecutor]:
     """Open a pool of processes that ends at once when this one is interrupted."""
     # A forked child would share locks and threads of numerical libraries: start afresh.
     pool = concurrent.futures.ProcessPoolExecutor(
-        jobs, mp_context=multiprocessing.get_context("spawn"), initializer=_start_worker
+        jobs, mp_context=multiprocessing.get_context("spawn"), initializer=worker.dask_setup
     )
     try:
         yield pool
@@ -246,11 +247,6 @@ def _pool(jobs: int) -> Iterator[concurrent.futures.ProcessPoolExecutor]:
             process.terminate()
         raise
     pool.shutdown()
-
-
-def _start_worker() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's business
-    cell_tools.one_thread()  # before the first cell loads what would start threads
 
 
 @contextmanager

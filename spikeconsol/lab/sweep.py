@@ -225,7 +225,10 @@ def read_toml(path: str | Path) -> SweepFile:
         Path(path),
         content["experiment"],
         sweep,
-        _flat(content.get("set", {})),
+        {
+            name: ",".join(map(str, value)) if isinstance(value, list) else value
+            for name, value in _flat(content.get("set", {})).items()
+        },
         content.get("preset", ""),
         content.get("level", ""),
         content.get("seed"),
@@ -240,8 +243,16 @@ def _flat(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         if isinstance(value, dict):
             found |= _flat(value, f"{prefix}{key}.")
         else:
-            found[prefix + key] = value
+            found[prefix + key] = _typed(value)
     return found
+
+
+def _typed(value: Any) -> Any:
+    """Numbers as they would be typed, so that one that lacks its unit is refused."""
+    if isinstance(value, list):
+        return [_typed(element) for element in value]
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return str(value) if number else value
 
 
 def _draws(name: str, given: Any, samples: int, rng: np.random.Generator) -> Sequence[Any]:

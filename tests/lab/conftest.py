@@ -1,5 +1,6 @@
 """The toy experiment, run from the command line as a user would."""
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -46,7 +47,12 @@ def process(tmp_path, monkeypatch):
         for name, value in environment.items():
             monkeypatch.setenv(name, str(value))
         ran = subprocess.run(
-            [*PROGRAM, *map(str, words)], cwd=tmp_path, capture_output=True, text=True, timeout=120
+            [*PROGRAM, *map(str, words)],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # as in a terminal
         )
         for name in environment:
             monkeypatch.delenv(name)

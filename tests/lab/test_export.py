@@ -50,6 +50,14 @@ def test_spikes_and_signals_are_found_by_their_form(recorded):
     assert np.array_equal(voltage.values, dataset.voltage.values.T)
 
 
+def test_no_spike_is_lost_where_another_population_is_smaller(recorded):
+    _, dataset, _ = recorded
+    larger = dataset.assign(store_cell=dataset.store_cell + 4)
+    store, _ = find_spikes(larger)
+    assert store.size == 6
+    assert sum(store.train(cell).size for cell in range(store.size)) == dataset.store_time.size
+
+
 def test_neo_reads_what_was_exported(recorded):
     neo = pytest.importorskip("neo")
     path, dataset, trains = recorded
@@ -139,6 +147,10 @@ def test_bad_exports_are_one_line(recorded, tmp_path, cli):
     ran = cli("export", path, "--to", "matlab")
     assert ran.returncode == 2
     assert ran.stderr == "error: to: got 'matlab'; allowed: neo-nix, nwb, npz, csv\n"
+    itself = cli("export", path, "--to", "npz", "--out", path)
+    assert (
+        itself.stderr == f"error: out: got the result file {path} itself; allowed: another file\n"
+    )
     assert cli("export", path, "--to", "csv").returncode == 0
     again = cli("export", path, "--to", "csv")
     assert again.returncode == 2

@@ -16,7 +16,7 @@ class Page(HTMLParser):
 
     def handle_starttag(self, tag, attributes):
         self.tags.append(tag)
-        if tag not in ("meta", "img", "br"):
+        if tag not in ("meta", "img", "wbr"):
             self.open.append(tag)
         for name, value in attributes:
             if name in ("src", "href") and not value.startswith("data:"):
@@ -61,8 +61,8 @@ def test_a_sweep_has_a_column_for_each_swept_parameter(cli, toy, tmp_path):
     over = ("--over", "points=10,20", "--over", "duration=1 ms,2 ms")
     assert cli("sweep", f"{toy}/batch", *over, "--out", "out").returncode == 0
     text = write_report(tmp_path / "out", tmp_path / "report.html").read_text()
-    heads = re.findall(r"<th><button>(.*?)</button></th>", text)
-    assert heads == ["duration", "points", "level", "condition", "slope", "n", "file"]
+    heads = re.findall(r"<th[^>]*><button>(.*?)</button></th>", text)
+    assert heads == ["duration (second)", "points", "level", "condition", "slope", "n", "file"]
     assert Page(text).values.count("0.002") == 6
 
 

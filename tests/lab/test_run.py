@@ -134,6 +134,9 @@ def test_dry_run_says_everything_and_writes_nothing(cli, toy, tmp_path, computed
         (["--seeds", "0"], "seeds: got 0; allowed: >= 1"),
         (["--seed", "-1"], "seed: got -1; allowed: >= 0"),
         (["--jobs", "0"], "jobs: got 0; allowed: >= 1"),
+        (["--jobs", "two"], "Invalid value for '--jobs'"),
+        (["--sede", "3"], "No such option: --sede"),
+        (["--set", "noise=1", "--set", "noise=2"], "set: got noise twice; allowed: each name once"),
         (["--out", "/dev/null/here"], "out: got /dev/null/here/toy/lines; allowed: a folder"),
     ],
 )
@@ -155,6 +158,11 @@ def test_bad_input_is_one_line_before_any_work(cli, toy, tmp_path, computed, wor
         (["run", "empty.py"], "no EXPERIMENTS in this file"),
         (["figures", "none-such"], "figure: got 'none-such'"),
         (["show", "none.nc"], "none.nc: cannot be read (No such file"),
+        (
+            ["describe", "meta-hebbian", "--out", "none/a.md"],
+            "none/a.md: cannot be written (No such",
+        ),
+        (["frobnicate"], "No such command 'frobnicate'"),
     ],
 )
 def test_wrong_names_and_files_are_one_line(cli, tmp_path, words, message):

@@ -19,7 +19,18 @@ from spikeconsol.lab.sweep import Sweep, cell_name, points, read_toml, values
 
 pytest.importorskip("distributed")
 
+#: Seconds after which another process hangs; a loaded machine needs far less.
+PATIENCE = 300
 OVER = ("--over", "points=10:30:10", "--over", "noise=0.1,0.2")
+
+
+def wait_for(what):
+    """Wait until something is there in another process's output, and return it."""
+    start = time.monotonic()
+    while not (found := what()):
+        assert time.monotonic() < start + PATIENCE
+        time.sleep(0.05)
+    return found
 
 
 def numbers(folder):
@@ -144,14 +155,18 @@ def test_an_interrupted_sweep_keeps_what_is_done_and_says_how_to_go_on(toy, tmp_
         cwd=tmp_path,
         env=os.environ | {"TOY_SLEEP": "0.1"},
         stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        preexec_fn=lambda: signal.signal(
+            signal.SIGINT, signal.SIG_DFL
+        ),  # background jobs ignore it
     )
-    while not list(tmp_path.rglob("*.nc")):
-        time.sleep(0.05)
+    wait_for(lambda: list(tmp_path.rglob("*.nc")))
     os.killpg(running.pid, signal.SIGINT)  # as a terminal does
-    output, _ = running.communicate(timeout=60)
+    output, errors = running.communicate(timeout=PATIENCE)
     assert running.returncode == 130
+    assert errors == ""
     assert "of 93 cells are finished and kept" in output
     assert "continue with: spikeconsol sweep" in output
 
@@ -163,11 +178,19 @@ def test_two_sweeps_in_one_folder_do_not_harm_each_other(cli, toy, tmp_path):
         subprocess.Popen([*command, "--out", "out"], cwd=tmp_path, stdout=subprocess.DEVNULL)
         for _ in range(2)
     ]
-    assert [running.wait(120) for running in both] == [0, 0]
+    assert [running.wait(PATIENCE) for running in both] == [0, 0]
     cli(*words, "--out", "whole")
     assert_same(numbers(tmp_path / "out"), numbers(tmp_path / "whole"))
     hidden = list((tmp_path / "out").rglob(".*"))
     assert not hidden
+
+
+def written_address(path):
+    """Address in a scheduler's file; None while it is being written."""
+    try:
+        return json.loads(path.read_text())["address"]
+    except (OSError, ValueError):
+        return None
 
 
 @pytest.mark.slow
@@ -195,10 +218,7 @@ def test_a_lost_worker_of_a_separate_scheduler_loses_nothing(cli, toy, tmp_path)
         for _ in range(2)
     ]
     try:
-        while not address.exists():
-            time.sleep(0.1)
-        time.sleep(0.5)
-        where = json.loads(address.read_text())["address"]
+        where = wait_for(lambda: written_address(address))
         words = ["sweep", f"{toy}/batch", "--over", "points=10:24:1", "--level", "rate"]
         command = [sys.executable, "-c", "from spikeconsol.lab.cli import main; main()", *words]
         sweep = subprocess.Popen(
@@ -206,10 +226,9 @@ def test_a_lost_worker_of_a_separate_scheduler_loses_nothing(cli, toy, tmp_path)
             cwd=tmp_path,
             stdout=subprocess.DEVNULL,
         )
-        while len(list(tmp_path.rglob("*.nc"))) < 4:
-            time.sleep(0.05)
+        wait_for(lambda: len(list(tmp_path.rglob("*.nc"))) >= 4)
         workers[0].kill()
-        assert sweep.wait(120) == 0
+        assert sweep.wait(PATIENCE) == 0
     finally:
         for started in (*workers, scheduler):
             started.kill()
@@ -372,6 +391,15 @@ def test_a_toml_file_says_the_same_as_the_command_line(cli, toy, tmp_path):
     assert typed.returncode == 0
     assert typed.stdout == from_file.stdout
     assert "noise=0.2,points=20/rate-flat.nc" in typed.stdout
+
+
+def test_a_number_without_its_unit_is_refused_in_a_toml_file_too(cli, toy, tmp_path):
+    (tmp_path / "own.py").write_text(toy.read_text())
+    for table in ("[over]\nduration = [0.1, 0.2]", "[over]\npoints = [10]\n[set]\nduration = 0.1"):
+        (tmp_path / "sweep.toml").write_text(f'experiment = "own.py/batch"\n{table}\n')
+        ran = cli("sweep", "sweep.toml", "--dry-run")
+        assert ran.returncode == 2
+        assert "duration: got '0.1'; allowed: a value in seconds" in ran.stderr
 
 
 @pytest.mark.parametrize(
