@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from spikeconsol.models import bottleneck as model
+from spikeconsol.models import bottleneck_memories as model
 
 PROTOCOL = model.MemoryProtocol()
 CONDITIONS = {c.name: c for c in model.memory_conditions(PROTOCOL)}
