@@ -40,7 +40,7 @@ def learn_chunk(
     state: NDArray,
     episodes: Episodes,
     done: int,
-) -> tuple[NDArray, ...]:
+) -> tuple[NDArray, NDArray, NDArray, NDArray]:
     """Learn from the episodes, (E, R, ...), one after another.
 
     Returns
@@ -53,7 +53,8 @@ def learn_chunk(
     with jax.enable_x64(True):
         learn = _compiled(network.task, network.plasticity, optimiser)
         found = learn(theta, state, (episodes.x, episodes.target, episodes.scored), done)
-        return tuple(np.asarray(part) for part in found)
+        theta, state, error, accuracy = (np.asarray(part) for part in found)
+    return theta, state, error, accuracy
 
 
 def gradient(network: Network, theta: NDArray, episode: Episodes) -> NDArray:

@@ -157,8 +157,9 @@ def train(
     while done < learning:
         upto = min(learning, done + CHUNK)
         drawn = stream.next(upto - done)
-        theta, state, *found = learn_chunk(network, optimiser, theta, state, drawn, done)
-        errors[done:upto], accuracy[done:upto] = found
+        theta, state, errors[done:upto], accuracy[done:upto] = learn_chunk(
+            network, optimiser, theta, state, drawn, done
+        )
         done = upto
         if progress is not None:
             progress(done, episodes)
