@@ -49,12 +49,12 @@ class MemoryProtocol(Parameters):
 
     tasks: tuple[str, ...] = parameter(("xor", "digits"), choices=("xor", "digits"), doc="tasks")
     epochs: int = parameter(10, at_least=1, doc="passes through the training samples")
-    cells: int = parameter(300, at_least=10, doc="cells of the reservoirs")
+    cells: int = parameter(600, at_least=10, doc="cells of the reservoirs")
     rehearsed: int = parameter(
         12000, at_least=100, doc="random samples on which reservoirs are trained beforehand"
     )
     surprise_gate: bool = parameter(
-        True, doc="scale signals by the readout's surprise, which frees networks that are stuck"
+        False, doc="scale the signals of all memories by the readout's surprise"
     )
 
 

@@ -5,6 +5,7 @@ import pytest
 
 from spikeconsol.models import bottleneck_memories as model
 
+SEEDS = range(100, 105)
 PROTOCOL = model.MemoryProtocol()
 CONDITIONS = {c.name: c for c in model.memory_conditions(PROTOCOL)}
 CAPACITIES = {c.name: c for c in model.capacity_conditions(model.CapacityProtocol())}
@@ -21,17 +22,18 @@ def accuracy(name, seeds):
 
 def test_memories_solve_xor_where_signals_without_memory_cannot():
     pytest.importorskip("numba", reason="the compiled loop makes these runs short")
-    for memory in ("window", "prototypes", "class-means"):
-        assert np.median(accuracy(f"xor-{memory}", range(100, 105))) >= 0.99
+    for memory in ("window", "class-means"):
+        assert accuracy(f"xor-{memory}", SEEDS).mean() >= 0.97
+    # As good, but a seed may end with two corners of the square merged.
+    assert np.median(accuracy("xor-prototypes", SEEDS)) >= 0.97
     for control in ("per-class", "permuted", "frozen"):
-        assert accuracy(f"xor-{control}", range(100, 105)).mean() <= 0.85
+        assert accuracy(f"xor-{control}", SEEDS).mean() <= 0.85
 
 
 @pytest.mark.slow
 def test_a_reservoir_drives_xor_and_its_silenced_twin_does_not():
-    # The median, as with any memory a seed may end with two corners of the square merged.
-    assert np.median(accuracy("xor-reservoir", range(100, 103))) >= 0.97
-    assert accuracy("xor-silenced", range(100, 103)).mean() <= 0.85
+    assert accuracy("xor-reservoir", SEEDS).mean() >= 0.97
+    assert accuracy("xor-silenced", SEEDS).mean() <= 0.85
 
 
 def test_a_gated_reservoir_holds_the_exact_signal():
