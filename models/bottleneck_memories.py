@@ -49,7 +49,10 @@ class MemoryProtocol(Parameters):
 
     tasks: tuple[str, ...] = parameter(("xor", "digits"), choices=("xor", "digits"), doc="tasks")
     epochs: int = parameter(10, at_least=1, doc="passes through the training samples")
-    cells: int = parameter(600, at_least=10, doc="cells of the reservoirs")
+    cells: int = parameter(300, at_least=10, doc="cells of the reservoirs")
+    time_constant: float = parameter(
+        5.0, above=0, doc="of these cells, in samples: slow enough for a window of 16"
+    )
     rehearsed: int = parameter(
         12000, at_least=100, doc="random samples on which reservoirs are trained beforehand"
     )
@@ -73,19 +76,25 @@ def compare_memories(parameters: MemoryProtocol, condition: Condition, seeds: Se
     training = MEMORY_TASKS[setup.pop("task")].replace(epochs=parameters.epochs)
     readout = setup.pop("training", "ridge")
     if setup.get("memory") in ("reservoir", "silenced"):
-        setup["reservoir"] = _reservoir(readout, parameters.cells, parameters.rehearsed)
+        setup["reservoir"] = _reservoir(readout, parameters)
     trained = Condition(condition.name, condition.level, condition.label, setup)
     return learn(training, trained, seeds)
 
 
-def _reservoir(readout: str, cells: int, rehearsed: int) -> Any:
+def _reservoir(readout: str, parameters: MemoryProtocol) -> Any:
     from spikeconsol.bottleneck import ReservoirParameters
 
     online: Setup = {
         "lms": {"learning_rate": 5e-4},
         "reward_hebb": {"learning_rate": 2e-3, "output_noise": 0.5},
     }.get(readout, {})
-    return ReservoirParameters(cells=cells, samples=rehearsed, training=readout, **online)
+    return ReservoirParameters(
+        cells=parameters.cells,
+        time_constant=parameters.time_constant,
+        samples=parameters.rehearsed,
+        training=readout,
+        **online,
+    )
 
 
 @dataclass(frozen=True)
@@ -298,7 +307,7 @@ EXPERIMENTS = (
         conditions=memory_conditions,
         run=compare_memories,
         columns=LEARNED,
-        seeds=(100, 5),
+        seeds=(100, 10),
         presets={"demo": {"epochs": 2, "rehearsed": 1000, "cells": 100, "seeds": 1}},
         figures=("bottleneck_memory",),
     ),
