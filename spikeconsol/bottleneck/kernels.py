@@ -4,6 +4,9 @@ Two things decide the speed by a factor of ten each: ``error_model="numpy"`` (a 
 by zero would keep the Adam loop from using vector instructions), and the floors added to Adam's
 moments (see `network.FLOORS`). Scalars are cast to the arrays' type, else single precision would
 be computed in double.
+
+All of it is one file on purpose: numba compiles a stored function again when its own file changes,
+but not when a function that it calls has changed in another one.
 """
 
 from __future__ import annotations

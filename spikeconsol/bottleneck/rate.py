@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import copy
-import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
@@ -15,6 +13,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
 from sklearn.utils.multiclass import check_classification_targets, unique_labels
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from spikeconsol.bottleneck import archive
 from spikeconsol.bottleneck import network as reference
 from spikeconsol.bottleneck.hsic import (
     VARIANTS,
@@ -284,24 +283,15 @@ class BottleneckClassifier(TransformerMixin, ClassifierMixin, BaseEstimator):
     def save(self, path: str | Path) -> None:
         """Write settings, weights, optimiser, memories and random state to a NumPy archive."""
         check_is_fitted(self)
-        path = Path(path)
         about = {
-            "parameters": _plain(self.get_params(deep=False)),
+            "parameters": archive.plain(self.get_params(deep=False)),
             "order_rng": self._rng.bit_generator.state,
             "memory_rng": self._memory_rng.bit_generator.state,
             "n_epochs": self.n_epochs_,
             "n_features": self.n_features_in_,
         }
-        partial = path.with_name(path.name + ".partial")
-        with partial.open("wb") as file:
-            np.savez(
-                file,
-                about=np.array(json.dumps(about)),
-                classes=self.classes_,
-                label_counts=self._label_counts,
-                **self.network_.state(),  # type: ignore[arg-type]
-            )
-        os.replace(partial, path)
+        learned = {"classes": self.classes_, "label_counts": self._label_counts}
+        archive.write(Path(path), about, learned | self.network_.state())
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
@@ -312,8 +302,7 @@ class BottleneckClassifier(TransformerMixin, ClassifierMixin, BaseEstimator):
         ParameterError
             If the file is not such an archive.
         """
-        with _archive(Path(path)) as archive:
-            settings = json.loads(str(archive["about"]))["parameters"]
+        settings = archive.read(Path(path))[0]["parameters"]
         for name in ("hidden", "widths"):
             settings[name] = tuple(settings[name])
         if settings["reservoir"] is not None:
@@ -459,41 +448,18 @@ class BottleneckClassifier(TransformerMixin, ClassifierMixin, BaseEstimator):
         return lambda *samples: kernels.learn(self.network_, *samples)
 
     def _restore(self, path: Path, settings: dict[str, Any]) -> None:
-        with _archive(path) as archive:
-            about = json.loads(str(archive["about"]))
-            ours = _plain(settings)
-            for name, value in about["parameters"].items():
-                if name != "backend" and value != ours[name]:
-                    raise ParameterError(
-                        f"{name}: got {ours[name]!r}; allowed: {value!r}, as in checkpoint {path}"
-                    )
-            weights = archive["weights.0"]
-            self._begin(archive["classes"], about["n_features"], weights.dtype)
-            for name, array in self.network_.state().items():
-                array[...] = archive[name]
-            self._label_counts[...] = archive["label_counts"]
+        about, arrays = archive.read(path)
+        ours = archive.plain(settings)
+        for name, value in about["parameters"].items():
+            if name != "backend" and value != ours[name]:
+                raise ParameterError(
+                    f"{name}: got {ours[name]!r}; allowed: {value!r}, as in checkpoint {path}"
+                )
+        self._begin(arrays["classes"], about["n_features"], arrays["weights.0"].dtype)
+        for name, array in self.network_.state().items():
+            array[...] = arrays[name]
+        self._label_counts[...] = arrays["label_counts"]
         self.n_features_in_ = about["n_features"]
         self.n_epochs_ = about["n_epochs"]
         self._rng.bit_generator.state = about["order_rng"]
         self._memory_rng.bit_generator.state = about["memory_rng"]
-
-
-def _plain(settings: dict[str, Any]) -> dict[str, Any]:
-    """Settings as they come back from JSON."""
-    values = dict(settings)
-    if values.get("reservoir") is not None:
-        values["reservoir"] = values["reservoir"].flat()
-    if isinstance(values["random_state"], np.random.RandomState):
-        values["random_state"] = None  # the generator drawn from it is stored instead
-    return json.loads(json.dumps(values, default=lambda value: value.item()))
-
-
-def _archive(path: Path) -> Any:
-    try:
-        archive = np.load(path, allow_pickle=False)
-        archive["about"]
-    except FileNotFoundError:
-        raise
-    except Exception:
-        raise ParameterError(f"checkpoint: got {path}; allowed: a file written by save") from None
-    return archive

@@ -40,24 +40,30 @@ def learn_chunk(
     state: NDArray,
     episodes: Episodes,
     done: int,
-) -> tuple[NDArray, NDArray, NDArray]:
-    """Learn from the episodes, (E, R, ...), one after another; return the outputs with it."""
+) -> tuple[NDArray, NDArray, NDArray, NDArray]:
+    """Learn from the episodes, (E, R, ...), one after another.
+
+    Returns
+    -------
+    theta, state : ndarray
+        Parameters and averages of the optimiser afterwards.
+    error, accuracy : ndarray, shape (E, R)
+    """
     _feed_forward(network)
     with jax.enable_x64(True):
-        found = _compiled(network.task, network.plasticity, optimiser)(
-            theta, state, *_runs_last(episodes), done
-        )
-        theta, state, o = (np.asarray(part) for part in found)
-    return theta, state, np.moveaxis(o, -1, 1)
+        learn = _compiled(network.task, network.plasticity, optimiser)
+        found = learn(theta, state, (episodes.x, episodes.target, episodes.scored), done)
+        theta, state, error, accuracy = (np.asarray(part) for part in found)
+    return theta, state, error, accuracy
 
 
 def gradient(network: Network, theta: NDArray, episode: Episodes) -> NDArray:
     """Return the gradient on one episode of each run by automatic differentiation, (R, P)."""
     forward = _feed_forward(network)
     with jax.enable_x64(True):
-        differentiate = jax.jit(jax.grad(lambda theta, *parts: _loss(forward, theta, *parts)[0]))
-        parts = (part[0] for part in _runs_last(episode.reshape(1, len(theta))))
-        return np.asarray(forward.constrain(differentiate(theta, *parts), jnp))
+        differentiate = jax.jit(jax.grad(lambda *parts: _loss(forward, *parts)[0]))
+        g = differentiate(theta, (episode.x, episode.target, episode.scored))
+        return np.asarray(forward.constrain(g, jnp))
 
 
 def _feed_forward(network: Network) -> FeedForward:
@@ -68,22 +74,13 @@ def _feed_forward(network: Network) -> FeedForward:
     return network
 
 
-def _runs_last(episodes: Episodes) -> tuple[NDArray, NDArray, NDArray]:
-    """Return inputs, targets and scored steps as (E, T, ..., R).
-
-    With runs as the last axis, every step compiles to vector instructions.
-    """
-    return (
-        np.moveaxis(episodes.x, 1, -1),
-        np.moveaxis(episodes.target, 1, -1),
-        np.moveaxis(episodes.scored[..., 0], 1, -1),
-    )
-
-
 def _loss(
-    network: FeedForward, theta: Array, x: Array, target: Array, scored: Array
-) -> tuple[Array, Array]:
-    """Return the loss, summed over runs, and the outputs, (T, Z, R)."""
+    network: FeedForward, theta: Array, episode: tuple[Array, Array, Array]
+) -> tuple[Array, tuple[Array, Array]]:
+    """Return the loss, summed over runs, and error and accuracy of each run, (R,)."""
+    # With runs as the last axis, every step compiles to vector instructions: (T, ..., R).
+    x, target, scored = (jnp.moveaxis(part, 0, -1) for part in episode)
+    scored = scored[:, 0]
     # Parameters of all layers and of the readout with runs last: w is (Y, K, R).
     parameters = {name: jnp.moveaxis(value, 0, -1) for name, value in network.views(theta).items()}
     rule = RULES[network.plasticity.rule]
@@ -101,7 +98,10 @@ def _loss(
     if "V" in parameters:
         o = (parameters["V"] * x[:, None]).sum(axis=2)
     o = o + parameters["c"]
-    return (network.losses(o, target, jnp, axis=1) * scored).sum(), o
+    count = scored.sum(axis=0)
+    summed = (network.losses(o, target, jnp, axis=1) * scored).sum(axis=0)
+    right = (network.correct(o, target, axis=1) * scored).sum(axis=0)
+    return summed.sum(), (summed / count, right / count)
 
 
 @lru_cache(maxsize=16)
@@ -109,19 +109,17 @@ def _compiled(task: Task, plasticity: Plasticity, optimiser: Optimiser) -> Calla
     network = FeedForward(task, plasticity)
     differentiate = jax.grad(lambda *parts: _loss(network, *parts), has_aux=True)
 
-    def learn(carry: Any, episode: Any) -> tuple[Any, Array]:
+    def learn(carry: Any, episode: Any) -> tuple[Any, tuple[Array, Array]]:
         theta, state, count = carry
-        g, o = differentiate(theta, *episode)
+        g, outcome = differentiate(theta, episode)
         theta, state = optimiser.step(
             theta, network.constrain(g, jnp), state, count, network.penalised, jnp
         )
-        return (network.project(theta, jnp), state, count + 1), o
+        return (network.project(theta, jnp), state, count + 1), outcome
 
     @jax.jit
-    def chunk(
-        theta: Array, state: Array, x: Array, target: Array, scored: Array, done: Array
-    ) -> Any:
-        (theta, state, _), o = lax.scan(learn, (theta, state, done), (x, target, scored))
-        return theta, state, o
+    def chunk(theta: Array, state: Array, episodes: Any, done: Array) -> Any:
+        (theta, state, _), (error, accuracy) = lax.scan(learn, (theta, state, done), episodes)
+        return theta, state, error, accuracy
 
     return chunk

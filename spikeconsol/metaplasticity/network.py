@@ -333,6 +333,13 @@ class FeedForward(Network):
             return ((o - target) ** 2).sum(axis=axis)
         return -xp.log((self._softmax(o, xp, axis) * target).sum(axis=axis))
 
+    def correct(self, o: Array, target: Array, axis: int = -1) -> Array:
+        """Return the fraction of right answers at every step; `axis` is that of the outputs."""
+        if self.task.loss == "squared":
+            middle = self.task.middle
+            return ((o > middle) == (target > middle)).mean(axis=axis)
+        return ((o * target).sum(axis=axis) >= o.max(axis=axis)).astype(float)
+
     @staticmethod
     def _softmax(o: Array, xp: Any = np, axis: int = -1) -> Array:
         """Return the softmax; the original program added 1e-8 to the denominator.
@@ -348,12 +355,7 @@ class FeedForward(Network):
         scored = episodes.scored[..., 0]
         # Outputs are few and steps are many: with outputs leading, all is contiguous.
         o, target = (np.ascontiguousarray(np.moveaxis(v, -1, 0)) for v in (o, episodes.target))
-        if self.task.loss == "squared":
-            middle = self.task.middle
-            correct = ((o > middle) == (target > middle)).mean(axis=0)
-        else:
-            correct = ((o * target).sum(axis=0) >= o.max(axis=0)).astype(float)
-        losses = self.losses(o, target, axis=0)
+        losses, correct = self.losses(o, target, axis=0), self.correct(o, target, axis=0)
         count = scored.sum(axis=-1)
         return Outcome(
             (losses * scored).sum(axis=-1) / count,

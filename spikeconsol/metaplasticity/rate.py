@@ -157,9 +157,9 @@ def train(
     while done < learning:
         upto = min(learning, done + CHUNK)
         drawn = stream.next(upto - done)
-        theta, state, o = learn_chunk(network, optimiser, theta, state, drawn, done)
-        outcome = network.outcome(o, drawn)
-        errors[done:upto], accuracy[done:upto] = outcome.error, outcome.accuracy
+        theta, state, errors[done:upto], accuracy[done:upto] = learn_chunk(
+            network, optimiser, theta, state, drawn, done
+        )
         done = upto
         if progress is not None:
             progress(done, episodes)
@@ -311,15 +311,23 @@ def _numpy_chunk(
     state: NDArray,
     episodes: Episodes,
     done: int,
-) -> tuple[NDArray, NDArray, NDArray]:
-    """Learn from the episodes, (E, R, ...), one after another; return the outputs with it."""
+) -> tuple[NDArray, NDArray, NDArray, NDArray]:
+    """Learn from the episodes, (E, R, ...), one after another.
+
+    Returns
+    -------
+    theta, state : ndarray
+        Parameters and averages of the optimiser afterwards.
+    error, accuracy : ndarray, shape (E, R)
+    """
     outputs = []
     for n in range(len(episodes.x)):
         g, o = network.learn(theta, episodes[n])
         outputs.append(o)
         theta, state = optimiser.step(theta, g, state, done + n, network.penalised)
         theta = network.project(theta)
-    return theta, state, np.stack(outputs)
+    outcome = network.outcome(np.stack(outputs), episodes)
+    return theta, state, outcome.error, outcome.accuracy
 
 
 def _evaluate(

@@ -122,4 +122,4 @@ class Task(Parameters):
 
 def random_signs(rng: Generator, shape: tuple[int, ...]) -> Floats:
     """Draw -1 and +1 with equal probability."""
-    return np.where(rng.integers(0, 2, shape), 1.0, -1.0)
+    return 2 * rng.integers(0, 2, shape).astype(float) - 1

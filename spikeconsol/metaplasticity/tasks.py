@@ -170,8 +170,9 @@ class OneShot(Task):
             flip[:, 0] = False
             patterns = patterns[:, :1] * np.where(flip, -1, 1)
         while True:
-            same = np.all(patterns[:, :, None] == patterns[:, None], axis=-1)
-            again = np.flatnonzero(same.sum(axis=(1, 2)) > self.patterns)
+            # Patterns of signs are equal where their overlap is complete.
+            overlap = patterns @ patterns.swapaxes(1, 2)
+            again = np.flatnonzero((overlap == self.size).sum(axis=(1, 2)) > self.patterns)
             if not again.size:
                 return patterns
             patterns[again] = self._draw_patterns(rng, again.size)
@@ -183,14 +184,13 @@ class OneShot(Task):
         return times.astype(int) * self.patterns
 
     def _reversal_times(self, rng: Generator, episodes: int) -> NDArray[np.int_]:
-        return np.tile(self._fixed_reversals(), (episodes, 1))
+        """Return reversal times, shape (episodes, reversals), or (1, reversals) for all alike."""
+        return self._fixed_reversals()[None]
 
     def _episodes(
         self, patterns: Floats, reversals: NDArray[np.int_], rng: Generator | None
     ) -> Episodes:
         episodes, n = len(patterns), self.patterns
-        if (reversals == reversals[:1]).all():
-            reversals = reversals[:1]  # one schedule for all, (1, reversals)
         time = np.arange(self.steps)
         # After the first labelled round and the delay, patterns take their turns again.
         label = np.where(time < n, time, time - self.delay) % n
@@ -199,16 +199,19 @@ class OneShot(Task):
         labelled = ((since >= 0) & (since < n)).any(axis=-1)
         unscored = np.logical_or(labelled, (time >= n) & (time < n + self.delay))
         scored = np.expand_dims(~unscored, -1)
-        pattern = patterns[np.arange(len(shown))[:, None] if len(shown) > 1 else slice(None), shown]
-        pattern = pattern.reshape(episodes, self.steps, self.size)
-        if rng is not None and self.delay:
-            pattern[:, n : n + self.delay] = random_signs(rng, (episodes, self.delay, self.size))
-        if rng is not None and self.noise:
-            pattern *= np.where(rng.random(pattern.shape) < self.noise, -1, 1)
         one_hot = np.eye(n)[label]
-        x = np.empty((episodes, self.steps, self.inputs))
-        x[..., :n] = np.expand_dims(labelled, -1) * one_hot
-        x[..., n:] = pattern
+        unlabelled = np.zeros((episodes, n, self.inputs))
+        unlabelled[..., n:] = patterns
+        if len(shown) == 1:
+            x = np.take(unlabelled, shown[0], axis=1)
+        else:
+            x = unlabelled[np.arange(episodes)[:, None], shown]
+        steps = labelled.any(axis=0)
+        x[:, steps, :n] = labelled[:, steps, None] * one_hot[steps]
+        if rng is not None and self.delay:
+            x[:, n : n + self.delay, n:] = random_signs(rng, (episodes, self.delay, self.size))
+        if rng is not None and self.noise:
+            x[..., n:] *= np.where(rng.random(x[..., n:].shape) < self.noise, -1, 1)
         return Episodes(
             x,
             np.broadcast_to(one_hot, (episodes, *one_hot.shape)),

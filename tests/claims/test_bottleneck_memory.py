@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from spikeconsol.models import bottleneck as model
+from spikeconsol.models import bottleneck_memories as model
 
+SEEDS, TEN = range(100, 105), range(100, 110)
 PROTOCOL = model.MemoryProtocol()
 CONDITIONS = {c.name: c for c in model.memory_conditions(PROTOCOL)}
 CAPACITIES = {c.name: c for c in model.capacity_conditions(model.CapacityProtocol())}
@@ -21,17 +22,22 @@ def accuracy(name, seeds):
 
 def test_memories_solve_xor_where_signals_without_memory_cannot():
     pytest.importorskip("numba", reason="the compiled loop makes these runs short")
-    for memory in ("window", "prototypes", "class-means"):
-        assert np.median(accuracy(f"xor-{memory}", range(100, 105))) >= 0.99
+    for memory in ("window", "class-means"):
+        assert accuracy(f"xor-{memory}", SEEDS).mean() >= 0.99
+    # As good, but a seed may end with two corners of the square merged.
+    assert np.median(accuracy("xor-prototypes", SEEDS)) >= 0.99
     for control in ("per-class", "permuted", "frozen"):
-        assert accuracy(f"xor-{control}", range(100, 105)).mean() <= 0.85
+        assert accuracy(f"xor-{control}", SEEDS).mean() <= 0.85
 
 
 @pytest.mark.slow
-def test_a_reservoir_drives_xor_and_its_silenced_twin_does_not():
-    # The median, as with any memory a seed may end with two corners of the square merged.
-    assert np.median(accuracy("xor-reservoir", range(100, 103))) >= 0.97
-    assert accuracy("xor-silenced", range(100, 103)).mean() <= 0.85
+def test_a_reservoir_drives_xor_in_most_seeds_and_its_silenced_twin_in_none():
+    """Two of ten end with corners of the square merged, so that the mean is 0.93 only."""
+    driven, silenced = (accuracy(f"xor-{name}", TEN) for name in ("reservoir", "silenced"))
+    assert np.median(driven) >= 0.97
+    assert (driven >= 0.97).sum() >= 8
+    assert silenced.mean() <= 0.85
+    assert silenced.max() < 0.97
 
 
 def test_a_gated_reservoir_holds_the_exact_signal():

@@ -150,19 +150,20 @@ def test_one_shot_fades_beyond_the_length_of_training(one_shot):
 
 
 @pytest.mark.slow
-def test_recurrent_network_recalls_and_needs_plasticity():
+def test_recurrent_network_recalls_blanked_elements_and_needs_plasticity():
     task = AutoAssociation()
     learned = train(task, seeds=[100, 101], episodes=3000, frozen=300)
-    assert learned.test_accuracy.mean() > 0.95
+    assert learned.test_accuracy.mean() >= 0.98
+    assert learned.solved.all()
     alpha = learned.parameters["alpha"]
-    patterns = alpha[:, :28, :28][:, ~np.eye(28, dtype=bool)]
-    assert (patterns > 0).mean() > 0.95
+    between = alpha[:, :28, :28][:, ~np.eye(28, dtype=bool)]
+    assert (between > 0).all()
     assert not np.diagonal(alpha, axis1=1, axis2=2).any()
     own = np.diagonal(learned.parameters["w"], axis1=1, axis2=2)[:, :28]
-    assert (own < 0).mean() > 0.85
+    assert (own < 0).mean() > 0.9
     none = Plasticity(alpha="fixed", alpha_scale=0)
     control = train(task, seeds=[100], episodes=1000, frozen=300, plasticity=none)
-    assert control.test_accuracy.mean() < 0.6
+    assert control.test_accuracy.mean() == pytest.approx(0.5, abs=0.05)
 
 
 @pytest.mark.slow

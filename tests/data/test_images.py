@@ -1,4 +1,5 @@
 import gzip
+import hashlib
 import os
 import struct
 
@@ -49,9 +50,34 @@ def test_damaged_idx_files_are_refused(tmp_path, array, damage, message):
 
 
 def write_set(folder, files):
+    """Write small files of ascending bytes; return their checksums."""
+    sums = []
     for name, shape in files.items():
-        content = np.zeros(shape, np.uint8)
-        (folder / f"{name}.gz").write_bytes(gzip.compress(idx(content)))
+        content = np.arange(np.prod(shape)).reshape(shape) % 10
+        raw = gzip.compress(idx(content))
+        (folder / f"{name}.gz").write_bytes(raw)
+        sums.append(hashlib.md5(raw).hexdigest())
+    return tuple(sums)
+
+
+@pytest.mark.parametrize("subfolder", ["", "fashion-mnist"])
+def test_fashion_images_are_read_from_the_folder_or_from_their_own(
+    tmp_path, monkeypatch, subfolder
+):
+    small = {name: (2, *shape[1:]) for name, shape in images._FILES.items()}
+    folder = tmp_path / subfolder
+    folder.mkdir(exist_ok=True)
+    monkeypatch.setenv(images.FOLDER_VARIABLE, str(tmp_path))
+    monkeypatch.setattr(images, "_FILES", small)
+    monkeypatch.setitem(images._PUBLISHED, "fashion-mnist", write_set(folder, small))
+    split = load_images("fashion-mnist")
+    pixels = np.arange(2 * 784).reshape(2, 784) % 10
+    np.testing.assert_allclose(split.X, pixels / 255, rtol=1e-6)
+    np.testing.assert_array_equal(split.X_test, split.X)
+    np.testing.assert_array_equal(split.y, [0, 1])
+    error = FileNotFoundError if subfolder else ValueError
+    with pytest.raises(error, match=r"train-images-idx3-ubyte.* of mnist"):
+        load_images("mnist")
 
 
 def test_another_data_set_under_the_same_names_is_refused(tmp_path, monkeypatch):
@@ -71,7 +97,8 @@ def test_a_folder_without_the_files_is_named(tmp_path, monkeypatch):
         load_images("fashion-mnist")
 
 
-def test_without_folder_or_connection_both_ways_are_named(monkeypatch):
+@pytest.mark.parametrize("name", ["mnist", "fashion-mnist"])
+def test_without_folder_or_connection_both_ways_are_named(monkeypatch, name):
     import pooch
 
     def fail(*args, **kwargs):
@@ -79,8 +106,10 @@ def test_without_folder_or_connection_both_ways_are_named(monkeypatch):
 
     monkeypatch.delenv(images.FOLDER_VARIABLE, raising=False)
     monkeypatch.setattr(pooch, "retrieve", fail)
-    with pytest.raises(FileNotFoundError, match=r"could not be downloaded.*SPIKECONSOL_DATA set"):
-        load_images()
+    with pytest.raises(
+        FileNotFoundError, match=rf"{name}: could not be downloaded.*SPIKECONSOL_DATA"
+    ):
+        load_images(name)
 
 
 @pytest.mark.parametrize("bad", [-1.0, 256.0, np.nan])
