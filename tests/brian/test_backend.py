@@ -180,8 +180,7 @@ def test_two_processes_share_an_empty_cache(tmp_path):
         outputs.append(json.loads(output))
     assert outputs[0] == outputs[1]
     folders = [path.name for path in tmp_path.iterdir() if path.is_dir()]
-    assert len(folders) == 2, folders  # one program, and the precompiled header
-    assert "headers" in folders
+    assert len(folders) == 1, folders
 
 
 def test_clearing_removes_programs_and_nothing_else(tmp_path, monkeypatch):
@@ -190,11 +189,9 @@ def test_clearing_removes_programs_and_nothing_else(tmp_path, monkeypatch):
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "manifest.json").write_text("{}")
-    (tmp_path / "headers").mkdir()
-    (tmp_path / "headers" / "header").write_text("1234567")
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis").write_text("mine")
-    assert backend.clear_cache() == (2, 11)
+    assert backend.clear_cache() == (2, 4)
     assert [path.name for path in tmp_path.iterdir()] == ["mine"]
     assert (tmp_path / "mine" / "thesis").exists()
 
