@@ -42,7 +42,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from filelock import FileLock
 from numpy.typing import ArrayLike, NDArray
 from platformdirs import user_cache_path
 
@@ -248,6 +247,8 @@ def compiled(program: Program) -> tuple[Path, dict[str, Any]]:
     folder = cache_folder() / f"{program.name}-{program.key()}"
     manifest = folder / "manifest.json"
     if not manifest.exists():
+        from filelock import FileLock  # slow to import, needed here only
+
         folder.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{folder}.lock"):
             if not manifest.exists():
