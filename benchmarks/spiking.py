@@ -86,7 +86,6 @@ def _size(n: int, count: int, folder: Path, repeats: int) -> list[Row]:
 
     def plain_run() -> dict[str, float]:
         measured = process([plain / "main"], cwd=plain)
-        measured["loop"] = float((plain / "results/last_run_info.txt").read_text().split()[0])
         measured["fixed"] = measured["cpu"] - measured["loop"]
         spikes = next((plain / "results").glob("_array_spikemonitor_N_*"))
         return measured | {"spikes": int(np.fromfile(spikes, np.int32)[0])}
