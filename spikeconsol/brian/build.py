@@ -129,7 +129,8 @@ def _joined(folder: Path, sources: set[Path]) -> str:
         if path.parent.name == "code_objects":
             text, declarations = path.read_text(), path.with_suffix(".h").read_text()
             headers |= dict.fromkeys(re.findall(r"^\s*(#include.*)", text, re.MULTILINE))
-            body = f"namespace {path.stem} {{\n{body}}}\n"
+            # Unnamed around it, so that the compiler may move the function to where it is called.
+            body = f"namespace {{ namespace {path.stem} {{\n{body}}} }}\n"
             for macro in re.findall(r"^\s*#define (\w+)", text, re.MULTILINE):
                 body += f"#undef {macro}\n"
             for name in re.findall(r"^void (\w+)\(\);", declarations, re.MULTILINE):
