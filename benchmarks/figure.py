@@ -47,7 +47,7 @@ def draw(rows: Sequence[Row], stem: Path) -> list[Path]:
             axes.set_xlabel("cells N")
             axes.set_xticks(ticks, map(str, ticks))
         left.set_yscale("log")
-        left.set_yticks([5, 10, 20, 50, 100], ["5", "10", "20", "50", "100"])
+        left.set_yticks([2, 5, 10, 20, 50, 100], ["2", "5", "10", "20", "50", "100"])
         left.set_ylabel("CPU time per synaptic event (ns)")
         right.set_ylim(bottom=0)
         right.set_ylabel("peak memory per cell pair (bytes)")

@@ -144,6 +144,16 @@ def test_failed_build_shows_the_compilers_words_and_leaves_nothing():
     assert not [path for path in backend.cache_folder().glob("broken-*") if path.is_dir()]
 
 
+def test_failing_binary_shows_its_last_lines(tmp_path, monkeypatch):
+    _, manifest = backend.compiled(COUNTING)
+    binary = tmp_path / "main"
+    binary.write_text("#!/bin/sh\nseq 20\nexit 3\n")
+    binary.chmod(binary.stat().st_mode | stat.S_IEXEC)
+    monkeypatch.setattr(backend, "compiled", lambda program: (tmp_path, manifest))
+    with pytest.raises(BuildError, match=r"ended with code 3:\n9\n(\d+\n)*20$"):
+        run(COUNTING, {}, steps=1, target="standalone")
+
+
 def test_error_in_the_builder_is_shown():
     program = replace(COUNTING, name="unbuildable", structure={"dt": 1e-4, "n": -1})
     with pytest.raises(BuildError, match="could not be compiled"):
