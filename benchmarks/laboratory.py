@@ -47,7 +47,7 @@ def _overhead(repeats: int) -> list[Row]:
             row("sweep of 200 cells", OURS, f"{name} over the bare function", more, "ms a cell"),
             row("sweep of 200 cells", OURS, f"{name} with start and end", whole, "ms a cell"),
         ]
-    writing = [1e3 * seconds for seconds in cpu_timed(_write, 200)]
+    writing = [1e3 * cpu_of(_write) for _ in range(200)]
     return [
         *rows,
         row("sweep of 200 cells", "xarray", "CPU of writing NetCDF", writing, "ms a cell"),
@@ -56,7 +56,7 @@ def _overhead(repeats: int) -> list[Row]:
 
 def _two_workers(count: int, repeats: int) -> list[Row]:
     """Compute the same cells by one and by two workers, and by plain processes."""
-    draws = round(0.5 / min(cpu_timed(lambda: _compute(1, 1000), 5)) * 1000)
+    draws = round(0.5 / min(cpu_of(lambda: _compute(1, 1000)) for _ in range(5)) * 1000)
     contenders: dict[str, Callable[[], dict[str, float]]] = {
         "one worker": lambda: _sweep(count, draws, 1),
         "two workers": lambda: _sweep(count, draws, 2),
