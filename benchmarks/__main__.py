@@ -1,39 +1,44 @@
-"""Run all benchmarks: ``python -m benchmarks [--quick] [NAME ...]``."""
+"""Run all benchmarks, or some: ``python -m benchmarks [--quick] [NAME ...]``.
+
+Prints the tables of docs/speed.md.
+"""
 
 from __future__ import annotations
 
 import argparse
 import importlib
-import importlib.util
-import subprocess
+import sys
 
-from benchmarks.common import PYTHON, ROOT, save, table
+from benchmarks.common import ROOT, save, tables
 from benchmarks.figure import draw
 
-NAMES = ("spiking", "hopfield", "bottleneck", "metaplasticity", "laboratory")
+#: Modules with a function ``run(quick) -> list of rows``.
+NAMES = (
+    "spiking",
+    "hopfield",
+    "bottleneck",
+    "spiking_bottleneck",
+    "metaplasticity",
+    "laboratory",
+)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    known = [name for name in NAMES if importlib.util.find_spec(f"benchmarks.{name}")]
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"some of {', '.join(known)}")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"some of {', '.join(NAMES)}")
     parser.add_argument("--quick", action="store_true", help="fewer sizes and repeats")
     options = parser.parse_args()
     for name in options.names:
-        if name not in known:
-            parser.error(f"NAME: got {name!r}; allowed: {', '.join(known)}")
+        if name not in NAMES:
+            parser.error(f"NAME: got {name!r}; allowed: {', '.join(NAMES)}")
     rows = []
-    for name in options.names or known:
-        if "def run(" in (path := ROOT / "benchmarks" / f"{name}.py").read_text():
-            rows += importlib.import_module(f"benchmarks.{name}").run(options.quick)
-        else:  # a script with tables of its own
-            print(f"\n{path.relative_to(ROOT)}\n", flush=True)
-            subprocess.run([PYTHON, path], cwd=ROOT, check=True)
-    if rows:
-        history = save(rows, quick=options.quick)
-        print(table(rows))
-        for written in (history, *draw(rows, ROOT / "docs/images/speed")):
-            print(f"written: {written.relative_to(ROOT)}")
+    for name in options.names or NAMES:
+        print(f"{name} ...", file=sys.stderr, flush=True)
+        rows += importlib.import_module(f"benchmarks.{name}").run(options.quick)
+    history = save(rows, quick=options.quick)
+    print(tables(rows))
+    for written in (history, *draw(rows, ROOT / "docs/images/speed")):
+        print(f"written: {written.relative_to(ROOT)}", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -6,15 +6,16 @@ import contextlib
 import json
 import os
 import platform
+import resource
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeVar
 
 import numpy as np
 
@@ -22,8 +23,12 @@ from spikeconsol.data import sparse_patterns
 
 HISTORY = Path(__file__).with_name("history")
 ROOT = Path(__file__).parent.parent
+PYTHON = sys.executable
+#: Packages whose versions decide about speed.
+PACKAGES = ("spikeconsol", "brian2", "numpy", "numba", "jax", "scikit-learn")
 
 Row = dict[str, object]
+Result = TypeVar("Result")
 
 
 def patterns_of(n: int, count: int) -> np.ndarray:
@@ -32,10 +37,10 @@ def patterns_of(n: int, count: int) -> np.ndarray:
 
 
 def interleaved(
-    contenders: Mapping[str, Callable[[], dict[str, float]]], repeats: int
-) -> dict[str, list[dict[str, float]]]:
+    contenders: Mapping[str, Callable[[], Result]], repeats: int
+) -> dict[str, list[Result]]:
     """Call all contenders in turn, round after round, so that a slow minute meets them all."""
-    results: dict[str, list[dict[str, float]]] = {name: [] for name in contenders}
+    results: dict[str, list[Result]] = {name: [] for name in contenders}
     for turn in range(repeats):
         names = list(contenders)
         for name in names[turn % len(names) :] + names[: turn % len(names)]:
@@ -43,14 +48,17 @@ def interleaved(
     return results
 
 
-def cpu_timed(function: Callable[[], object], repeats: int = 1) -> list[float]:
-    """CPU seconds of a function in this process, once for every repeat."""
-    seconds = []
-    for _ in range(repeats):
-        started = time.process_time()
-        function()
-        seconds.append(time.process_time() - started)
-    return seconds
+def children_cpu() -> float:
+    """CPU seconds of all children that have ended."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
+def cpu_of(function: Callable[[], object]) -> float:
+    """CPU seconds that a call takes in this process and in children."""
+    started = time.process_time() + children_cpu()
+    function()
+    return time.process_time() + children_cpu() - started
 
 
 class PeakMemory:
@@ -82,11 +90,16 @@ class PeakMemory:
                             self.bytes = max(self.bytes, int(kilobytes) * 1024)
 
 
-def process(command: Sequence[str | Path], cwd: Path = ROOT) -> dict[str, float]:
-    """Run a program to its end; return its CPU seconds, peak memory and the JSON it prints."""
-    with PeakMemory(Path(command[0]).name[:15]) as peak:
+def process(command: Sequence[object], cwd: Path = ROOT, **environment: object) -> dict[str, float]:
+    """Run a program to its end; return its times, peak memory and the JSON it prints."""
+    started = time.perf_counter()
+    with PeakMemory(Path(str(command[0])).name[:15]) as peak:
         child = subprocess.Popen(
-            [str(word) for word in command], cwd=cwd, stdout=subprocess.PIPE, text=True
+            [str(word) for word in command],
+            cwd=cwd,
+            env=os.environ | {name: str(value) for name, value in environment.items()},
+            stdout=subprocess.PIPE,
+            text=True,
         )
         assert child.stdout is not None
         printed = child.stdout.read()
@@ -95,7 +108,11 @@ def process(command: Sequence[str | Path], cwd: Path = ROOT) -> dict[str, float]
     if child.returncode:
         raise RuntimeError(f"{command[0]} ended with code {child.returncode}: {printed}")
     lines = [line for line in printed.splitlines() if line.startswith("{")]
-    measured = {"cpu": usage.ru_utime + usage.ru_stime, "bytes": float(peak.bytes)}
+    measured = {
+        "cpu": usage.ru_utime + usage.ru_stime,
+        "wall": time.perf_counter() - started,
+        "bytes": float(peak.bytes),
+    }
     return measured | (json.loads(lines[-1]) if lines else {})
 
 
@@ -107,7 +124,10 @@ def row(
     unit: str,
     **more: object,
 ) -> Row:
-    """Make one row of the results: median and range of repeated measurements."""
+    """Make one row of the results: median and range of repeated measurements.
+
+    What distinguishes several cases of one benchmark, ``N`` or ``task``, comes in by its name.
+    """
     return {
         "benchmark": benchmark,
         "contender": contender,
@@ -136,8 +156,15 @@ def machine() -> dict[str, object]:
         "system": platform.platform(),
         "compiler": compiler.splitlines()[0] if compiler else "none",
         "python": platform.python_version(),
-        **{name: version(name) for name in ("spikeconsol", "brian2", "numpy", "scikit-learn")},
+        **{name: _version(name) for name in PACKAGES},
     }
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
 
 
 def save(rows: Sequence[Row], *, quick: bool) -> Path:
@@ -146,21 +173,44 @@ def save(rows: Sequence[Row], *, quick: bool) -> Path:
     HISTORY.mkdir(exist_ok=True)
     path = HISTORY / f"{now:%Y-%m-%d-%H%M}{'-quick' if quick else ''}.json"
     content = {"date": now.isoformat(timespec="seconds"), "machine": machine(), "rows": rows}
-    path.write_text(json.dumps(content, indent=1) + "\n")
+    path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n")
     return path
 
 
-def table(rows: Sequence[Row]) -> str:
-    """Format results as a Markdown table."""
-    lines = ["| benchmark | N | contender | quantity | median (range) | n |", "|" + "---|" * 6]
+def tables(rows: Sequence[Row]) -> str:
+    """Format results as Markdown, a table for each benchmark."""
+    names = dict.fromkeys(str(entry["benchmark"]) for entry in rows)
+    return "\n\n".join(
+        _table(name, [entry for entry in rows if entry["benchmark"] == name]) for name in names
+    )
+
+
+def _table(name: str, rows: Sequence[Row]) -> str:
+    """One column for each case, or for each quantity where there is one case of many contenders."""
+    cases = dict.fromkeys(_case(entry) for entry in rows)
+    contenders = {entry["contender"] for entry in rows}
+    by_quantity = len(cases) == 1 < len(contenders)
+    cells: dict[str, dict[str, str]] = {}
     for entry in rows:
-        values = [f"{float(entry[name]):.3g}" for name in ("value", "lowest", "highest")]  # type: ignore[arg-type]
-        spread = f" ({values[1]}–{values[2]})" if entry["n"] != 1 else ""
-        lines.append(
-            f"| {entry['benchmark']} | {entry.get('N', '')} | {entry['contender']} "
-            f"| {entry['quantity']} | {values[0]}{spread} {entry['unit']} | {entry['n']} |"
-        )
+        quantity = f"{entry['quantity']}, {entry['unit']}"
+        label = str(entry["contender"]) if by_quantity else f"{entry['contender']}: {quantity}"
+        column = quantity if by_quantity else _case(entry)
+        cells.setdefault(label, {})[column] = _value(entry)
+    columns = list(dict.fromkeys(column for line in cells.values() for column in line))
+    lines = [f"| {name} | {' | '.join(columns)} |", "|" + "---|" * (len(columns) + 1)]
+    for label, line in cells.items():
+        lines.append(f"| {label} | {' | '.join(line.get(column, '') for column in columns)} |")
     return "\n".join(lines)
 
 
-PYTHON = sys.executable
+def _case(entry: Row) -> str:
+    return f"N = {entry['N']}" if "N" in entry else str(entry.get("task", ""))
+
+
+def _value(entry: Row) -> str:
+    middle, low, high = (_digits(float(entry[key])) for key in ("value", "lowest", "highest"))  # type: ignore[arg-type]
+    return middle if entry["n"] == 1 else f"{middle} ({low}–{high})"
+
+
+def _digits(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"

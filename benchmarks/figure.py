@@ -26,14 +26,14 @@ def draw(rows: Sequence[Row], stem: Path) -> list[Path]:
         fig, (left, right) = style.figure(style.TWO_COLUMNS, 2.5, columns=2)
         for name, (color, marker) in LOOKS.items():
             own = [entry for entry in storage if entry["contender"] == name]
-            n, middle, low, high = _series(own, "events per second")
-            times = 1e9 / middle
+            n, middle, low, high = _series(own, "events")
+            times = 1e3 / middle
             slope = np.polyfit(np.log(n), np.log(times), 1)[0]
-            errors = np.abs(1e9 / np.array([high, low]) - times)
+            errors = np.abs(1e3 / np.array([high, low]) - times)
             left.errorbar(
                 n, times, errors, color=color, marker=marker, label=f"{name} (slope {slope:+.2f})"
             )
-            n, middle, low, high = _series(own, "memory per neuron pair")
+            n, middle, low, high = _series(own, "peak memory per ordered pair")
             if len(n):
                 right.plot(n, middle, color=color, marker=marker, label=name)
         large = [entry for entry in rows if entry["quantity"] == "peak memory of the program"]
@@ -47,7 +47,7 @@ def draw(rows: Sequence[Row], stem: Path) -> list[Path]:
             axes.set_xlabel("cells N")
             axes.set_xticks(ticks, map(str, ticks))
         left.set_yscale("log")
-        left.set_yticks([5, 10, 20, 50, 100], ["5", "10", "20", "50", "100"])
+        left.set_yticks([2, 5, 10, 20, 50, 100], ["2", "5", "10", "20", "50", "100"])
         left.set_ylabel("CPU time per synaptic event (ns)")
         right.set_ylim(bottom=0)
         right.set_ylabel("peak memory per cell pair (bytes)")

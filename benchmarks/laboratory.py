@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks import cells
-from benchmarks.common import PYTHON, ROOT, Row, cpu_timed, interleaved, process, row
+from benchmarks.common import PYTHON, ROOT, Row, cpu_of, interleaved, process, row
 
 TRIVIAL = 200
 OURS, PLAIN = "spikeconsol", "two plain processes"
@@ -36,7 +36,7 @@ def _overhead(repeats: int) -> list[Row]:
     contenders = {"one": lambda: _sweep(1, 0, 1), "many": lambda: _sweep(TRIVIAL + 1, 0, 1)}
     found = interleaved(contenders, repeats)
     work = cells.Work()
-    bare = min(cpu_timed(lambda: cells.run(work, cells.conditions(work)[0], (0,)), 100))
+    bare = min(cpu_of(lambda: cells.run(work, cells.conditions(work)[0], (0,))) for _ in range(100))
     rows = []
     for clock in ("cpu", "wall"):
         one, many = (np.array([r[clock] for r in found[name]]) for name in contenders)
@@ -47,7 +47,7 @@ def _overhead(repeats: int) -> list[Row]:
             row("sweep of 200 cells", OURS, f"{name} over the bare function", more, "ms a cell"),
             row("sweep of 200 cells", OURS, f"{name} with start and end", whole, "ms a cell"),
         ]
-    writing = [1e3 * seconds for seconds in cpu_timed(_write, 200)]
+    writing = [1e3 * cpu_of(_write) for _ in range(200)]
     return [
         *rows,
         row("sweep of 200 cells", "xarray", "CPU of writing NetCDF", writing, "ms a cell"),
@@ -56,7 +56,7 @@ def _overhead(repeats: int) -> list[Row]:
 
 def _two_workers(count: int, repeats: int) -> list[Row]:
     """Compute the same cells by one and by two workers, and by plain processes."""
-    draws = round(0.5 / min(cpu_timed(lambda: _compute(1, 1000), 5)) * 1000)
+    draws = round(0.5 / min(cpu_of(lambda: _compute(1, 1000)) for _ in range(5)) * 1000)
     contenders: dict[str, Callable[[], dict[str, float]]] = {
         "one worker": lambda: _sweep(count, draws, 1),
         "two workers": lambda: _sweep(count, draws, 2),

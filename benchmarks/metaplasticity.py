@@ -1,39 +1,71 @@
-"""Time training beside the paper's recursion written plainly, one weight and one step at a time.
-
-    python benchmarks/metaplasticity.py [--repeats 3] [--output results.json]
+"""Meta-training beside the paper's recursion written plainly, one weight and one step at a time.
 
 The plain form follows the published equations as they stand: the sensitivity of every step's
 activity to every weight, summed over all earlier steps and all inputs, in Python. It is written
 from the equations, runs one network, and is checked against the package before it is timed. It is
 also timed with the sum over inputs, which does not depend on the weight, taken out of the loop
-over weights. Everything is timed in one process, interleaved, in CPU time on one core; compiling
-is not counted and is reported apart. Rates include drawing episodes and the optimiser.
+over weights. Rates include drawing episodes and the optimiser; compiling is reported apart.
 """
 
 from __future__ import annotations
 
-import os
-
-# Before NumPy and JAX are imported: one thread each.
-os.environ.setdefault("OMP_NUM_THREADS", "1")
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false")
-
-import argparse
-import json
 import math
-import platform
-import statistics
 import time
 from collections.abc import Callable
 from importlib.util import find_spec
-from pathlib import Path
 
 import numpy as np
 
+from benchmarks.common import Row, cpu_of, interleaved, row
 from spikeconsol.metaplasticity import train
 from spikeconsol.metaplasticity.rate import build, published_protocol
 from spikeconsol.metaplasticity.tasks import Completion, Episodes, OneShot, Reversal, Task
+
+NAME = "meta-training, 20 networks"
+RUNS, EPISODES = 20, 3000
+PLAIN, HOISTED = "recursion as printed", "sum over inputs taken out"
+TASKS = {"one-shot": OneShot(), "reversal": Reversal(), "completion": Completion()}
+
+
+def run(quick: bool) -> list[Row]:
+    """Time every form of every task, interleaved."""
+    rows = []
+    for name, task in TASKS.items():
+        check(task)
+        contenders = forms(task)
+        if find_spec("jax") is not None:
+            started = time.perf_counter()
+            train(task, seeds=range(RUNS), episodes=251, frozen=1, backend="jax")
+            compiling = [time.perf_counter() - started]
+            rows.append(row(NAME, "JAX", "compiling", compiling, "s", task=name))
+        rates = interleaved(contenders, 1 if quick else 3)
+        for form, rate in rates.items():
+            rows.append(row(NAME, form, "run-episodes", rate, "1/s", task=name))
+        for form, rate in rates.items():
+            if form not in (PLAIN, HOISTED):
+                ratio = np.divide(rate, rates[PLAIN])
+                rows.append(row(NAME, form, f"faster than the {PLAIN}", ratio, "times", task=name))
+    return rows
+
+
+def forms(task: Task) -> dict[str, Callable[[], float]]:
+    """Return every form of training, each a function that returns run-episodes per second."""
+    plain = 400 if isinstance(task, Completion) else 25
+
+    def trained(episodes: int, **options: str) -> Callable[[], object]:
+        return lambda: train(task, seeds=range(RUNS), episodes=episodes, frozen=1, **options)
+
+    training: dict[str, tuple[Callable[[], object], int]] = {
+        PLAIN: (lambda: PlainNetwork(task, 0).learn(plain), plain),
+        HOISTED: (lambda: PlainNetwork(task, 0, hoisted=True).learn(4 * plain), 4 * plain),
+        "NumPy": (trained(EPISODES), RUNS * EPISODES),
+    }
+    if find_spec("jax") is not None:
+        training["JAX"] = trained(4 * EPISODES + 1, backend="jax"), RUNS * 4 * EPISODES
+    return {
+        name: lambda learn=learn, count=count: count / cpu_of(learn)
+        for name, (learn, count) in training.items()
+    }
 
 
 class PlainNetwork:
@@ -157,8 +189,8 @@ class PlainNetwork:
             self.parameters[name] = values.tolist()
 
 
-def check(task: Task) -> float:
-    """Return the largest difference between the plain gradient and the package's."""
+def check(task: Task) -> None:
+    """Refuse to time a plain gradient that is not the package's."""
     plain = PlainNetwork(task, 0)
     episode = task.draw(np.random.default_rng(1), 1)[0]
     network = build(task)
@@ -169,70 +201,5 @@ def check(task: Task) -> float:
         theta, Episodes(episode.x[None], episode.target[None], episode.scored[None])
     )
     found, _ = plain.gradient(episode)
-    return max(
-        float(np.abs(value[0] - np.array(found[name])).max())
-        for name, value in network.views(g).items()
-    )
-
-
-def rate(run: Callable[[], object], run_episodes: int) -> float:
-    """Return run-episodes per second of CPU time."""
-    start = time.process_time()
-    run()
-    return run_episodes / (time.process_time() - start)
-
-
-def measure(task: Task, repeats: int, runs: int) -> dict[str, float]:
-    """Return the median rate of every form, interleaved."""
-    has_jax = find_spec("jax") is not None
-    seeds = range(runs)
-    plain_episodes = 400 if isinstance(task, Completion) else 25
-    episodes = 3000
-    forms: dict[str, tuple[Callable[[], object], int]] = {
-        "plain recursion": (lambda: PlainNetwork(task, 0).learn(plain_episodes), plain_episodes),
-        "plain, sum over inputs taken out": (
-            lambda: PlainNetwork(task, 0, hoisted=True).learn(4 * plain_episodes),
-            4 * plain_episodes,
-        ),
-        "numpy": (lambda: train(task, seeds=seeds, episodes=episodes, frozen=1), runs * episodes),
-    }
-    compiling = math.nan
-    if has_jax:
-        start = time.perf_counter()
-        train(task, seeds=seeds, episodes=251, frozen=1, backend="jax")
-        compiling = time.perf_counter() - start
-        forms["jax"] = (
-            lambda: train(task, seeds=seeds, episodes=4 * episodes + 1, frozen=1, backend="jax"),
-            runs * 4 * episodes,
-        )
-    rates: dict[str, list[float]] = {name: [] for name in forms}
-    for _ in range(repeats):
-        for name, (run, count) in forms.items():
-            rates[name].append(rate(run, count))
-    found = {name: statistics.median(values) for name, values in rates.items()}
-    return found | {"jax compile time (s)": compiling}
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--runs", type=int, default=20)
-    parser.add_argument("--output", type=Path)
-    options = parser.parse_args()
-    results = {}
-    for task in (OneShot(), Reversal(), Completion()):
-        name = type(task).__name__
-        print(f"{name}: plain gradient equals the package's to {check(task):.0e}")
-        found = measure(task, options.repeats, options.runs)
-        results[name] = found
-        for form, value in found.items():
-            ratio = value / found["plain recursion"]
-            note = "" if "time" in form else f" run-episodes/s {ratio:8.0f} x"
-            print(f"  {form:34s}{value:10.1f}{note}")
-    if options.output:
-        details = {"python": platform.python_version(), "numpy": np.__version__}
-        options.output.write_text(json.dumps({"rates": results, **details}, indent=1))
-
-
-if __name__ == "__main__":
-    main()
+    for name, value in network.views(g).items():
+        np.testing.assert_allclose(value[0], found[name], rtol=0, atol=1e-9)

@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -23,18 +24,47 @@ from spikeconsol.statistics import dice, mean_and_interval
 #: Patterns that are stored at each size.
 SIZES = {200: 100, 400: 60, 1000: 20, 2000: 8, 4000: 3}
 OURS, PLAIN, DENSE = "spikeconsol", "Brian2 standalone", "dense C loop"
+MEMORY = "peak memory per ordered pair"
+OUR_PROGRAM, PLAIN_PROGRAM = ([PYTHON, "-m", f"benchmarks.{name}"] for name in ("ours", "plain"))
+
+ONE_PATTERN = """
+from spikeconsol.consolidation import SpikingMemory, bounded
+from spikeconsol.data import sparse_patterns
+
+memory = SpikingMemory(200, rule=bounded.BoundedCurvatureGate(), seed=1)
+patterns = sparse_patterns(1, 200, coding_level=0.05, seed=1)
+memory.store(patterns)
+memory.recall(patterns)
+"""
+#: The same without what the process needed to get there; overrides the times of the process.
+AGAIN = """
+import json, os, time
+
+def times():
+    return sum(os.times()[:4]), time.perf_counter()
+
+before, repeats = times(), 50
+for _ in range(repeats):
+    memory.store(patterns)
+    memory.recall(patterns)
+cpu, wall = ((after - start) / repeats for after, start in zip(times(), before))
+print(json.dumps({"cpu": cpu, "wall": wall}))
+"""
 
 
 def run(quick: bool) -> list[Row]:
-    """Time all sizes, interleaved; then the whole protocol, a large network and the capacity."""
-    rows: list[Row] = []
-    sizes = {n: SIZES[n] for n in ((200, 1000) if quick else SIZES)}
+    """Time all sizes, interleaved; building and starting; the whole protocol; the capacity."""
+    sizes = (200, 1000) if quick else tuple(SIZES)
     repeats = 2 if quick else 3
+    rows: list[Row] = []
     with tempfile.TemporaryDirectory() as folder:
-        for n, count in sizes.items():
-            print(f"spiking memory, N = {n} ...", file=sys.stderr, flush=True)
-            rows += _size(n, count, Path(folder), repeats)
-    print("spiking memory, whole protocol ...", file=sys.stderr, flush=True)
+        for n in sizes:
+            print(f"  storage, N = {n} ...", file=sys.stderr, flush=True)
+            rows += _size(n, SIZES[n], Path(folder), repeats)
+        rows += _marginal_memory(rows)
+        print("  builds, starts, whole protocol ...", file=sys.stderr, flush=True)
+        rows += _builds(Path(folder), repeats)
+    rows += _starts(repeats + 2)
     rows += _whole(200, 700, 240, repeats)
     if not quick:
         rows += _whole(10_000, 3, 3, 1)
@@ -51,62 +81,108 @@ def _size(n: int, count: int, folder: Path, repeats: int) -> list[Row]:
     source = Path(__file__).with_name("dense.c")
     options = ["-O3", "-ffast-math", "-march=native"]
     subprocess.run(["gcc", *options, source, "-lm", "-o", dense], check=True)
-    built = process([PYTHON, "-m", "benchmarks.plain", "standalone", n, count, plain])["build"]
-    ours_built = process([PYTHON, "-m", "benchmarks.ours", n, 1, 0])["build"]
+    process([*PLAIN_PROGRAM, "standalone", n, count, plain])  # compiles
+    process([*OUR_PROGRAM, n, 1, 0])  # compiles
 
     def plain_run() -> dict[str, float]:
         measured = process([plain / "main"], cwd=plain)
-        measured["loop"] = float((plain / "results/last_run_info.txt").read_text().split()[0])
         measured["fixed"] = measured["cpu"] - measured["loop"]
         spikes = next((plain / "results").glob("_array_spikemonitor_N_*"))
         return measured | {"spikes": int(np.fromfile(spikes, np.int32)[0])}
 
     contenders = {
-        OURS: lambda: process([PYTHON, "-m", "benchmarks.ours", n, count, 0]),
+        OURS: lambda: process([*OUR_PROGRAM, n, count, 0]),
         PLAIN: plain_run,
         DENSE: lambda: process([dense, n, count, input_file]),
     }
     if n == 200:  # Brian2's runtime targets, with fewer patterns: they are compared per event
         for target, fewer in {"cython": 10, "numpy": 3}.items():
-            command = [PYTHON, "-m", "benchmarks.plain", target, n, fewer]
+            command = [*PLAIN_PROGRAM, target, n, fewer]
             contenders[f"Brian2 {target}"] = lambda command=command: process(command)
     results = interleaved(contenders, repeats)
+    events = {
+        name: np.array([2e-6 * r["spikes"] * (n - 1) / r["loop"] for r in runs])
+        for name, runs in results.items()
+    }
     rows = []
-    for name, runs in results.items():
-        rate = [2 * r["spikes"] * (n - 1) / r["loop"] for r in runs]
-        rows.append(row("storage", name, "events per second", rate, "1/s", N=n))
+    for name, rate in events.items():
+        rows.append(row("storage", name, "events", rate, "10⁶/s", N=n))
+    for name, rate in events.items():
         if name != OURS:
-            ours = [2 * r["spikes"] * (n - 1) / r["loop"] for r in results[OURS]]
-            ratio = np.array(ours) / np.array(rate)
-            rows.append(row("storage", OURS, f"speed against {name}", ratio, "times", N=n))
-        if name in (OURS, PLAIN):
-            fixed = [r["fixed"] for r in runs]
-            rows.append(row("storage", name, "start and end of a run", fixed, "s", N=n))
-        if name in (OURS, PLAIN) and n >= 1000:
-            memory = [r["bytes"] / n**2 for r in runs]
-            rows.append(row("storage", name, "memory per neuron pair", memory, "bytes", N=n))
-    for name, seconds in {OURS: ours_built, PLAIN: built}.items():
-        if seconds > 0.5:  # else it was in the cache
-            rows.append(row("storage", name, "cold build", [seconds], "s of CPU", N=n))
+            rows.append(
+                row("storage", OURS, f"faster than {name}", events[OURS] / rate, "times", N=n)
+            )
+    for name in (OURS, PLAIN):
+        fixed = [r["fixed"] for r in results[name]]
+        rows.append(row("storage", name, "start and end of a run", fixed, "s", N=n))
+    for name in (OURS, PLAIN):
+        if n >= 1000:
+            memory = [r["bytes"] / n**2 for r in results[name]]
+            rows.append(row("storage", name, MEMORY, memory, "bytes", N=n))
     return rows
+
+
+def _marginal_memory(rows: Sequence[Row]) -> list[Row]:
+    """Memory that every further ordered pair takes, from one size to the next."""
+    found = []
+    for name in (OURS, PLAIN):
+        own = [e for e in rows if e["contender"] == name and e["quantity"] == MEMORY]
+        pairs = np.array([float(e["N"]) ** 2 for e in own])  # type: ignore[arg-type]
+        slopes = np.diff(pairs * [float(e["value"]) for e in own]) / np.diff(pairs)  # type: ignore[arg-type]
+        for entry, slope in zip(own[1:], slopes, strict=True):
+            what = "peak memory per further ordered pair"
+            found.append(row("storage", name, what, [slope], "bytes", N=entry["N"]))
+    return found
+
+
+def _builds(folder: Path, repeats: int) -> list[Row]:
+    """Time a first run, which compiles, from an empty cache: all processes together."""
+
+    def empty() -> str:
+        return tempfile.mkdtemp(dir=folder)
+
+    contenders = {
+        OURS: lambda: process([*OUR_PROGRAM, 200, 1, 0], SPIKECONSOL_CACHE=empty()),
+        PLAIN: lambda: process([*PLAIN_PROGRAM, "standalone", 200, 1, empty()]),
+    }
+    return [
+        row("first run, which compiles", name, quantity, [r[key] for r in runs], "s")
+        for name, runs in interleaved(contenders, repeats).items()
+        for key, quantity in (("cpu", "CPU"), ("wall", "wall clock"))
+    ]
+
+
+def _starts(repeats: int) -> list[Row]:
+    """Time one pattern stored and recalled by a compiled program: nothing but fixed costs."""
+    contenders = {
+        "a new process": lambda: process([PYTHON, "-c", ONE_PATTERN]),
+        "the same process again": lambda: process([PYTHON, "-c", ONE_PATTERN + AGAIN]),
+        "import of NumPy alone": lambda: process([PYTHON, "-c", "import numpy"]),
+    }
+    process([PYTHON, "-c", ONE_PATTERN])  # compiles
+    return [
+        row("one pattern stored and recalled", name, quantity, [r[key] for r in runs], "s")
+        for name, runs in interleaved(contenders, repeats).items()
+        for key, quantity in (("cpu", "CPU"), ("wall", "wall clock"))
+    ]
 
 
 def _whole(n: int, stored: int, recalled: int, repeats: int) -> list[Row]:
     """Time everything as a user sees it, in a new process with a warm cache."""
-    process([PYTHON, "-m", "benchmarks.ours", n, 1, 0])
-    runs = [process([PYTHON, "-m", "benchmarks.ours", n, stored, recalled]) for _ in range(repeats)]
-    what = f"{stored} stored, {recalled} recalled"
+    process([*OUR_PROGRAM, n, 1, 0])
+    runs = [process([*OUR_PROGRAM, n, stored, recalled]) for _ in range(repeats)]
     quantities = {
-        "CPU, everything with Python": ("cpu", "s"),
-        "wall clock, store": ("wall", "s"),
-        "wall clock, recall": ("recall wall", "s"),
-        "CPU, store": ("loop", "s"),
-        "CPU, recall": ("recall", "s"),
-        "wall clock, fixed cost of a run": ("fixed wall", "s"),
+        "CPU, everything with Python": "cpu",
+        "wall clock, everything with Python": "wall",
+        "CPU, store": "loop",
+        "CPU, recall": "recall",
+        "wall clock, store": "store wall",
+        "wall clock, recall": "recall wall",
+        "wall clock, fixed cost of a run": "fixed wall",
     }
+    what = f"{stored} stored, {recalled} recalled"
     rows = [
-        row(what, OURS, name, [r[key] for r in runs], unit, N=n)
-        for name, (key, unit) in quantities.items()
+        row(what, OURS, name, [r[key] for r in runs], "s", N=n) for name, key in quantities.items()
     ]
     if n >= 1000:
         peak = [r["bytes"] / 1e9 for r in runs]

@@ -42,7 +42,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from filelock import FileLock
 from numpy.typing import ArrayLike, NDArray
 from platformdirs import user_cache_path
 
@@ -199,13 +198,12 @@ def default_target() -> str:
     chosen = os.environ.get("SPIKECONSOL_TARGET")
     if chosen:
         return _checked_target(chosen, "SPIKECONSOL_TARGET")
-    if shutil.which("make"):
-        with contextlib.suppress(BuildError):
-            _compiler_version()
-            return "standalone"
+    with contextlib.suppress(BuildError):
+        _compiler_version()
+        return "standalone"
     warnings.warn(
-        f"no C++ compiler ({_compiler()} and make) works here: running on Brian2's numpy target, "
-        "which is many times slower",
+        f"no C++ compiler ({_compiler()}) works here: running on Brian2's numpy target, which is "
+        "many times slower",
         stacklevel=3,
     )
     return "numpy"
@@ -249,6 +247,8 @@ def compiled(program: Program) -> tuple[Path, dict[str, Any]]:
     folder = cache_folder() / f"{program.name}-{program.key()}"
     manifest = folder / "manifest.json"
     if not manifest.exists():
+        from filelock import FileLock  # slow to import, needed here only
+
         folder.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{folder}.lock"):
             if not manifest.exists():
@@ -263,10 +263,14 @@ def _read_manifest(path: Path) -> dict[str, Any]:
     return json.loads(path.read_text())
 
 
-#: Brian2 imports pylab where it can, which takes as long as all the rest of it.
+#: Brian2 imports these where it finds them, and uses none of them to build a program.
 _BUILD = """
 import sys
-sys.modules["pylab"] = None
+unused = ("matplotlib", "pylab", "pytest", "Cython")
+sys.modules |= dict.fromkeys(unused)
+import brian2
+for name in unused:
+    del sys.modules[name]
 from spikeconsol.brian import build
 build.main(build.Path(sys.argv[1]))
 """
@@ -540,7 +544,7 @@ def clear_cache() -> tuple[int, int]:
     # Only what is known to be a program: the folder is the user's choice.
     programs = [path.parent for path in folder.glob("*/manifest.json")]
     size = 0
-    for path in (*programs, folder / "headers"):
+    for path in programs:
         size += sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
         shutil.rmtree(path, ignore_errors=True)
     for lock in folder.glob("*.lock"):

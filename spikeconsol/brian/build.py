@@ -7,12 +7,9 @@ tells how to set its inputs and where it writes its outputs.
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
 import json
-import os
+import re
 import shlex
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -24,31 +21,13 @@ import brian2
 import numpy as np
 from brian2 import Function, NeuronGroup
 from brian2.codegen.cpp_prefs import get_compiler_and_args
-from filelock import FileLock
 
 from spikeconsol.brian import noise
-from spikeconsol.brian.backend import Built, Program, cache_folder
+from spikeconsol.brian.backend import Built, Program
 
-#: Included first in every generated file. Parsing the standard headers is most of the compile
-#: time, and std::clock, which the generated time loop calls in every step, is a system call.
+#: Included first: std::clock, which some versions' time loop calls in every step, is a system call.
 PREAMBLE = """
-#include <algorithm>
-#include <cmath>
-#include <csignal>
-#include <cstdint>
-#include <cstdlib>
 #include <ctime>
-#include <fstream>
-#include <iostream>
-#include <map>
-#include <queue>
-#include <random>
-#include <set>
-#include <string>
-#include <tuple>
-#include <utility>
-#include <vector>
-#include <sys/stat.h>
 #if defined(__linux__) && defined(CLOCK_MONOTONIC_COARSE)
 extern "C" inline clock_t clock() noexcept {
     timespec now;
@@ -57,6 +36,9 @@ extern "C" inline clock_t clock() noexcept {
 }
 #endif
 """
+
+#: What runs once, before and after the time loop: optimising it would take longer than running it.
+ONCE = ("main.cpp", "objects.cpp", "run.cpp", "code_objects/before_run_*.cpp")
 
 #: GCC gives up on loops over many arrays that it cannot prove to be different ones.
 VECTORISE = ("--param=vect-max-version-for-alias-checks=1000",)
@@ -116,74 +98,61 @@ def _add_ending(built: Built) -> None:
 
 
 def _compile(folder: Path, compiler: str) -> str:
-    _, arguments = get_compiler_and_args()
-    flags = " ".join([*arguments, *VECTORISE])
-    with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
-        header = _precompiled(compiler, flags, Path(scratch))
-        for path in (header, header.with_suffix(".h.gch")):
-            if path.exists():
-                shutil.copy(path, folder / path.name)
-    # The folder is new, hence no dependencies to scan for.
-    command = [
-        "make",
-        f"-j{_processors()}",
-        f"CXX={compiler}",
-        "DEPS=",
-        # Linked so, the program flushes denormal numbers to zero: decaying traces of silent cells
-        # would otherwise slow it down manyfold.
-        "LFLAGS=-ffast-math",
-    ]
-    options = f"OPTIMISATIONS={flags} -include {header.name}"
-    # The longest files run once, before and after the simulation: optimising them costs more.
-    once = [
-        "objects.o",
-        *(
-            f"{path.with_suffix('.o').relative_to(folder)}"
-            for path in folder.glob("code_objects/before_run_*.cpp")
-        ),
-    ]
-    for order in ([*command, f"{options} -O1", *once], [*command, options]):
-        process = subprocess.run(order, cwd=folder, capture_output=True, text=True)
+    """Compile in two parts, side by side: in some 35 files, most of the time goes to headers."""
+    once = {path for pattern in ONCE for path in folder.glob(pattern)}
+    loop = {*folder.rglob("*.cpp")} - once
+    flags = [*shlex.split(" ".join(get_compiler_and_args()[1])), *VECTORISE]
+    parts = [("once", once, ["-O1"]), ("loop", loop, [])]
+    compiling = []
+    for name, sources, level in parts:
+        (folder / f"{name}.cpp").write_text(_joined(folder, sources))
+        compiling.append(_start(folder, [compiler, *flags, *level, "-I.", "-c", f"{name}.cpp"]))
+    _finish(*compiling)
+    # Linked so, the program flushes denormal numbers to zero: decaying traces of silent cells would
+    # otherwise slow it down manyfold.
+    _finish(_start(folder, [compiler, "-ffast-math", "once.o", "loop.o", "-o", "main"]))
+    for name, *_ in parts:
+        (folder / f"{name}.o").unlink()
+    return " ".join([compiler, *flags])
+
+
+def _joined(folder: Path, sources: set[Path]) -> str:
+    """Return the text of a file that includes all sources.
+
+    All code objects define the same helpers: each gets a namespace and its macros end with it. What
+    it includes itself has to come before, outside of any namespace.
+    """
+    headers: dict[str, None] = {}
+    bodies = []
+    for path in sorted(sources):
+        body = f'#include "{path.relative_to(folder).as_posix()}"\n'
+        if path.parent.name == "code_objects":
+            text, declarations = path.read_text(), path.with_suffix(".h").read_text()
+            headers |= dict.fromkeys(re.findall(r"^\s*(#include.*)", text, re.MULTILINE))
+            # Unnamed around it, so that the compiler may move the function to where it is called.
+            body = f"namespace {{ namespace {path.stem} {{\n{body}}} }}\n"
+            for macro in re.findall(r"^\s*#define (\w+)", text, re.MULTILINE):
+                body += f"#undef {macro}\n"
+            for name in re.findall(r"^void (\w+)\(\);", declarations, re.MULTILINE):
+                body += f"void {name}() {{ {path.stem}::{name}(); }}\n"
+        bodies.append(body)
+    return "\n".join([PREAMBLE, *headers, *bodies])
+
+
+def _start(folder: Path, command: list[str]) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+
+
+def _finish(*processes: subprocess.Popen[str]) -> None:
+    """Wait for all processes; if one failed, end with its last lines about errors."""
+    printed = [process.communicate()[0] for process in processes]
+    for process, output in zip(processes, printed, strict=True):
         if process.returncode:
-            lines = (process.stdout + process.stderr).strip().splitlines()
+            lines = output.strip().splitlines()
             errors = [line for line in lines if "error" in line.lower()] or lines
             sys.exit("\n".join(errors[-12:]))
-    (folder / f"{header.name}.gch").unlink(missing_ok=True)
-    for path in folder.rglob("*.o"):
-        path.unlink()
-    return f"{compiler} {flags}"
-
-
-def _processors() -> int:
-    """Processors that this process may use."""
-    with contextlib.suppress(AttributeError):  # not known outside Linux
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def _precompiled(compiler: str, flags: str, scratch: Path) -> Path:
-    """Return the preamble, precompiled once for each compiler and set of flags.
-
-    A compiler that cannot use the precompiled form reads the header itself.
-    """
-    version = subprocess.run([compiler, "--version"], capture_output=True, text=True).stdout
-    text = version + flags + PREAMBLE
-    folder = cache_folder() / "headers" / hashlib.sha256(text.encode()).hexdigest()[:16]
-    header = folder / "spikeconsol_preamble.h"
-    with FileLock(f"{cache_folder()}/headers.lock"):
-        if not header.exists():
-            folder.mkdir(parents=True, exist_ok=True)
-            draft = scratch / header.name
-            draft.write_text(PREAMBLE)
-            options = ["-Wno-write-strings", *shlex.split(flags), "-I."]
-            subprocess.run(
-                [compiler, *options, "-x", "c++-header", draft, "-o", f"{draft}.gch"],
-                capture_output=True,
-            )
-            if Path(f"{draft}.gch").exists():
-                shutil.copy(f"{draft}.gch", f"{header}.gch")
-            shutil.copy(draft, header)
-    return header
 
 
 def _write_manifest(folder: Path, built: Built, program: Program, flags: str) -> None:

@@ -13,7 +13,7 @@ from spikeconsol.data.patterns import active_units, check_patterns, warn_activit
 __all__ = ["HopfieldNetwork"]
 
 #: Synapses changed at a time, few enough for all their variables to stay in the cache.
-CACHED = 2**15
+CACHED = 40_000
 
 
 class HopfieldNetwork:

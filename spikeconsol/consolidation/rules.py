@@ -172,7 +172,11 @@ class Leaky(CovarianceRule):
 
     def change(self, w: NDArray, gate: NDArray | float, A: NDArray, M: NDArray) -> None:
         step = self.target(A, M) - w
-        step *= self.learning_rate * gate
+        if isinstance(gate, float):
+            step *= self.learning_rate * gate
+        else:  # not with a product of the two, an array more, for which the cache has no room
+            step *= gate
+            step *= self.learning_rate
         w += step
 
     def bounded(self) -> Rule:
@@ -307,9 +311,7 @@ class SmoothCurvatureGate(CoincidenceTrace, Leaky):
     )
     steepness: float = parameter(8.0, at_least=1, doc="h, exponent of the gate")
 
-    gate_text: ClassVar[str] = (
-        "gate = 1/(1 + clip(trace*(1 - trace)/curvature_threshold, 0, 1000)**steepness)"
-    )
+    gate_text: ClassVar[str] = "gate = 1/(1 + (trace*(1 - trace)/curvature_threshold)**steepness)"
 
     @classmethod
     def for_capacity(cls, patterns: float, *, coding_level: float = 0.05) -> Self:
@@ -325,10 +327,10 @@ class SmoothCurvatureGate(CoincidenceTrace, Leaky):
         ratio = 1 - state["trace"]
         ratio *= state["trace"]
         ratio *= 1 / self.curvature_threshold
-        np.clip(ratio, 0, 1000, out=ratio)  # F^8 would overflow
-        raise_to(self.steepness, ratio)
+        with np.errstate(over="ignore"):  # the gate is closed there
+            raise_to(self.steepness, ratio)
         ratio += 1
-        return np.reciprocal(ratio, out=ratio)
+        return np.divide(1, ratio, out=ratio)  # twice as quick as np.reciprocal
 
     def bounded(self) -> Rule:
         from spikeconsol.consolidation import bounded

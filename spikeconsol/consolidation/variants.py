@@ -18,7 +18,6 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from spikeconsol.consolidation import curvature
 from spikeconsol.consolidation.rules import (
     CurvatureGate,
     Leaky,
@@ -420,6 +419,8 @@ class ContrastiveDivergence(Gradient):
     sweeps: int = parameter(5, at_least=1, doc="sweeps before the chains are read")
 
     def gradient(self, w: NDArray, s: NDArray) -> NDArray | None:
+        from spikeconsol.consolidation import curvature  # brings scipy, slow to import
+
         states = curvature.gibbs(
             w,
             thresholds=1.0,

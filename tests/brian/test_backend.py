@@ -144,6 +144,16 @@ def test_failed_build_shows_the_compilers_words_and_leaves_nothing():
     assert not [path for path in backend.cache_folder().glob("broken-*") if path.is_dir()]
 
 
+def test_failing_binary_shows_its_last_lines(tmp_path, monkeypatch):
+    _, manifest = backend.compiled(COUNTING)
+    binary = tmp_path / "main"
+    binary.write_text("#!/bin/sh\nseq 20\nexit 3\n")
+    binary.chmod(binary.stat().st_mode | stat.S_IEXEC)
+    monkeypatch.setattr(backend, "compiled", lambda program: (tmp_path, manifest))
+    with pytest.raises(BuildError, match=r"ended with code 3:\n9\n(\d+\n)*20$"):
+        run(COUNTING, {}, steps=1, target="standalone")
+
+
 def test_error_in_the_builder_is_shown():
     program = replace(COUNTING, name="unbuildable", structure={"dt": 1e-4, "n": -1})
     with pytest.raises(BuildError, match="could not be compiled"):
@@ -180,8 +190,7 @@ def test_two_processes_share_an_empty_cache(tmp_path):
         outputs.append(json.loads(output))
     assert outputs[0] == outputs[1]
     folders = [path.name for path in tmp_path.iterdir() if path.is_dir()]
-    assert len(folders) == 2, folders  # one program, and the precompiled header
-    assert "headers" in folders
+    assert len(folders) == 1, folders
 
 
 def test_clearing_removes_programs_and_nothing_else(tmp_path, monkeypatch):
@@ -190,11 +199,9 @@ def test_clearing_removes_programs_and_nothing_else(tmp_path, monkeypatch):
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "manifest.json").write_text("{}")
-    (tmp_path / "headers").mkdir()
-    (tmp_path / "headers" / "header").write_text("1234567")
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis").write_text("mine")
-    assert backend.clear_cache() == (2, 11)
+    assert backend.clear_cache() == (2, 4)
     assert [path.name for path in tmp_path.iterdir()] == ["mine"]
     assert (tmp_path / "mine" / "thesis").exists()
 
