@@ -105,7 +105,7 @@ def reading(gain: float, inhibition: float) -> dict[str, float]:
 #: Instant limits, each with its own recall, the best of 18 settings on seeds 0 and 1.
 INSTANT: tuple[tuple[str, str, Batch, Mapping[str, float]], ...] = (
     ("instant-covariance", "instant covariance", covariance, reading(14, 0.7)),
-    ("instant-clipped", "instant, clipped", clipped, reading(20, 0.7)),
+    ("instant-clipped", "instant, clipped", clipped, reading(12, 0.8)),
     ("instant-willshaw", "instant Willshaw", batch.willshaw, reading(7, 0.6)),
 )
 
