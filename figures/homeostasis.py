@@ -11,6 +11,7 @@ from spikeconsol.statistics import mean_and_interval
 
 NEED = "curvature-capacity/homeostasis"
 RULES = (
+    ("depression-gate", "depression\ngate", "accent"),
     ("refreshed-gate", "refreshed\ngate", "gate"),
     ("smooth-gate", "smooth\ngate", "rate"),
     ("hard-bounds", "hard\nbounds", "bounds"),
@@ -26,13 +27,16 @@ def draw(results: Mapping[str, Mapping[str, Any]]) -> Any:
         instant = float(found[f"rate-f={f:g}-instant"].p90_blank.mean())
         for place, (name, _, color) in enumerate(RULES):
             for side, suffix in ((-0.2, ""), (0.2, "-homeostasis")):
-                values = found[f"rate-f={f:g}-{name}{suffix}"].p90_steady.values
+                stem = f"rate-f={f:g}-{name}{suffix}"
+                values = found[stem].p90_steady.values
                 mean, half = mean_and_interval(values)
                 fill = {"color": COLORS[color]} if suffix else {"fc": "white", "ec": COLORS[color]}
                 ax.bar(place + side, mean, 0.36, **fill)
                 ax.errorbar(place + side, mean, yerr=half, color="#333333", lw=0.8)
         ax.axhline(instant, color=COLORS["instant"], lw=0.7, ls="--")
-        ax.text(3.45, instant + 2, "batch covariance", fontsize=6, ha="right", va="bottom")
+        ax.text(
+            len(RULES) - 0.55, instant + 2, "batch covariance", fontsize=6, ha="right", va="bottom"
+        )
         ax.set(title=f"N = 200, f = {f:g}")
         ax.set_xticks(range(len(RULES)), [label for _, label, _ in RULES])
         ax.tick_params(axis="x", length=0)

@@ -23,7 +23,8 @@ def draw(results: Mapping[str, Mapping[str, Any]]) -> Any:
         for kind, color in (("stiff", "leaky"), ("loose", "gate")):
             ax.plot(case["shift"], case[f"slice_{kind}"], color=COLORS[color], label=kind)
             parabola = float(case[f"fisher_{kind}"]) * case["shift"] ** 2 / 2
-            ax.plot(case["shift"], parabola, ":", color=COLORS[color], lw=1)
+            label = f"{kind}, F d²/2"
+            ax.plot(case["shift"], parabola, ":", color=COLORS[color], lw=1, label=label)
         ax.set(xlabel="change d of the weight", title=title)
         panel_label(ax, letter)
     axes[0].set_ylabel("divergence (nat)")

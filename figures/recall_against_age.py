@@ -66,6 +66,7 @@ def _limits(ax: Axes, found: Mapping[str, xr.Dataset], level: str) -> None:
         if dataset is None:
             continue
         load = float(dataset.p90.mean())
+        ax.set_xlim(right=max(ax.get_xlim()[1], 1.05 * load))
         ax.axvline(load, color=style.COLORS["instant"], linewidth=0.6, linestyle=(0, (1, 1)))
         ax.annotate(
             f"instant\n{text}",
@@ -89,7 +90,8 @@ FIGURES = (
             "stored once, in a rate network (a) and in a spiking network (b): the curvature gate "
             "and its controls, in steady state. Means over blocks of 10 ages and 95% confidence "
             "bands over n = {n} seeds. Vertical lines: number of patterns that a batch rule holds "
-            "(90% recalled) when it learns only these, all at once, read out by the same network."
+            "(90% recalled) when it learns only these, all at once, read out by the same network "
+            "with gain and inhibition tuned for it."
         ),
         draw=draw,
     ),

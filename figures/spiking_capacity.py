@@ -49,7 +49,7 @@ def _size(ax: Axes, found: Mapping[str, xr.Dataset]) -> None:
             )
             if stems:
                 cells = [int(s.removeprefix(prefix).removesuffix(suffix)) for s in stems]
-                text = label if active == 10 else ("k = 20" if rule == "gate" else None)
+                text = label if active == 10 else (f"{label}, k = 20" if rule == "gate" else None)
                 _points(ax, cells, [found[s] for s in stems], rule, fillstyle=fill, label=text)
     ax.set(xlabel="Cells N", ylabel="Patterns kept", ylim=(0, None), title="Size")
     ax.legend(loc="upper left")
@@ -59,16 +59,22 @@ def _background(ax: Axes, found: Mapping[str, xr.Dataset]) -> None:
     both = sorted(stem for stem in found if stem.startswith("spiking-both-"))
     rates = [int(stem[-2:]) for stem in both]
     _points(ax, rates, [found[stem] for stem in both], "gate", label="storage and recall")
-    for stem, color, label, marker in (
-        ("storage-04", "accent", "storage only", "^"),
-        ("recall-04", "shuffled", "recall only", "v"),
-        ("bounds-04", "bounds", "hard bounds", "o"),
-        ("leaky-04", "leaky", "leaky", "o"),
+    late = sorted(stem for stem in found if stem.startswith("spiking-late-"))
+    if late:
+        rates = [int(stem[-2:]) for stem in late]
+        label = "later facilitation"
+        _points(ax, rates, [found[stem] for stem in late], "rate", label=label, ls="--")
+    for stem, color, label, marker, aside in (
+        ("storage-04", "accent", "storage only", "^", -0.35),
+        ("recall-04", "shuffled", "recall only", "v", 0.35),
+        ("correlated-10", "control", "correlated (0.1)", "s", 0.0),
+        ("bounds-04", "bounds", "hard bounds", "o", 0.0),
+        ("leaky-04", "leaky", "leaky", "o", 0.0),
     ):
         if f"spiking-{stem}" in found:
             mean, half = mean_and_interval(found[f"spiking-{stem}"].kept)
             ax.errorbar(
-                [4],
+                [4 + aside],
                 [mean],
                 [np.nan_to_num(half)],
                 color=style.COLORS[color],
@@ -77,7 +83,8 @@ def _background(ax: Axes, found: Mapping[str, xr.Dataset]) -> None:
                 ls="none",
                 label=label,
             )
-    ax.set(xlabel="Background firing (Hz)", ylim=(0, 320), title="Background firing")
+    ax.set_xticks([0, 2, 4, 8, 12])
+    ax.set(xlabel="Background firing (Hz)", ylim=(0, 380), title="Background firing")
     ax.legend(loc="upper right")
 
 
@@ -166,8 +173,9 @@ FIGURES = (
         ),
         caption=(
             f"Spiking memory: {_STREAM}. (a) Network size at k = 10 active cells (filled) and "
-            "k = 20 (open). (b) Forced background firing of all cells in both phases, and at 4 Hz "
-            "in one phase only and for the controls. (c) Quality of the cue."
+            "k = 20 (open). (b) Forced background firing of all cells in both phases, with the "
+            "default and with a higher threshold of facilitation; at 4 Hz with counts correlated "
+            "by 0.1, in one phase only, and for the controls. (c) Quality of the cue."
         ),
         draw=draw_capacity,
     ),

@@ -15,11 +15,13 @@ from spikeconsol.consolidation.rules import (
     HardBounds,
     Leaky,
     Rule,
+    Shuffled,
     SmoothCurvatureGate,
     SpikeGatedLeaky,
 )
 from spikeconsol.consolidation.variants import (
     ContrastiveDivergence,
+    DepressionGate,
     RefreshedCurvatureGate,
     StablePerceptron,
 )
@@ -67,6 +69,9 @@ def tuned(coding_level: float, capacity: float) -> dict[str, tuple[float, Rule]]
     def refreshed(time: float, **constants: float) -> Rule:
         return RefreshedCurvatureGate(coding_level=f, protection_time=time * capacity, **constants)
 
+    def depression(time: float) -> Rule:
+        return DepressionGate(coding_level=f, protection_time=time * capacity)
+
     def leaky(rate: float) -> Rule:
         return SpikeGatedLeaky(coding_level=f, learning_rate=rate)
 
@@ -79,6 +84,9 @@ def tuned(coding_level: float, capacity: float) -> dict[str, tuple[float, Rule]]
             "smooth-gate-homeostasis": (0.5, smooth(1.1)),
             "refreshed-gate": (0.0, refreshed(1.0, trace_decay=4.0)),
             "refreshed-gate-homeostasis": (0.5, refreshed(1.05, trace_decay=4.0)),
+            "depression-gate": (0.0, depression(0.95)),
+            "depression-gate-homeostasis": (0.6, depression(1.15)),
+            "shuffled-depression-gate-homeostasis": (0.6, Shuffled(rule=depression(1.15))),
             "hard-bounds": (0.0, bounds(0.5)),
             "hard-bounds-homeostasis": (0.25, bounds(0.5)),
             "leaky": (0.0, leaky(0.06)),
@@ -89,6 +97,9 @@ def tuned(coding_level: float, capacity: float) -> dict[str, tuple[float, Rule]]
         "smooth-gate-homeostasis": (0.5, smooth(0.85)),
         "refreshed-gate": (0.0, refreshed(0.85, learning_rate=0.3)),
         "refreshed-gate-homeostasis": (0.5, refreshed(1.0, learning_rate=0.3)),
+        "depression-gate": (0.0, depression(0.6)),
+        "depression-gate-homeostasis": (0.6, depression(1.0)),
+        "shuffled-depression-gate-homeostasis": (0.6, Shuffled(rule=depression(1.0))),
         "hard-bounds": (0.0, bounds(0.75)),
         "hard-bounds-homeostasis": (0.25, bounds(0.75)),
         "leaky": (0.0, leaky(0.08)),

@@ -6,16 +6,17 @@ them is recalled from a damaged cue; it counts as kept if its Dice coefficient i
 
 The curvature gate is compared with the same rule without its gate (leaky), with the gate of other
 synapses (shuffled), with bounds instead of a gate, and with learning all patterns at once (the
-instant limits, recalled by the same network). Spiking controls were tuned on seeds 0 and 1 with as
-many settings as the rule itself, see `sequential-memory-tuning`.
+instant limits, recalled by the same network). Spiking controls, and the recall of the instant
+limits, were tuned on seeds 0 and 1 with as many settings as the rule itself, see
+`sequential-memory-tuning`.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 import xarray as xr
@@ -79,22 +80,34 @@ class Protocol(Parameters):
 
 @dataclass(frozen=True)
 class Storage:
-    """One condition: what learns, and how."""
+    """One condition: what learns, and what differs from the default network."""
 
     rule: Rule
-    background: bool = False
+    network: Mapping[str, float] = field(default_factory=dict)
     instant: Batch | None = None
 
 
 def clipped(patterns: Patterns) -> NDArray[np.float64]:
     """Batch covariance, clipped above at the increment of one pattern."""
-    f = patterns.mean()
-    return np.minimum(batch.covariance(patterns) / (1 - f) ** 2, 1.0)
+    return np.minimum(covariance(patterns), 1.0)
 
 
 def covariance(patterns: Patterns) -> NDArray[np.float64]:
     """Batch covariance, in units of the increment of one pattern."""
     return batch.covariance(patterns) / (1 - patterns.mean()) ** 2
+
+
+def reading(gain: float, inhibition: float) -> dict[str, float]:
+    """Gain of recurrent excitation and threshold of inhibition, which suit weights of one kind."""
+    return {"cells.recurrent_gain": gain, "inhibition.threshold": inhibition}
+
+
+#: Instant limits, each with its own recall, the best of 18 settings on seeds 0 and 1.
+INSTANT: tuple[tuple[str, str, Batch, Mapping[str, float]], ...] = (
+    ("instant-covariance", "instant covariance", covariance, reading(14, 0.7)),
+    ("instant-clipped", "instant, clipped", clipped, reading(12, 0.8)),
+    ("instant-willshaw", "instant Willshaw", batch.willshaw, reading(7, 0.6)),
+)
 
 
 def conditions(protocol: Protocol) -> Sequence[Condition]:
@@ -107,6 +120,7 @@ def conditions(protocol: Protocol) -> Sequence[Condition]:
     bounds = HardBounds(coding_level=f, bound=0.55)
     spiking_gate = BoundedCurvatureGate.for_capacity(protocol.spiking_protection_time)
     hz = f"{protocol.background_rate:g} Hz background"
+    background = {"cells.background_rate": protocol.background_rate}
     table: tuple[tuple[str, str, str, Storage], ...] = (
         ("rate", "curvature-gate", "curvature gate", Storage(gate)),
         ("rate", "smooth-gate", "smooth curvature gate", Storage(smooth)),
@@ -120,36 +134,17 @@ def conditions(protocol: Protocol) -> Sequence[Condition]:
         ("spiking", "slow-leaky", "leaky, tuned", Storage(TUNED_LEAKY)),
         ("spiking", "shuffled-gate", "shuffled gate", Storage(Shuffled(rule=spiking_gate))),
         ("spiking", "hard-bounds", "hard bounds, tuned", Storage(TUNED_BOUNDS)),
-        (
-            "spiking",
-            "curvature-gate-background",
-            f"curvature gate, {hz}",
-            Storage(spiking_gate, background=True),
+        *(
+            ("spiking", f"{name}-background", f"{label}, {hz}", Storage(rule, background))
+            for name, label, rule in (
+                ("curvature-gate", "curvature gate", spiking_gate),
+                ("slow-leaky", "leaky, tuned", TUNED_LEAKY),
+                ("hard-bounds", "hard bounds, tuned", TUNED_BOUNDS),
+            )
         ),
-        (
-            "spiking",
-            "slow-leaky-background",
-            f"leaky, tuned, {hz}",
-            Storage(TUNED_LEAKY, background=True),
-        ),
-        (
-            "spiking",
-            "hard-bounds-background",
-            f"hard bounds, tuned, {hz}",
-            Storage(TUNED_BOUNDS, background=True),
-        ),
-        (
-            "spiking",
-            "instant-covariance",
-            "instant covariance",
-            Storage(spiking_gate, instant=covariance),
-        ),
-        ("spiking", "instant-clipped", "instant, clipped", Storage(spiking_gate, instant=clipped)),
-        (
-            "spiking",
-            "instant-willshaw",
-            "instant Willshaw",
-            Storage(spiking_gate, instant=batch.willshaw),
+        *(
+            ("spiking", name, label, Storage(spiking_gate, recall, instant))
+            for name, label, instant, recall in INSTANT
         ),
     )
     return [Condition(name, level, label, storage) for level, name, label, storage in table]
@@ -175,9 +170,7 @@ def make(protocol: Protocol, condition: Condition, seed: int) -> Memory:
     storage: Storage = condition.setup
     if condition.level == "rate":
         return HopfieldNetwork(protocol.units, rule=storage.rule, seed=seed)
-    settings: dict[str, Any] = {"coding_level": protocol.coding_level}
-    if storage.background:
-        settings["cells.background_rate"] = protocol.background_rate
+    settings = {"coding_level": protocol.coding_level, **storage.network}
     parameters = protocol.spiking.with_settings(settings)
     return SpikingMemory(protocol.units, rule=storage.rule, seed=seed, parameters=parameters)
 
@@ -230,27 +223,24 @@ def measure(protocol: Protocol, condition: Condition, seed: int) -> xr.Dataset:
 
 
 def measure_instant(protocol: Protocol, condition: Condition, seed: int) -> xr.Dataset:
-    """Learn the newest patterns all at once, more and more of them; best of three gains."""
+    """Learn the newest patterns all at once, more and more of them until a quarter is lost."""
+    protocol = protocol.replace(tested=protocol.stored)
     patterns, cues = draw(protocol, seed)
-    loads = np.arange(30, protocol.tested + 1, 30 if condition.level == "spiking" else 5)
-    # The scale of weights matters to spikes alone; the best of three is taken.
-    gains = (0.6, 0.8, 1.0) if condition.level == "spiking" else (1.0,)
-    fraction = np.zeros((len(gains), len(loads)))
+    step = 10 if condition.level == "spiking" else 5
+    loads = np.arange(step, protocol.stored + 1, step)
+    fraction = np.full(len(loads), np.nan)
     memory = make(protocol, condition, seed)
     for column, load in enumerate(loads):
         newest = patterns[-load:]
-        weights = condition.setup.instant(newest)
-        for row, gain in enumerate(gains):
-            memory.weights = gain * weights
-            fraction[row, column] = (dice(memory.recall(cues[-load:]), newest) >= 0.9).mean()
-    best = fraction.max(axis=0)
-    passed = loads[best >= 0.9]
-    dataset = _dataset(
-        protocol, seed, float(np.max(best * loads)), float(np.max(passed, initial=0)), np.nan
-    )
+        memory.weights = condition.setup.instant(newest)
+        fraction[column] = (dice(memory.recall(cues[-load:]), newest) >= 0.9).mean()
+        if fraction[column] < 0.75:
+            break
+    p90 = np.max(loads[fraction >= 0.9], initial=0)
+    dataset = _dataset(protocol, seed, float(np.nanmax(fraction * loads)), float(p90), np.nan)
     dataset["recalled_fraction"] = (
         ("seed", "load"),
-        best[None],
+        fraction[None],
         {"long_name": "recalled fraction", "units": "1"},
     )
     dataset.coords["load"] = ("load", loads, {"units": "patterns"})
@@ -340,27 +330,34 @@ def _example(protocol: Protocol, memory: SpikingMemory, seed: int) -> xr.Dataset
 
 
 def tuning_conditions(protocol: Protocol) -> Sequence[Condition]:
-    """Eighteen settings of the spiking rule and as many of each of its controls."""
-    conditions = []
+    """Eighteen settings of the spiking rule, of each of its controls and of each limit's recall."""
+    settings = []
     for time_ in (130, 150, 170, 190, 210, 230):
         for residual in (3, 6, 9):
             rule: Rule = BoundedCurvatureGate(
                 protection_time=time_, residual_plasticity=residual / time_
             )
-            conditions.append(("gate", f"T {time_}, residual {residual}/T", rule))
+            settings.append(("gate", f"T {time_}, residual {residual}/T", Storage(rule)))
     for potentiation in (0.4, 0.6, 0.8):
         for depression in (0.01, 0.015, 0.02, 0.025, 0.03, 0.04):
             rule = BoundedLeaky(potentiation=potentiation, depression=depression)
-            conditions.append(("leaky", f"{potentiation} up, {depression} down", rule))
+            settings.append(("leaky", f"{potentiation} up, {depression} down", Storage(rule)))
     f = protocol.coding_level
     for potentiation in (0.3, 0.4, 0.5, 0.65, 0.8, 1.0):
         for balance in (0.6, 1.0, 1.5):
             depression = balance * potentiation * f / (2 * (1 - f))
             rule = BoundedAdditive(potentiation=potentiation, depression=depression)
-            conditions.append(("bounds", f"{potentiation} up, balance {balance}", rule))
+            settings.append(("bounds", f"{potentiation} up, balance {balance}", Storage(rule)))
+    gains = ((8, 10, 12, 14, 17, 20), (10, 12, 14, 17, 20, 23), (4, 5, 6, 7, 8, 10))
+    for (name, _, instant, _), grid in zip(INSTANT, gains, strict=True):
+        for gain in grid:
+            for inhibition in (0.6, 0.7, 0.8):
+                recall = reading(gain, inhibition)
+                storage = Storage(BoundedCurvatureGate(), recall, instant)
+                settings.append((name, f"gain {gain}, inhibition {inhibition}", storage))
     return [
-        Condition(f"{name}-{number:02d}", "spiking", f"{name}: {text}", Storage(rule))
-        for number, (name, text, rule) in enumerate(conditions)
+        Condition(f"{name}-{number:02d}", "spiking", f"{name}: {text}", storage)
+        for number, (name, text, storage) in enumerate(settings)
     ]
 
 

@@ -1,4 +1,4 @@
-"""Where the spiking memory holds and where it fails: size, background firing, cues, lesions.
+"""Where the spiking memory holds and where it fails: size, background firing, cues, variants.
 
 All experiments follow the protocol of `sequential-memory`: a stream of patterns, each stored once,
 then recall of the newest in steady state. Protection times and the constants of controls were
@@ -70,7 +70,7 @@ def run(protocol: Protocol, condition: Condition, seeds: tuple[int, ...]) -> xr.
     rates_recall = HopfieldNetwork(protocol.units, rule=CurvatureGate(), seed=seed)
     rates_recall.weights = covariance_form(weights, protocol.coding_level)
     by_rates = rates_recall.recall(cues, active=int(tested[0].sum()))
-    return _dataset(protocol, seed, recalled, by_rates, tested, rates[~patterns].mean())
+    return measured(protocol, seed, recalled, by_rates, tested, rates[~patterns].mean())
 
 
 def network(protocol: Protocol, rule: Rule, changes: Mapping[str, Any], seed: int) -> SpikingMemory:
@@ -94,7 +94,7 @@ def _durations(protocol: Protocol, trial: Trial, seed: int) -> NDArray[np.float6
     return np.random.default_rng([seed, 2]).integers(low, high + 1, protocol.stored) * step
 
 
-def _dataset(
+def measured(
     protocol: Protocol,
     seed: int,
     recalled: NDArray[np.bool_],
@@ -102,6 +102,7 @@ def _dataset(
     tested: NDArray[np.bool_],
     background: float,
 ) -> xr.Dataset:
+    """All measures of one recall, by spikes and by k winners, the newest pattern first."""
     kept = (dice(recalled, tested) >= 0.9)[::-1]
     kept_by_rates = (dice(by_rates, tested) >= 0.9)[::-1]
     of = {"units": "patterns", "of": protocol.tested}
@@ -126,7 +127,8 @@ def _dataset(
     )
 
 
-def _conditions(trials: Mapping[str, tuple[str, Trial]]) -> list[Condition]:
+def listed(trials: Mapping[str, tuple[str, Trial]]) -> list[Condition]:
+    """Conditions from names, labels and trials."""
     return [Condition(name, "spiking", label, trial) for name, (label, trial) in trials.items()]
 
 
@@ -171,11 +173,30 @@ def sizes(protocol: Protocol) -> Sequence[Condition]:
                 f"gate, {text}, 4 Hz background",
                 Trial(rule, firing, protocol=stream),
             )
-    return _conditions(trials)
+    return listed(trials)
+
+
+def large(protocol: Protocol) -> Sequence[Condition]:
+    """A million plastic connections: the rule, and bounds with the constants of N = 400."""
+    patterns, coding_level = 3900, 0.01
+    stream = {
+        "units": 1000,
+        "coding_level": coding_level,
+        "stored": round(4.4 * patterns),
+        "tested": round(1.4 * patterns),
+    }
+    depression = 0.8 * coding_level / (2 * (1 - coding_level))
+    bounds = BoundedAdditive(potentiation=0.8, depression=depression)
+    return listed(
+        {
+            "gate": ("gate", Trial(BoundedCurvatureGate.for_capacity(patterns), protocol=stream)),
+            "bounds": ("hard bounds, balanced", Trial(bounds, protocol=stream)),
+        }
+    )
 
 
 def background(protocol: Protocol) -> Sequence[Condition]:
-    """Background firing of all cells in both phases, and in one phase only."""
+    """Background firing of all cells, in both phases and in one; correlated; against it."""
     trials = {}
     for rate in (0, 1, 2, 4, 8, 12):
         firing = {"cells.background_rate": float(rate)}
@@ -183,12 +204,29 @@ def background(protocol: Protocol) -> Sequence[Condition]:
     silent, firing = {"cells.background_rate": 0.0}, {"cells.background_rate": 4.0}
     trials["storage-04"] = ("4 Hz, storage only", Trial(GATE, firing, silent))
     trials["recall-04"] = ("4 Hz, recall only", Trial(GATE, silent, firing))
+    for percent in (10, 30):
+        together = firing | {"cells.background_correlation": percent / 100}
+        trials[f"correlated-{percent}"] = (
+            f"4 Hz, correlation {percent / 100}, both phases",
+            Trial(GATE, together),
+        )
+        trials[f"correlated-{percent}-storage"] = (
+            f"4 Hz, correlation {percent / 100}, storage only",
+            Trial(GATE, together, silent),
+        )
+        trials[f"correlated-{percent}-recall"] = (
+            f"4 Hz, correlation {percent / 100}, recall only",
+            Trial(GATE, silent, together),
+        )
+    for rate in (0, 4, 8):
+        late = {"cells.background_rate": float(rate), "cells.facilitation_threshold": 0.5}
+        trials[f"late-{rate:02d}"] = (f"{rate} Hz, later facilitation", Trial(GATE, late))
     poisson = {"cells.input_rate": 79.0}
     trials["poisson-00"] = ("Poisson input, 0 Hz", Trial(GATE, poisson))
     trials["poisson-04"] = ("Poisson input, 4 Hz, both phases", Trial(GATE, poisson | firing))
     trials["leaky-04"] = ("leaky, tuned, 4 Hz, both phases", Trial(TUNED_LEAKY, firing))
     trials["bounds-04"] = ("hard bounds, tuned, 4 Hz, both phases", Trial(TUNED_BOUNDS, firing))
-    return _conditions(trials)
+    return listed(trials)
 
 
 def cue_quality(protocol: Protocol) -> Sequence[Condition]:
@@ -202,14 +240,19 @@ def cue_quality(protocol: Protocol) -> Sequence[Condition]:
                 f"{name}, {deleted:.0%} deleted, {added:.0%} spurious",
                 Trial(rule, protocol=cue),
             )
-    return _conditions(trials)
+    return listed(trials)
 
 
 def variants(protocol: Protocol) -> Sequence[Condition]:
     """Other inhibition, other traces, noise, and patterns of varying duration."""
-    clockless = {"trace": "continuous", "phases.gap": 0.0}
+    clockless, rule = (
+        {"trace": "continuous", "phases.gap": 0.0},
+        BoundedCurvatureGate.for_capacity(170),
+    )
+    # Without a clock the protection time is one in seconds: so many patterns of the mean duration.
+    longer = clockless | {"phases.present": 0.35}
     firing = {"cells.background_rate": 4.0, "cells.input_rate": 79.0}
-    return _conditions(
+    return listed(
         {
             "default": ("default", Trial(GATE)),
             "double-full": (
@@ -220,123 +263,25 @@ def variants(protocol: Protocol) -> Sequence[Condition]:
             "noise-30": ("membrane noise x 2", Trial(GATE, {"cells.noise": 0.3})),
             "noise-45": ("membrane noise x 3", Trial(GATE, {"cells.noise": 0.45})),
             "noise-60": ("membrane noise x 4", Trial(GATE, {"cells.noise": 0.6})),
-            "continuous": ("continuous trace, no clock", Trial(GATE, clockless)),
+            "continuous": ("continuous trace, no clock", Trial(rule, clockless)),
             "continuous-poisson": (
                 "continuous trace, Poisson input, 4 Hz background",
-                Trial(GATE, clockless | firing),
+                Trial(rule, clockless | firing),
             ),
             "durations-narrow": (
                 "continuous trace, 150-350 ms a pattern",
-                Trial(GATE, clockless, durations=(0.15, 0.35)),
+                Trial(rule, clockless, durations=(0.15, 0.35)),
             ),
             "durations-wide": (
                 "continuous trace, 100-600 ms a pattern",
-                Trial(GATE, clockless, durations=(0.1, 0.6)),
+                Trial(rule, longer, durations=(0.1, 0.6)),
             ),
         }
     )
 
 
-def lesion(protocol: Protocol) -> Sequence[Condition]:
-    """Delete a fraction of the synapses: of highest or lowest curvature or weight, or any."""
-    trials = {"none": ("intact", Trial(GATE))}
-    for percent in (5, 10, 20, 40):
-        for name, text in (
-            ("curvature", "highest curvature"),
-            ("flat", "lowest curvature"),
-            ("weight", "largest weight"),
-            ("random", "at random"),
-        ):
-            trials[f"{name}-{percent:02d}"] = (
-                f"{percent}% of synapses, {text}",
-                Trial(GATE, lesion=_Lesion(name, percent / 100)),
-            )
-    return _conditions(trials)
-
-
-@dataclass(frozen=True)
-class _Lesion:
-    """Symmetric deletion of a fraction of all pairs, ranked by a quantity; ties at random."""
-
-    by: str
-    fraction: float
-
-    def __call__(
-        self, weights: Weights, curvature: Weights, rng: np.random.Generator
-    ) -> NDArray[np.bool_]:
-        upper = np.triu_indices(len(weights), 1)
-        rank = {"curvature": curvature, "flat": -curvature, "weight": weights}.get(self.by)
-        noise = rng.random(len(upper[0]))
-        order = np.lexsort((noise, noise if rank is None else rank[upper]))
-        lost = order[len(order) - round(self.fraction * len(order)) :]
-        deleted = np.zeros(weights.shape, bool)
-        deleted[upper[0][lost], upper[1][lost]] = True
-        return deleted | deleted.T
-
-
-def spike_vs_rate_conditions(protocol: Protocol) -> Sequence[Condition]:
-    """Both ways of learning, each read by both ways of recall."""
-    return [
-        Condition(f"{learning}-{reading}", "", f"weights from {learning}, recall by {reading}",
-                  (learning, reading))
-        for learning in ("spikes", "rates")
-        for reading in ("spikes", "rates")
-    ]  # fmt: skip
-
-
-def spike_vs_rate(protocol: Protocol, condition: Condition, seeds: tuple[int, ...]) -> xr.Dataset:
-    """Learn by spikes or by the same rule on binary rates, read by spikes or by k winners."""
-    (seed,) = seeds
-    learning, reading = condition.setup
-    patterns, cues = draw(protocol, seed)
-    tested = patterns[-protocol.tested :]
-    spiking = network(protocol, GATE, {}, seed)
-    spiking.store(patterns)
-    rates = HopfieldNetwork(protocol.units, rule=GATE, seed=seed)
-    rates.store(patterns)
-    signed = HopfieldNetwork(
-        protocol.units,
-        rule=CurvatureGate.for_capacity(GATE.protection_time, coding_level=protocol.coding_level),
-        seed=seed,
-    )
-    signed.store(patterns)
-    weights = spiking.weights if learning == "spikes" else rates.weights
-    if reading == "spikes":
-        reader = network(protocol, GATE, {}, seed)
-        reader.weights = weights
-        recalled = reader.recall(cues)
-    else:
-        winners = HopfieldNetwork(protocol.units, rule=CurvatureGate(), seed=seed)
-        winners.weights = covariance_form(weights, protocol.coding_level)
-        recalled = winners.recall(cues, active=int(tested[0].sum()))
-    upper = np.triu_indices(protocol.units, 1)
-    spike_weights, rate_weights = spiking.weights[upper], rates.weights[upper]
-    spike_trace, rate_trace = spiking.trace[upper], rates.state["trace"][upper]
-    threshold = GATE.trace_threshold
-    dataset = _dataset(protocol, seed, recalled, recalled, tested, 0.0)
-    one = {"units": "1"}
-    for name, value, text in (
-        ("weight_correlation", np.corrcoef(spike_weights, rate_weights)[0, 1], "r of weights"),
-        (
-            "covariance_correlation",
-            np.corrcoef(spike_weights, signed.weights[upper])[0, 1],
-            "r with the signed covariance gate",
-        ),
-        ("trace_correlation", np.corrcoef(spike_trace, rate_trace)[0, 1], "r of traces"),
-        (
-            "gate_agreement",
-            np.mean((spike_trace > threshold) == (rate_trace > threshold)),
-            "gates that agree",
-        ),
-    ):
-        dataset[name] = ("seed", [value], {"long_name": text, **one})
-    dataset["spike_weight"] = ("pair", spike_weights, one)
-    dataset["rate_weight"] = ("pair", rate_weights, one)
-    return dataset.drop_vars(["kept_by_rates", "silent_rate"])
-
-
-_COLUMNS = ("kept", "p90", "kept_by_rates", "active", "silent_rate")
-_DEMO = {"demo": {"stored": 300, "tested": 120, "seeds": 1}}
+COLUMNS = ("kept", "p90", "kept_by_rates", "active", "silent_rate")
+DEMO = {"demo": {"stored": 300, "tested": 120, "seeds": 1}}
 
 EXPERIMENTS = (
     Experiment(
@@ -345,17 +290,26 @@ EXPERIMENTS = (
         parameters=Protocol,
         conditions=sizes,
         run=run,
-        columns=_COLUMNS,
+        columns=COLUMNS,
         figures=("spiking_capacity",),
     ),
     Experiment(
+        name="spiking-capacity/large",
+        summary="the spiking memory at N = 1000: 17,160 patterns in 10^6 plastic connections",
+        parameters=Protocol,
+        conditions=large,
+        run=run,
+        columns=COLUMNS,
+        seeds=(100, 3),
+    ),
+    Experiment(
         name="spiking-capacity/background",
-        summary="background firing in storage and recall, Poisson input",
+        summary="background firing in storage and recall, also correlated; Poisson input",
         parameters=Protocol,
         conditions=background,
         run=run,
-        columns=_COLUMNS,
-        presets=_DEMO,
+        columns=COLUMNS,
+        presets=DEMO,
         figures=("spiking_capacity",),
     ),
     Experiment(
@@ -364,8 +318,8 @@ EXPERIMENTS = (
         parameters=Protocol,
         conditions=cue_quality,
         run=run,
-        columns=_COLUMNS,
-        presets=_DEMO,
+        columns=COLUMNS,
+        presets=DEMO,
         figures=("spiking_capacity",),
     ),
     Experiment(
@@ -374,34 +328,7 @@ EXPERIMENTS = (
         parameters=Protocol,
         conditions=variants,
         run=run,
-        columns=_COLUMNS,
-        presets=_DEMO,
-    ),
-    Experiment(
-        name="spiking-capacity/lesion",
-        summary="synapses deleted by curvature, by weight and at random",
-        parameters=Protocol,
-        conditions=lesion,
-        run=run,
-        columns=_COLUMNS,
-        presets=_DEMO,
-        figures=("spiking_lesion",),
-    ),
-    Experiment(
-        name="spiking-capacity/spike-vs-rate",
-        summary="weights, traces and recall of spikes beside rates: where patterns are lost",
-        parameters=Protocol,
-        conditions=spike_vs_rate_conditions,
-        run=spike_vs_rate,
-        columns=(
-            "kept",
-            "p90",
-            "weight_correlation",
-            "covariance_correlation",
-            "trace_correlation",
-            "gate_agreement",
-        ),
-        presets=_DEMO,
-        figures=("spike_against_rate",),
+        columns=COLUMNS,
+        presets=DEMO,
     ),
 )

@@ -56,6 +56,7 @@ CELL_CONSTANTS = {
     "tonic_current": "1",
     "noise": "1",
     "background_rate": "Hz",
+    "background_share": "1",
     "synaptic_time": "second",
     "recurrent_gain": "1",
     "inhibition_time": "second",
@@ -88,8 +89,10 @@ learn = window(t)*storing
 retrieve = window(t)*(1 - storing)
 drive = input_current*table(row(t)*second, i){not_if_poisson}
 """
+#: Correlated background switches on and off for all cells together, anew in every bin.
 FORCED_RATE = """
-forced_rate = background_rate + input_rate*learn*table(row(t)*second, i)
+up = int(uniform(noise_seed, 4, t_in_timesteps, 0) < background_share)/background_share
+forced_rate = background_rate*up + input_rate*learn*table(row(t)*second, i)
 """
 
 INHIBITION = """

@@ -30,6 +30,9 @@ class Cells(Parameters):
     background_rate: float = parameter(
         0.0, unit="hertz", at_least=0, doc="forced background firing of every cell, in all phases"
     )
+    background_correlation: float = parameter(
+        0.0, at_least=0, below=1, doc="correlation of background spike counts between any two cells"
+    )
     synaptic_time: float = parameter(
         "20 ms", unit="second", above=0, doc="decay of recurrent excitation"
     )
@@ -104,10 +107,10 @@ class ContinuousTrace(Parameters):
     """
 
     counter_time: float = parameter("200 ms", unit="second", above=0, doc="decay of the counters")
-    coincidence_threshold: float = parameter(5.0, at_least=0, doc="threshold of coincidences")
-    coincidence_gain: float = parameter(0.5, above=0, doc="slope above that threshold")
-    mismatch_threshold: float = parameter(5.0, at_least=0, doc="threshold of mismatches")
-    mismatch_gain: float = parameter(0.2, above=0, doc="slope above that threshold")
+    coincidence_threshold: float = parameter(3.0, at_least=0, doc="threshold of coincidences")
+    coincidence_gain: float = parameter(1.0, above=0, doc="slope above that threshold")
+    mismatch_threshold: float = parameter(3.0, at_least=0, doc="threshold of mismatches")
+    mismatch_gain: float = parameter(0.4, above=0, doc="slope above that threshold")
     potentiation: float = parameter(0.15, at_least=0, at_most=1, doc="potentiation per spike")
     depression: float = parameter(0.02, at_least=0, at_most=1, doc="depression per spike")
     trace_jump: float = parameter(0.15, above=0, at_most=1, doc="jump of both traces per spike")

@@ -297,6 +297,13 @@ class SpikingMemory:
         }
         # Forced spikes are drawn outside the refractory period only.
         cells["cells.input_rate"] /= 1 - p.cells.input_rate * p.cells.refractory_time
+        # Rates that are on for a share s of the bins correlate counts by rho if
+        # 1/s - 1 = rho / ((1 - rho) times the mean count in a bin).
+        correlation = cells.pop("cells.background_correlation")
+        mean = p.cells.background_rate * p.phases.bin
+        cells["cells.background_share"] = (
+            (1 - correlation) * mean / ((1 - correlation) * mean + correlation) if mean else 1.0
+        )
         cells["cells.recurrent_gain"] /= k
         cells["cells.afterdepolarisation_peak"] = cells.pop("cells.afterdepolarisation")
         cells["cells.inhibition_time"] = p.inhibition.decay_time

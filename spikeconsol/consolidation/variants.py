@@ -4,7 +4,7 @@ Three families, in the notation of `rules` (A coincidence, M mismatch, t covaria
 
 * gates on the weight itself, which need no trace: `WeightThreshold`, `BayesianWeight`,
   `ExponentialWeight`;
-* forms of curvature protection: `CurvatureThreshold`, `RefreshedCurvatureGate`,
+* forms of curvature protection: `CurvatureThreshold`, `RefreshedCurvatureGate`, `DepressionGate`,
   `CurvatureDamping`, `Precision`, `ElasticConsolidation`, `HistoryMask`, `CovarianceProxy`, and
   the control `RateProduct`;
 * error-driven learning of each pattern with damping: `StablePerceptron`, `ContrastiveDivergence`.
@@ -34,6 +34,7 @@ __all__ = [
     "CovarianceProxy",
     "CurvatureDamping",
     "CurvatureThreshold",
+    "DepressionGate",
     "ElasticConsolidation",
     "ExponentialWeight",
     "HistoryMask",
@@ -161,6 +162,29 @@ class RefreshedCurvatureGate(SmoothCurvatureGate):
 
     def bounded(self) -> Rule:
         return Rule.bounded(self)
+
+
+@dataclass(frozen=True)
+class DepressionGate(RefreshedCurvatureGate):
+    r"""Refreshed curvature gate on depression alone: every coincidence potentiates.
+
+    A pair that has coincided n times while protected has a weight in proportion to
+    :math:`1 - (1 - \eta)^n`. Curvature keeps what has been learned and does not keep the synapse
+    from learning more.
+    """
+
+    learning_rate: float = parameter(0.8, above=0, at_most=1, doc="eta, change per presentation")
+    trace_decay: float = parameter(
+        4.0, above=0, doc="a T, decay of the trace over the protection time in e-folds"
+    )
+    steepness: float = parameter(64.0, at_least=1, doc="h, exponent of the gate")
+
+    gate_text: ClassVar[str] = RefreshedCurvatureGate.gate_text + "\ngate += A*(1 - gate)"
+
+    def step(self, state: State, A: NDArray, M: NDArray) -> None:
+        gate = self.gate(state)
+        self.change(state["w"], gate + A * (1 - gate), A, M)
+        self.remember(state, A)
 
 
 @dataclass(frozen=True)

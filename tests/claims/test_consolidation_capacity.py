@@ -150,21 +150,21 @@ def test_gate_reaches_nine_tenths_of_batch_learning_in_the_steady_state(n, f):
 
 
 @pytest.mark.slow
-def test_homeostasis_lifts_the_gate_above_batch_learning_in_the_steady_state():
-    """Paired over seeds: f = 0.05, N = 200, after a background of four times the capacity."""
-    found = {
-        c.name: measured_condition(c)
-        for c in extensions.homeostasis(Protocol())
-        if c.name.removeprefix("f=0.05-")
-        in ("instant", "refreshed-gate-homeostasis", "hard-bounds-homeostasis")
-    }
-    instant = found["f=0.05-instant"].p90_blank.values
-    gate = found["f=0.05-refreshed-gate-homeostasis"].p90_steady.values
-    bounds = found["f=0.05-hard-bounds-homeostasis"].p90_steady.values
+@pytest.mark.parametrize("f", [0.05, 0.1])
+def test_homeostasis_lifts_the_gate_above_batch_learning_in_the_steady_state(f):
+    """Paired over seeds that no choice has seen, after a background of four times the capacity."""
+    conditions = {c.name.removeprefix(f"f={f:g}-"): c for c in extensions.homeostasis(Protocol())}
+
+    def steady(rule):
+        return measured_condition(conditions[f"{rule}-homeostasis"]).p90_steady.values
+
+    instant = measured_condition(conditions["instant"]).p90_blank.values
+    gate, bounds = steady("depression-gate"), steady("hard-bounds")
     mean, half = mean_and_interval(gate / instant)
     assert mean - half > 1.0
     assert bounds.mean() < instant.mean()
+    assert steady("shuffled-depression-gate").mean() < bounds.mean()
 
 
 def measured_condition(condition):
-    return model.run(condition.setup.protocol, condition, TEN)
+    return model.run(condition.setup.protocol, condition, tuple(range(110, 120)))

@@ -260,6 +260,27 @@ def test_poisson_input_and_background_have_their_rates():
     assert 0 < gaps.sum() < expected + 5 * np.sqrt(expected)
 
 
+def test_correlated_background_has_its_rate_and_its_correlation():
+    settings = {
+        "cells.background_rate": "4 Hz",
+        "cells.background_correlation": 0.5,
+        "cells.delay": "2 ms",
+        "time_step": "2 ms",  # coarse, for speed: only forced spikes matter here
+    }
+    patterns = np.repeat(PATTERNS[:1], 16, axis=0)
+    recording = stored(
+        DEFAULTS.with_settings(settings), patterns, rule=Leaky(), target="numpy"
+    ).recording
+    width = DEFAULTS.phases.bin
+    bins = np.minimum(recording.times / width + 1e-6, 16 * 6 - 1).astype(int)
+    counts = np.zeros((16 * 6, N))
+    np.add.at(counts, (bins, recording.cells), 1)
+    counts = counts[:, ~PATTERNS[0]]
+    between = np.corrcoef(counts.T)[np.triu_indices(counts.shape[1], 1)].mean()
+    assert between == pytest.approx(0.5, abs=0.15)
+    assert counts.mean() / width == pytest.approx(4, abs=1.5)
+
+
 # ------------------------------------------------------------------------------------- errors
 
 
