@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
@@ -34,12 +35,15 @@ SMOOTHING = 10
 
 
 def draw(results: Mapping[str, Mapping[str, xr.Dataset]]) -> Drawing:
-    """Two panels, rates and spikes, with the same axes."""
+    """One panel for each level that was run, with the same axes."""
     found = results["sequential-memory"]
-    fig, axes = style.figure(style.TWO_COLUMNS, 3.1, columns=2, sharey=True)
-    panels = (("rate", "Rate network", RATE), ("spiking", "Spiking network", SPIKING))
+    levels = (("rate", "Rate network", RATE), ("spiking", "Spiking network", SPIKING))
+    panels = [level for level in levels if any(stem.startswith(level[0]) for stem in found)]
+    width = style.TWO_COLUMNS if len(panels) > 1 else style.ONE_COLUMN
+    fig, axes = style.figure(width, 3.1, columns=len(panels), sharey=True)
+    axes = np.atleast_1d(axes)
     lines = {}
-    for ax, letter, (level, title, curves) in zip(axes, "ab", panels, strict=True):
+    for ax, letter, (level, title, curves) in zip(axes, "ab", panels, strict=False):
         for name, label, color, line in curves:
             if f"{level}-{name}" in found:
                 lines[label] = _curve(ax, found[f"{level}-{name}"], color, line)
@@ -49,7 +53,7 @@ def draw(results: Mapping[str, Mapping[str, xr.Dataset]]) -> Drawing:
         style.panel_label(ax, letter)
     axes[0].set_ylabel("Fraction recalled")
     style.state_n(axes[0], next(iter(found.values())).sizes["seed"], corner="upper right")
-    fig.legend(lines.values(), lines.keys(), loc="outside lower center", ncols=3)
+    fig.legend(lines.values(), lines.keys(), loc="outside lower center", ncols=1 + len(panels))
     return fig
 
 
