@@ -61,7 +61,7 @@ class Training(Parameters):
 
     def settings(self) -> Setup:
         """Return these parameters as the classifier's."""
-        from spikeconsol.bottleneck.spiking import SpikingLayer
+        from spikeconsol.bottleneck.spiking_layer import SpikingLayer
 
         ours = self.flat()
         left = ("task", "train", "test", "validate", "sample_time", "peak_rate", "rehearsed")

@@ -12,11 +12,21 @@ from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
 from sklearn.utils.multiclass import check_classification_targets, unique_labels
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from spikeconsol.bottleneck.hsic import Objective, label_similarity
+from spikeconsol.bottleneck.hsic import Objective
+from spikeconsol.bottleneck.memory_cells import (
+    ClassCells,
+    Liquid,
+    MemoryCells,
+    RateCells,
+    WindowCells,
+    require_one_step,
+)
 from spikeconsol.bottleneck.network import softmax
-from spikeconsol.bottleneck.reservoir import Reservoir, ReservoirParameters, Silenced
+from spikeconsol.bottleneck.reservoir import ReservoirParameters
+from spikeconsol.bottleneck.spiking_layer import SpikingLayer
+from spikeconsol.bottleneck.spiking_reservoir import SpikingReservoirParameters
 from spikeconsol.brian import backend
-from spikeconsol.parameters import ParameterError, Parameters, parameter
+from spikeconsol.parameters import ParameterError
 
 __all__ = [
     "IMPORTANCES",
@@ -24,10 +34,17 @@ __all__ = [
     "SIGNALS",
     "LearningRecord",
     "SpikingBottleneckClassifier",
-    "SpikingLayer",
 ]
 
-MEMORIES = ("window", "prototypes", "class_means", "reservoir", "silenced")
+MEMORIES = (
+    "window",
+    "prototypes",
+    "class_means",
+    "reservoir",
+    "silenced",
+    "spiking_reservoir",
+    "spiking_silenced",
+)
 IMPORTANCES = ("none", "uniform", "coincidence", "fisher")
 SIGNALS = ("exact", "frozen", "permuted", "per_class")
 #: Spikes that a hidden cell is expected to fire per sample, which sets the unit of the weights
@@ -35,43 +52,6 @@ SIGNALS = ("exact", "frozen", "permuted", "per_class")
 EXPECTED_SPIKES = 2.0
 #: Input values that a program holds at once, and the most samples.
 _VALUES, _SAMPLES = 2**21, 4096
-
-
-@dataclass(frozen=True)
-class SpikingLayer(Parameters):
-    """Constants of cells, synapses and input spikes."""
-
-    time_step: float = parameter("1 ms", unit="second", above=0, doc="integration step")
-    sample_time: float = parameter("50 ms", unit="second", above=0, doc="time a sample is shown")
-    membrane_time: float = parameter("20 ms", unit="second", above=0, doc="of hidden cells")
-    eligibility_time: float = parameter("50 ms", unit="second", above=0, doc="decay of eligibility")
-    peak_rate: float = parameter("150 Hz", unit="hertz", above=0, doc="rate of an input of 1")
-    initial_drive: float = parameter(
-        4.0, above=0, doc="deviation of a sample's summed input at first, in thresholds"
-    )
-    weight_bound: float = parameter(
-        6.0, above=0, doc="largest weight, in deviations of initial weights"
-    )
-    count_variance: float = parameter(
-        0.1, above=0, doc="added to the variance of spike counts in layer normalisation"
-    )
-    power_decay: float = parameter(
-        0.99, at_least=0, below=1, doc="of the running mean square by which signals are divided"
-    )
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        steps = self.sample_time / self.time_step
-        if abs(steps - round(steps)) > 1e-6:
-            raise ParameterError(
-                f"sample_time: got {self.sample_time:g} second; allowed: multiples of time_step, "
-                f"{self.time_step:g} second"
-            )
-
-    @property
-    def sample_steps(self) -> int:
-        """Time steps per sample."""
-        return round(self.sample_time / self.time_step)
 
 
 @dataclass(frozen=True)
@@ -84,8 +64,13 @@ class LearningRecord:
         Input cell and time [s] of every input spike.
     cells, times : list of ndarray
         The same for hidden cells.
-    counts, modulators : list of ndarray, shape (n, cells)
-        Spikes per sample, and the modulatory signal at the membranes at its end.
+    counts, signals, modulators : list of ndarray, shape (n, cells)
+        Spikes per sample; at its end the signal of the memory, and what it becomes at the
+        membranes.
+    traces : list of ndarray, shape (n, liquid cells)
+        Filtered spikes of a spiking reservoir at the ends of samples; without one, no entries.
+    liquid_cells, liquid_times : list of ndarray
+        Its spikes.
     """
 
     input_cells: NDArray[np.int32]
@@ -93,7 +78,11 @@ class LearningRecord:
     cells: list[NDArray[np.int32]]
     times: list[NDArray[np.float64]]
     counts: list[NDArray[np.float64]]
+    signals: list[NDArray[np.float64]]
     modulators: list[NDArray[np.float64]]
+    traces: list[NDArray[np.float64]]
+    liquid_cells: list[NDArray[np.int32]]
+    liquid_times: list[NDArray[np.float64]]
 
 
 class SpikingBottleneckClassifier(TransformerMixin, ClassifierMixin, BaseEstimator):
@@ -113,8 +102,10 @@ class SpikingBottleneckClassifier(TransformerMixin, ClassifierMixin, BaseEstimat
     signal : {"exact", "frozen", "permuted", "per_class"}
         ``"exact"``, or a control: ``"frozen"`` hidden layers, ``"permuted"`` (the memory is told
         random labels), ``"per_class"`` (a fixed random vector per class).
-    memory : {"window", "prototypes", "class_means", "reservoir", "silenced"}
-        What remembers past samples; ``"silenced"`` is the reservoir's memoryless control.
+    memory : str
+        What remembers past samples: ``"window"``, ``"prototypes"``, ``"class_means"``,
+        ``"reservoir"`` (of rate cells), ``"spiking_reservoir"``, or the reservoirs' memoryless
+        controls, ``"silenced"`` and ``"spiking_silenced"``.
     gamma, widths, input_weight, code_weight : float
         Constants of the objective, see `Objective`.
     surprise_gate : bool
@@ -130,6 +121,8 @@ class SpikingBottleneckClassifier(TransformerMixin, ClassifierMixin, BaseEstimat
         Rate of the leaky class means.
     reservoir : ReservoirParameters, optional
         One step per sample, trained beforehand.
+    spiking_reservoir : SpikingReservoirParameters, optional
+        Trained beforehand too, on random spikes.
     importance : {"none", "uniform", "coincidence", "fisher"}
         What damps a synapse once a call of `partial_fit` (a task) is over, by
         1 + `damping` importance / (mean importance): the eligibility it has gathered so far
@@ -190,6 +183,7 @@ class SpikingBottleneckClassifier(TransformerMixin, ClassifierMixin, BaseEstimat
         epochs: int = 1,
         memory_rate: float = 0.02,
         reservoir: ReservoirParameters | None = None,
+        spiking_reservoir: SpikingReservoirParameters | None = None,
         importance: str = "none",
         damping: float = 0.0,
         separate_tasks: bool = False,
@@ -214,6 +208,7 @@ class SpikingBottleneckClassifier(TransformerMixin, ClassifierMixin, BaseEstimat
         self.epochs = epochs
         self.memory_rate = memory_rate
         self.reservoir = reservoir
+        self.spiking_reservoir = spiking_reservoir
         self.importance = importance
         self.damping = damping
         self.separate_tasks = separate_tasks
@@ -294,13 +289,19 @@ class SpikingBottleneckClassifier(TransformerMixin, ClassifierMixin, BaseEstimat
             raise ParameterError(f"X: got {len(levels)} samples; allowed: <= {self._capacity}")
         (result,) = self._learn(levels, labels, np.ones(len(levels)), recorded=True)
         layers = range(len(self._sizes) - 2)
+        liquids = layers if self._memory.kind == "spiking_reservoir" else ()
+        cells = self._memory.cells
         return LearningRecord(
             result["input_spikes.i"],
             result["input_spikes.t"],
             [result[f"spikes{i}.i"] for i in layers],
             [result[f"spikes{i}.t"] for i in layers],
             self._per_sample(result, "count"),
+            self._per_sample(result, "signal"),
             self._per_sample(result, "modulator"),
+            [result[f"liquid_samples{i}.trace"].reshape(-1, cells)[1:] for i in liquids],
+            [result[f"liquid_spikes{i}.i"] for i in liquids],
+            [result[f"liquid_spikes{i}.t"] for i in liquids],
         )
 
     def _begun(
@@ -333,7 +334,7 @@ class SpikingBottleneckClassifier(TransformerMixin, ClassifierMixin, BaseEstimat
         counts = self.spike_counts(X)
         if not -len(counts) <= layer < len(counts):
             raise ParameterError(f"layer: got {layer!r}; allowed: 0 to {len(counts) - 1}")
-        return self._codes(counts[layer])
+        return self._constants.codes(counts[layer])
 
     def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
         """Probabilities of the classes, shape (n, classes)."""
@@ -391,7 +392,8 @@ class SpikingBottleneckClassifier(TransformerMixin, ClassifierMixin, BaseEstimat
                 f"receptive_fields, feature_range: got {self.receptive_fields!r}, "
                 f"{self.feature_range!r}; allowed: 0 or >= 2 fields, an increasing range"
             )
-        self._reservoir_parameters()
+        if self.reservoir is not None:
+            require_one_step(self.reservoir)
         X, y = validate_data(self, X, y, dtype=[np.float64, np.float32], reset=reset)
         check_classification_targets(y)
         return self.input_levels(X), y
@@ -431,11 +433,6 @@ class SpikingBottleneckClassifier(TransformerMixin, ClassifierMixin, BaseEstimat
             raise ValueError(f"y: got class {unknown[0]}; allowed: {list(self.classes_)}")
         return np.searchsorted(self.classes_, y).astype(np.int64)
 
-    def _codes(self, counts: NDArray) -> NDArray[np.float64]:
-        centred = counts - counts.mean(axis=1, keepdims=True)
-        variance = np.mean(centred**2, axis=1, keepdims=True)
-        return centred / np.sqrt(variance + self._constants.count_variance)
-
     # ---------------------------------------------------------------------------- beginning
 
     @property
@@ -471,24 +468,9 @@ class SpikingBottleneckClassifier(TransformerMixin, ClassifierMixin, BaseEstimat
             if self.importance != "none":
                 self._state[f"feedforward{i}.importance"] = np.zeros(weights.size, np.float32)
                 self._fixed[f"feedforward{i}.plasticity"] = np.ones(weights.size, np.float32)
-            self._begin_memory(i, units)
-
-    def _begin_memory(self, i: int, units: int) -> None:
-        classes = len(self.classes_)
-        if self._kind == "reservoir":
-            self._begin_reservoir(i, units)
-            return
-        slots = self.window if self._kind == "window" else classes
-        self._state[f"memory{i}.known"] = np.zeros(slots)
-        self._state[f"trace{i}.m"] = np.zeros(units * slots)
-        if self._kind == "window":
-            self._state[f"image{i}.x"] = np.zeros(self._sizes[0] * slots)
-            self._state[f"pairs{i}.A"] = np.zeros(slots * slots)
-            self._state[f"memory{i}.slot_label"] = np.zeros(slots, np.int32)
-            self._state[f"memory{i}.cursor"] = np.zeros(slots, np.int32)
-        if self.signal == "per_class":
-            self._state[f"memory{i}.known"] = np.ones(slots)
-            self._state[f"trace{i}.m"] = self._memory_rng.standard_normal(units * slots)
+            state, fixed = self._memory.begin(i, self._sizes[0], units, self._memory_rng)
+            self._state |= state
+            self._fixed |= fixed
 
     def _damp(self) -> None:
         """Take account of what has been important so far."""
@@ -501,69 +483,34 @@ class SpikingBottleneckClassifier(TransformerMixin, ClassifierMixin, BaseEstimat
                 share = np.ones_like(trace)
             self._fixed[f"feedforward{i}.plasticity"] = 1 / (1 + self.damping * share)
 
-    def _reservoir_parameters(self) -> ReservoirParameters:
-        """Constants of the reservoir, or what the spiking network cannot do."""
-        p = self.reservoir or ReservoirParameters(steps=1)
-        wanted = ReservoirParameters(steps=1, direct=True)
-        for name in ("steps", "feedback", "cell_noise", "output_noise", "direct"):
-            if getattr(p, name) != getattr(wanted, name):
-                raise ParameterError(
-                    f"reservoir.{name}: got {getattr(p, name)!r}; allowed: "
-                    f"{getattr(wanted, name)!r}, in spikes"
-                )
-        if p.training != "ridge" or p.input_gains[0] != 0:
-            raise ParameterError(
-                f"reservoir.training, input_gains: got {p.training!r}, {p.input_gains!r}; "
-                "allowed: 'ridge' and 0 for network inputs, in spikes"
-            )
-        return p
-
-    def _begin_reservoir(self, i: int, units: int) -> None:
-        """Train a reservoir beforehand, on random samples, and lay its weights out as synapses."""
-        p, classes = self._reservoir_parameters(), len(self.classes_)
-        kind = Reservoir if self.memory == "reservoir" else Silenced
-        trained = kind.trained(
-            self._sizes[0],
-            units,
-            classes,
-            self.window,
-            Objective(self.gamma, self.widths, self.input_weight, self.code_weight),
-            p,
-            rng=self._memory_rng,
-        )
-        gates = np.arange(classes) if p.gated else np.zeros(classes, int)
-        _, class_gain, code_gain = p.input_gains
-        n = p.cells + classes + units + 1
-        hear = np.zeros((units, n, classes))
-        hear[:, : p.cells] = code_gain * trained.input[gates][:, :, classes:].transpose(2, 1, 0)
-        relays = p.cells + classes + np.arange(units)
-        hear[np.arange(units), relays] = code_gain
-        centred = class_gain * (np.eye(classes) - 1 / classes)
-        drive = np.zeros((classes, n))
-        for k, gate in enumerate(gates):
-            drive[k, : p.cells] = trained.input[gate][:, :classes] @ centred[k]
-        drive[:, p.cells : p.cells + classes] = centred
-        drive[:, -1] = 1
-        echo = np.zeros((n, n))
-        echo[: p.cells, : p.cells] = trained.recurrent.T
-        self._fixed |= {
-            f"hear{i}.w": hear.ravel(),
-            f"class_drive{i}": drive,
-            f"echo{i}.w": echo.ravel(),
-            f"read{i}.w": trained.readout[gates].transpose(2, 1, 0).ravel(),
-            f"reservoir{i}.recurrent": (np.arange(n) < p.cells).astype(float),
-        }
-        self._state[f"reservoir{i}.u"] = np.zeros(n)
-        self._state[f"reservoir{i}.rate"] = np.zeros(n)
-
     # ------------------------------------------------------------------------------ program
 
     @property
-    def _kind(self) -> str:
-        """Memory as the network knows it: a fixed signal per class is a mean that never changes."""
+    def _objective(self) -> Objective:
+        return Objective(self.gamma, self.widths, self.input_weight, self.code_weight)
+
+    @property
+    def _memory(self) -> MemoryCells:
+        classes, objective = len(self.classes_), self._objective
+        silenced = self.memory in ("silenced", "spiking_silenced")
         if self.signal == "per_class":
-            return "class_means"
-        return "reservoir" if self.memory == "silenced" else self.memory
+            return ClassCells("class_means", classes, objective, 0.0, fixed_vectors=True)
+        if self.memory == "window":
+            return WindowCells(self.window, classes, objective)
+        if self.memory in ("reservoir", "silenced"):
+            rates = self.reservoir or ReservoirParameters(steps=1)
+            return RateCells(rates, classes, self.window, objective, silenced)
+        if self.memory in ("spiking_reservoir", "spiking_silenced"):
+            return Liquid(
+                self.spiking_reservoir or SpikingReservoirParameters(),
+                classes,
+                self.window,
+                objective,
+                self._constants,
+                silenced,
+                self.target,
+            )
+        return ClassCells(self.memory, classes, objective, self.memory_rate)
 
     @property
     def _capacity(self) -> int:
@@ -582,20 +529,14 @@ class SpikingBottleneckClassifier(TransformerMixin, ClassifierMixin, BaseEstimat
             Record spikes and the modulator too.
         """
         check_is_fitted(self, "classes_")
-        kind = self._kind
-        p = self._constants
-        # In few binary digits multiples of the time step are exact. Otherwise the clocks of steps
-        # and samples differ in the last digit after a minute, and Brian2's compiled loop takes
-        # differences of more than 1e-14 s for different times.
-        time_step = float(np.float32(p.time_step))
+        p, memory = self._constants, self._memory
         structure = {
-            "dt": time_step,
-            "sample_time": p.sample_steps * time_step,
+            "dt": p.exact_step,
+            "sample_time": p.sample_steps * p.exact_step,
             "samples": self._capacity,
             "sizes": self._sizes,
-            "memory": kind,
-            "window": self.window if kind == "window" else 0,
-            "reservoir": self._reservoir_parameters().cells if kind == "reservoir" else 0,
+            "memory": memory.kind,
+            "memory_cells": memory.cells,
             "importance": "" if self.importance == "none" else self.importance,
             "recorded": recorded,
         }
@@ -604,7 +545,11 @@ class SpikingBottleneckClassifier(TransformerMixin, ClassifierMixin, BaseEstimat
         if recorded:
             outputs += ["input_spikes.i", "input_spikes.t"]
             for i in layers:
-                outputs += [f"samples{i}.modulator", f"spikes{i}.i", f"spikes{i}.t"]
+                outputs += [f"samples{i}.signal", f"samples{i}.modulator"]
+                outputs += [f"spikes{i}.i", f"spikes{i}.t"]
+                if memory.kind == "spiking_reservoir":
+                    outputs += [f"liquid_spikes{i}.i", f"liquid_spikes{i}.t"]
+                    outputs += [f"liquid_samples{i}.trace"]
         return backend.Program(
             name="spiking-bottleneck",
             builder="spikeconsol.bottleneck.spiking_network:build",
@@ -621,7 +566,7 @@ class SpikingBottleneckClassifier(TransformerMixin, ClassifierMixin, BaseEstimat
 
     def _scalars(self) -> dict[str, float]:
         """All scalar run-time values, by input name."""
-        p, kind = self._constants, self._kind
+        p, memory = self._constants, self._memory
         rate = 0.0 if self.signal == "frozen" else self.learning_rate
         values: dict[str, float] = {
             "inputs.peak_rate": p.peak_rate,
@@ -637,26 +582,7 @@ class SpikingBottleneckClassifier(TransformerMixin, ClassifierMixin, BaseEstimat
                 f"feedforward{i}.step": rate * unit,
                 f"feedforward{i}.bound": p.weight_bound * unit,
             }
-            if kind == "reservoir":
-                values |= {
-                    f"reservoir{i}.leak": 1 / self._reservoir_parameters().time_constant,
-                    f"reservoir{i}.audible": float(self.memory == "reservoir"),
-                }
-                continue
-            values |= {
-                f"memory{i}.gamma": self.gamma,
-                f"memory{i}.code_weight": self.code_weight,
-                f"memory{i}.code_width": self.widths[2],
-            }
-            if kind == "window":
-                values |= {
-                    f"memory{i}.input_weight": self.input_weight,
-                    f"memory{i}.input_width": self.widths[0],
-                    f"memory{i}.other_class": label_similarity(len(self.classes_), self.widths[1]),
-                }
-            else:
-                never = self.signal == "per_class"
-                values[f"memory{i}.memory_rate"] = 0.0 if never else self.memory_rate
+            values |= memory.constants(i)
         return values
 
     def _learn(

@@ -10,8 +10,9 @@ the modulatory signal is
 
 .. math:: \xi_i = \sum_p c_p (z_i - m_{ip})
 
-and only the coefficients of the memory cells differ. A `Reservoir` is a recurrent population that
-hears the code and is read out. Only sizes and the kind of memory are compiled in.
+and only the coefficients of the memory cells differ. A `Reservoir` of rate cells hears the code, a
+`SpikingReservoir` the spikes themselves; both are read out. Only sizes and the kind of memory are
+compiled in.
 """
 
 from __future__ import annotations
@@ -20,13 +21,16 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from brian2 import Clock, Network, SpikeMonitor, TimedArray, second
+from brian2 import Clock, Network, NeuronGroup, SpikeMonitor, TimedArray, second
 
 from spikeconsol.bottleneck.spiking_network import layers
+from spikeconsol.bottleneck.spiking_network.liquid import build_rehearsal, liquid
 from spikeconsol.bottleneck.spiking_network.memories import memory
-from spikeconsol.bottleneck.spiking_network.reservoirs import rate_reservoir
+from spikeconsol.bottleneck.spiking_network.reservoirs import rate_reservoir, readout
 from spikeconsol.bottleneck.spiking_network.schedule import Schedule
 from spikeconsol.brian.backend import Built
+
+__all__ = ["build", "build_rehearsal"]
 
 
 def build(structure: Mapping[str, Any]) -> Built:
@@ -36,10 +40,10 @@ def build(structure: Mapping[str, Any]) -> Built:
     ----------
     structure : dict
         ``dt`` [s], ``sample_time`` [s], ``samples`` (capacity of a run), ``sizes`` (inputs, hidden
-        layers, classes), ``memory`` (``"window"``, ``"prototypes"``, ``"class_means"`` or
-        ``"reservoir"``), ``window``, ``reservoir`` (recurrent cells), ``importance`` (``""``,
-        ``"uniform"``, ``"coincidence"`` or ``"fisher"``: what damps synapses), ``recorded``
-        (spikes and the modulator).
+        layers, classes), ``memory`` (``"window"``, ``"prototypes"``, ``"class_means"``,
+        ``"reservoir"`` or ``"spiking_reservoir"``), ``memory_cells`` (per layer), ``importance``
+        (``""``, ``"uniform"``, ``"coincidence"`` or ``"fisher"``: what damps synapses),
+        ``recorded`` (spikes, signals and modulators).
     """
     step = Clock(structure["dt"] * second, name="step")
     at_end = Schedule(step, Clock(structure["sample_time"] * second, name="sample_clock"))
@@ -53,20 +57,43 @@ def build(structure: Mapping[str, Any]) -> Built:
         cells, hub = layers.layer(units, number, teacher, at_end)
         feedforward = layers.feedforward(below, cells, number, structure["importance"], at_end)
         objects += [cells, *hub, feedforward]
-        if structure["memory"] == "reservoir":
-            made, arrays = rate_reservoir(structure, cells, number, teacher, at_end)
-            timed_arrays |= arrays
-        else:
-            made = memory(structure, inputs, cells, number, teacher, at_end)
-        variables = ["count", "modulator"] if recorded else ["count"]
+        made, arrays = _memory(structure, inputs, cells, number, teacher, timed_arrays, at_end)
+        timed_arrays |= arrays
+        variables = ["count", "signal", "modulator"] if recorded else ["count"]
         objects += [*made, at_end.record(cells, variables, f"samples{number}")]
         if recorded:
             objects.append(SpikeMonitor(cells, name=f"spikes{number}"))
+            if structure["memory"] == "spiking_reservoir":
+                objects.append(SpikeMonitor(made[0], name=f"liquid_spikes{number}"))
+                objects.append(at_end.record(made[0], ["trace"], f"liquid_samples{number}"))
         below = cells
     objects += layers.readout(sizes[-1], below, teacher, at_end)
     if recorded:
         objects.append(SpikeMonitor(inputs, name="input_spikes"))
     return Built(Network(*objects), step, timed_arrays)
+
+
+def _memory(
+    structure: Mapping[str, Any],
+    inputs: NeuronGroup,
+    cells: NeuronGroup,
+    number: int,
+    teacher: NeuronGroup,
+    timed_arrays: Mapping[str, TimedArray],
+    at_end: Schedule,
+) -> tuple[list[Any], dict[str, TimedArray]]:
+    """Working memory of a layer, from which the modulatory signal comes."""
+    kind, n, classes = structure["memory"], structure["memory_cells"], structure["sizes"][-1]
+    if kind == "reservoir":
+        made, arrays = rate_reservoir(n, cells, classes, number, teacher, at_end)
+    elif kind == "spiking_reservoir":
+        labels = timed_arrays["memory_labels"]
+        made, arrays = liquid(n, cells, classes, number, labels, at_end)
+    else:
+        return memory(kind, n, inputs, cells, number, teacher, at_end), {}
+    activity = "rate" if kind == "reservoir" else "trace"
+    read = readout(made[0], activity, cells, classes, number, teacher, at_end)
+    return [*made, *read], arrays
 
 
 def _timed_arrays(structure: Mapping[str, Any]) -> dict[str, TimedArray]:

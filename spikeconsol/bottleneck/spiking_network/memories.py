@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from brian2 import NeuronGroup, Synapses, linked_var
@@ -94,7 +93,8 @@ column_post += A
 
 
 def memory(
-    structure: Mapping[str, Any],
+    kind: str,
+    n: int,
     inputs: NeuronGroup,
     cells: NeuronGroup,
     number: int,
@@ -102,12 +102,11 @@ def memory(
     at_end: Schedule,
 ) -> list[Any]:
     """Cells that hold codes: one for each class, or for each of the last samples."""
-    kind = structure["memory"]
     is_window = kind == "window"
     statements = {"window": WINDOW, "prototypes": PROTOTYPES, "class_means": CLASS_MEANS}[kind]
     hub = NeuronGroup(1, MEMORY_HUB, clock=at_end.step, name=f"memory_hub{number}")
     memory = NeuronGroup(
-        structure["window"] if is_window else structure["sizes"][-1],
+        n,
         MEMORY + (WINDOW_EQUATIONS if is_window else MEANS_EQUATIONS),
         clock=at_end.step,
         name=f"memory{number}",
