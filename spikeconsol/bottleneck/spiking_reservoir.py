@@ -53,9 +53,9 @@ class SpikingReservoirParameters(Parameters):
         0.1, at_least=0, doc="deviation of the current from a layer with one spike per cell"
     )
     class_scale: float = parameter(0.1, at_least=0, doc="deviation of the drive by the class")
-    regularisation: float = parameter(100.0, above=0, doc="ridge penalty")
-    samples: int = parameter(4000, at_least=2, doc="samples of training beforehand")
-    block: int = parameter(200, at_least=2, doc="samples between new random class structures")
+    regularisation: float = parameter(300.0, above=0, doc="ridge penalty")
+    samples: int = parameter(16000, at_least=2, doc="samples of training beforehand")
+    block: int = parameter(50, at_least=2, doc="samples between new random class structures")
     spikes: float = parameter(
         2.0, above=0, doc="expected spikes per unit of random activity in training"
     )
