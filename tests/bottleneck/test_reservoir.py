@@ -3,6 +3,7 @@ import pytest
 
 from spikeconsol.bottleneck import Objective, Prototypes, Reservoir, ReservoirParameters, Silenced
 from spikeconsol.bottleneck.capacity import explained_variance, memory_capacity
+from spikeconsol.bottleneck.hsic import layer_norm
 from spikeconsol.bottleneck.memory import Window
 from spikeconsol.bottleneck.reservoir import class_structured_stream
 
@@ -15,8 +16,10 @@ def trained(parameters=SMALL, kind=Reservoir, seed=0):
     return kind.trained(3, 6, 2, 5, OBJECTIVE, parameters, rng=rng)
 
 
-def stream(n=300, seed=1):
-    return class_structured_stream(3, 6, 2, n, 100, rng=np.random.default_rng(seed))
+def stream(n=300, seed=1, block=100):
+    rng = np.random.default_rng(seed)
+    X, y, activity = class_structured_stream(3, 6, 2, n, block, rng=rng)
+    return X, y, layer_norm(activity)[0]
 
 
 def signals(memory, samples):
@@ -62,7 +65,7 @@ def test_silenced_reservoir_remembers_nothing():
 def test_online_learning_lowers_the_error(training):
     reservoir = trained(SMALL.replace(**training))
     window = Window(5, 3, 6, 2, objective=OBJECTIVE)
-    samples = class_structured_stream(3, 6, 2, 2000, 2000, rng=np.random.default_rng(2))
+    samples = stream(2000, seed=2, block=2000)
     error = np.sum((signals(reservoir, samples) - signals(window, samples)) ** 2, axis=1)
     assert error[-500:].mean() < 0.9 * error[:100].mean()
 
