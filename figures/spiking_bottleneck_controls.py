@@ -38,7 +38,7 @@ def draw(results: Results) -> Drawing:
     """Tasks in rates and spikes; memories on XOR."""
     fig, axes = style.figure(style.TWO_COLUMNS, 2.8, columns=2, width_ratios=(1.5, 1))
     _tasks(axes[0], results)
-    _memories(axes[1], results["spiking-bottleneck/memories"])
+    _memories(axes[1], results["bottleneck/spiking-memories"])
     for ax, letter in zip(axes, "ab", strict=True):
         style.panel_label(ax, letter)
     return fig
@@ -46,7 +46,7 @@ def draw(results: Results) -> Drawing:
 
 def _tasks(ax: Axes, results: Results) -> None:
     for x, (task, _) in enumerate(TASKS):
-        found = results[f"spiking-bottleneck/{task}"]
+        found = results[f"bottleneck/spiking-{task}"]
         shown = [signal for signal in SIGNALS if f"spiking-{signal[0]}" in found]
         for offset, (stem, label, color, marker) in enumerate(shown):
             for level, shift, fill in (("rate", -0.04, "white"), ("spiking", 0.04, None)):
@@ -67,7 +67,7 @@ def _tasks(ax: Axes, results: Results) -> None:
     ax.set(
         xticks=range(len(TASKS)),
         xticklabels=[
-            f"{label}\nn = {results[f'spiking-bottleneck/{task}']['spiking-window'].sizes['seed']}"
+            f"{label}\nn = {results[f'bottleneck/spiking-{task}']['spiking-window'].sizes['seed']}"
             for task, label in TASKS
         ],
         ylabel="Test accuracy (%)",
@@ -96,7 +96,7 @@ def _memories(ax: Axes, found: Mapping[str, xr.Dataset]) -> None:
 
 def draw_reservoir(results: Results) -> Drawing:
     """What reservoirs hold, and what is learned from them."""
-    found = results["spiking-bottleneck/reservoir"]
+    found = results["bottleneck/spiking-reservoir"]
     fig, axes = style.figure(style.TWO_COLUMNS, 2.5, columns=3)
     sizes = (("030", "leaky"), ("100", "bounds"), ("300", "gate"))
     for cells, color in sizes:
@@ -146,8 +146,8 @@ FIGURES = (
     Figure(
         name="spiking_bottleneck",
         needs=(
-            *(f"spiking-bottleneck/{task}" for task, _ in TASKS),
-            "spiking-bottleneck/memories",
+            *(f"bottleneck/spiking-{task}" for task, _ in TASKS),
+            "bottleneck/spiking-memories",
         ),
         caption=(
             "Learning in spikes and in rates. (a) Test accuracy with two memories and two "
@@ -159,7 +159,7 @@ FIGURES = (
     ),
     Figure(
         name="spiking_bottleneck_reservoir",
-        needs=("spiking-bottleneck/reservoir",),
+        needs=("bottleneck/spiking-reservoir",),
         caption=(
             "A reservoir as working memory of a spiking network. (a) How well codes of past "
             "samples can be read from it; silenced: without recurrent cells. (b) XOR learned from "
