@@ -51,7 +51,7 @@ class Training(Parameters):
     readout_learning_rate: float = parameter(0.03, above=0, doc="of the readout")
     memory_rate: float = parameter(0.2, above=0, at_most=1, doc="rate of the class means")
     code_weight: float = parameter(0.0, at_least=0, doc="weight of the code term")
-    epochs: int = parameter(5, at_least=1, doc="passes through the training samples")
+    epochs: int = parameter(3, at_least=1, doc="passes through the training samples")
     rehearsed: int = parameter(
         16000, at_least=100, doc="random samples on which reservoirs are trained beforehand"
     )
@@ -108,7 +108,6 @@ class Linear(Training):
     hidden: tuple[int, ...] = parameter((4,), at_least=1, doc="cells of the hidden layers")
     widths: tuple[float, ...] = parameter((0.5, 0.25, 1.0), above=0, doc="kernel widths")
     memory_rate: float = parameter(0.5, above=0, at_most=1, doc="rate of the class means")
-    epochs: int = parameter(3, at_least=1, doc="passes through the training samples")
     train: int = parameter(900, at_least=0, doc="training samples used; 0 for all")
     feature_range: tuple[float, ...] = parameter((-1.2, 1.2), doc="first and last tuning centre")
 
