@@ -25,9 +25,20 @@ def test_xor_is_learned_in_spikes_and_not_by_frozen_cells():
     assert frozen <= 0.85
 
 
+def memory(name):
+    return next(c for c in spiking.MEMORIES if c.name == name)
+
+
 def test_class_means_are_memory_enough_for_xor():
-    condition = next(c for c in spiking.MEMORIES if c.name == "class-means")
-    assert accuracy(spiking.Training(), condition) >= 0.97
+    assert accuracy(spiking.Training(), memory("class-means")) >= 0.97
+
+
+def test_xor_is_learned_from_the_spikes_of_a_liquid_and_not_from_a_silenced_one():
+    liquid, silenced = (
+        accuracy(spiking.Training(), memory(name)) for name in ("liquid", "liquid-silenced")
+    )
+    assert liquid >= 0.95
+    assert liquid - silenced >= 0.1
 
 
 def test_digits_with_32_spiking_cells():
