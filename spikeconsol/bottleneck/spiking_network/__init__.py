@@ -2,11 +2,11 @@ r"""Equations of the spiking network that learns from a working memory, in Brian
 
 Everything, from the Poisson input to the change of the weights, is an equation or a synapse. A
 sample is shown for a fixed time; at its end the statements below run once, in the order of
-`schedule.ORDER`. Sums over a layer are collected by a single hub cell and heard by all cells of the layer:
-the broadcast that layer normalisation and its Jacobian need. The working memory is a population
-of cells with one synapse from every hidden cell, in which it keeps a code: one memory cell per
-class (`Prototypes`, `ClassMeans`) or one per remembered sample (`Window`). Whatever the memory,
-the modulatory signal is
+`schedule.ORDER`. Sums over a layer are collected by a single hub cell and heard by all cells of
+the layer: the broadcast that layer normalisation and its Jacobian need. The working memory is a
+population of cells with one synapse from every hidden cell, in which it keeps a code: one memory
+cell per class (`Prototypes`, `ClassMeans`) or one per remembered sample (`Window`). Whatever the
+memory, the modulatory signal is
 
 .. math:: \xi_i = \sum_p c_p (z_i - m_{ip})
 
