@@ -8,7 +8,10 @@ from spikeconsol.bottleneck import (
     SpikingReservoir,
     SpikingReservoirParameters,
 )
+from spikeconsol.bottleneck.hsic import cosine
+from spikeconsol.bottleneck.memory import Window
 from spikeconsol.bottleneck.reservoir import class_structured_stream
+from spikeconsol.brian import backend
 from spikeconsol.data import xor_task
 from spikeconsol.parameters import ParameterError
 
@@ -136,3 +139,26 @@ def test_targets_agree_over_the_first_samples():
     for counts, traces in runs[1:]:
         np.testing.assert_array_equal(counts, runs[0][0])
         np.testing.assert_allclose(traces, runs[0][1], atol=1e-9)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(backend.default_target() != "standalone", reason="needs a C++ compiler")
+def test_frozen_readout_gives_the_exact_signal_on_unseen_samples_unless_silenced():
+    p = SpikingReservoirParameters(cells=100, samples=4000)
+    cosines = []
+    for silenced in (False, True):
+        rng = np.random.default_rng(0)
+        made = SpikingReservoir.trained(
+            INPUTS, UNITS, 2, WINDOW, OBJECTIVE, p, layer=LAYER, silenced=silenced, rng=rng
+        )
+        X, y, activity = class_structured_stream(INPUTS, UNITS, 2, p.samples, p.block, rng=rng)
+        counts, traces = made.rehearse(y, p.spikes * activity, LAYER, 6)
+        codes, window = LAYER.codes(counts), Window(WINDOW, INPUTS, UNITS, 2, objective=OBJECTIVE)
+        found, exact = [], []
+        for x, trace, label, z in zip(X, traces, y, codes, strict=True):
+            window.push(x, label, z)
+            exact.append(window.signal())
+            found.append(made.signal(trace, label, z))
+        cosines.append(np.mean(cosine(np.array(found[WINDOW:]), np.array(exact[WINDOW:]))))
+    assert cosines[0] > 0.6
+    assert cosines[1] < cosines[0] - 0.2
