@@ -1,70 +1,43 @@
-"""Speed of the spiking classifier: compiling and running apart, memories in rotation.
-
-Run ``python benchmarks/spiking_bottleneck.py``. First images of MNIST's size, then XOR with ten
-cells, where a liquid of 300 cells is larger than the network it serves. CPU time of the compiled
-program is counted, not wall time, so that other work on the machine disturbs less; every memory
-takes its turn in every round.
-"""
+"""The spiking classifier on images of MNIST's size: compiling and running apart."""
 
 from __future__ import annotations
 
-import resource
-import time
-from collections.abc import Iterable
-
 import numpy as np
 
-from spikeconsol.bottleneck import SpikingBottleneckClassifier, SpikingLayer
+from benchmarks.common import PeakMemory, Row, cpu_of, interleaved, row
+from spikeconsol.bottleneck.spiking import SpikingBottleneckClassifier, SpikingLayer
 from spikeconsol.brian import backend
-from spikeconsol.data import xor_task
 
-ROUNDS, SAMPLES = 3, 2500
-
-
-def cpu_of_children() -> float:
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return usage.ru_utime + usage.ru_stime
-
-
-def measure(
-    X: np.ndarray, y: np.ndarray, cells: int, memories: Iterable[str], **settings: object
-) -> None:
-    nets, seconds = {}, {}
-    for memory in memories:
-        chosen = {"signal": "frozen"} if memory == "frozen" else {"memory": memory}
-        net = SpikingBottleneckClassifier((cells,), random_state=0, **chosen, **settings)
-        net.partial_fit(X[:1], y[:1], classes=np.unique(y))
-        manifest = backend.compiled(net.program())[1]
-        print(f"{memory:<18} compiled once in {manifest['seconds_build']:.0f} s of wall time")
-        nets[memory], seconds[memory] = net, []
-    for _ in range(ROUNDS):
-        for memory, net in nets.items():
-            before = cpu_of_children() + time.process_time()
-            net.partial_fit(X, y)
-            seconds[memory].append(cpu_of_children() + time.process_time() - before)
-    for memory, taken in seconds.items():
-        rate = len(X) / min(taken)
-        print(f"{memory:<18} {rate:7.0f} samples/s, {rate * 0.05:5.0f} times real time")
+NAME = "spiking bottleneck, 784-100-10"
+SETTINGS = {
+    "prototypes": {"memory": "prototypes"},
+    "exact window": {"memory": "window"},
+    "frozen": {"signal": "frozen"},
+}
 
 
-def main() -> None:
+def run(quick: bool) -> list[Row]:
+    """Time all memories in turn."""
+    samples = 500 if quick else 2500
     rng = np.random.default_rng(0)
     # As in MNIST: 19% of the pixels are on, with a mean of 0.68.
-    X = (rng.random((SAMPLES, 784)) < 0.19) * rng.uniform(0.36, 1, (SAMPLES, 784))
-    y = rng.integers(10, size=SAMPLES)
-    measure(X, y, 100, ("prototypes", "window", "frozen"), layer=SpikingLayer(peak_rate=100.0))
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-    print(f"largest process: {peak:.0f} MB")
-    split = xor_task(0, train=SAMPLES, test=1)
-    measure(
-        split.X,
-        split.y,
-        10,
-        ("prototypes", "spiking_reservoir"),
-        receptive_fields=10,
-        feature_range=(-0.2, 1.2),
-    )
-
-
-if __name__ == "__main__":
-    main()
+    X = (rng.random((samples, 784)) < 0.19) * rng.uniform(0.36, 1, (samples, 784))
+    y = rng.integers(10, size=samples)
+    layer = SpikingLayer(peak_rate=100.0)
+    contenders, built, peaks = {}, {}, {}
+    for name, settings in SETTINGS.items():
+        net = SpikingBottleneckClassifier((100,), layer=layer, random_state=0, **settings)
+        net.partial_fit(X[:1], y[:1], classes=np.arange(10))
+        built[name] = backend.compiled(net.program())[1]["seconds_build"]
+        with PeakMemory("main") as peak:
+            net.partial_fit(X[:500], y[:500])
+        peaks[name] = peak.bytes / 1e6
+        contenders[name] = lambda net=net: samples / cpu_of(lambda: net.partial_fit(X, y))
+    rows = []
+    for name, rates in interleaved(contenders, 2 if quick else 3).items():
+        rows.append(row(NAME, name, "learned", rates, "samples/s"))
+        real_time = np.multiply(rates, 0.05)  # a sample is shown for 50 ms
+        rows.append(row(NAME, name, "faster than real time", real_time, "times"))
+        rows.append(row(NAME, name, "compiled once, wall clock", [built[name]], "s"))
+        rows.append(row(NAME, name, "peak memory", [peaks[name]], "MB"))
+    return rows

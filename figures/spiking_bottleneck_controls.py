@@ -107,11 +107,14 @@ def draw_reservoir(results: Results) -> Drawing:
     fig, axes = style.figure(style.TWO_COLUMNS, 2.5, columns=4)
     for name, label, color, tau in RESERVOIRS:
         held = found[f"spiking-{name}-n300-tau{tau:02}"]
-        style.band(axes[0], held.lag, held.lag_r2, label=f"{label}, 300 cells", color=color)
+        style.band(axes[0], held.lag, held.lag_r2, label=f"{label} cells", color=color)
     silent = found["spiking-liquid-silenced"]
     style.band(axes[0], silent.lag, silent.lag_r2, label="silenced", color="control", ls="--")
     axes[0].set(
-        xlabel="Lag (samples)", ylabel="Past code explained ($R^2$)", xticks=range(2, 13, 2)
+        xlabel="Lag (samples)",
+        ylabel="Past code explained ($R^2$)",
+        ylim=(-0.1, 0.95),
+        xticks=range(2, 13, 2),
     )
     sizes = {name: [f"n{n:03}-tau{tau:02}" for n in SIZES] for name, _, _, tau in RESERVOIRS}
     _compare(axes[1], found, SIZES, sizes, "accuracy", "Test accuracy on XOR")
@@ -121,7 +124,8 @@ def draw_reservoir(results: Results) -> Drawing:
     times = {name: (1, tau, 10) for name, _, _, tau in RESERVOIRS}
     stems = {name: [f"n300-tau{tau:02}" for tau in times[name]] for name in times}
     _compare(axes[3], found, times, stems, "signal_cosine", "Cosine to the exact signal")
-    axes[3].set(xlabel="Time constant (samples)")
+    axes[3].set(xlabel="Time (samples)")
+    axes[1].set(ylim=(0.6, 1.02))
     axes[0].legend(fontsize=6)
     for ax, letter in zip(axes, "abcd", strict=True):
         style.panel_label(ax, letter)
@@ -173,7 +177,7 @@ FIGURES = (
         needs=("bottleneck/spiking-reservoir",),
         caption=(
             "Reservoirs of rate cells and of spiking cells as working memory of a spiking network. "
-            "(a) How well codes of past samples can be read from them. (b) XOR learned from "
+            "(a) How well codes of past samples can be read from 300 cells. (b) XOR learned from "
             "reservoirs of several sizes. (c) How well their frozen readout gives the exact signal "
             "on the codes of the trained network. (d) The same with 300 cells and other time "
             "constants: of rate cells; of currents and spike filters. Dashed: the same readouts "
