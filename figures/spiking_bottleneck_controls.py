@@ -26,8 +26,10 @@ MEMORIES = (
     ("window", "exact window", "gate"),
     ("prototypes", "prototypes", "accent"),
     ("class-means", "class means", "accent"),
-    ("reservoir", "reservoir", "leaky"),
-    ("silenced", "silenced", "control"),
+    ("reservoir", "rate reservoir", "leaky"),
+    ("liquid", "spiking reservoir", "leaky"),
+    ("silenced", "rate res. silenced", "control"),
+    ("liquid-silenced", "spiking res. silenced", "control"),
     ("per-class", "vector per class", "control"),
     ("permuted", "permuted labels", "control"),
     ("frozen", "frozen cells", "control"),
@@ -38,7 +40,7 @@ def draw(results: Results) -> Drawing:
     """Tasks in rates and spikes; memories on XOR."""
     fig, axes = style.figure(style.TWO_COLUMNS, 2.8, columns=2, width_ratios=(1.5, 1))
     _tasks(axes[0], results)
-    _memories(axes[1], results["spiking-bottleneck/memories"])
+    _memories(axes[1], results["bottleneck/spiking-memories"])
     for ax, letter in zip(axes, "ab", strict=True):
         style.panel_label(ax, letter)
     return fig
@@ -46,7 +48,7 @@ def draw(results: Results) -> Drawing:
 
 def _tasks(ax: Axes, results: Results) -> None:
     for x, (task, _) in enumerate(TASKS):
-        found = results[f"spiking-bottleneck/{task}"]
+        found = results[f"bottleneck/spiking-{task}"]
         shown = [signal for signal in SIGNALS if f"spiking-{signal[0]}" in found]
         for offset, (stem, label, color, marker) in enumerate(shown):
             for level, shift, fill in (("rate", -0.04, "white"), ("spiking", 0.04, None)):
@@ -67,7 +69,7 @@ def _tasks(ax: Axes, results: Results) -> None:
     ax.set(
         xticks=range(len(TASKS)),
         xticklabels=[
-            f"{label}\nn = {results[f'spiking-bottleneck/{task}']['spiking-window'].sizes['seed']}"
+            f"{label}\nn = {results[f'bottleneck/spiking-{task}']['spiking-window'].sizes['seed']}"
             for task, label in TASKS
         ],
         ylabel="Test accuracy (%)",
@@ -94,60 +96,73 @@ def _memories(ax: Axes, found: Mapping[str, xr.Dataset]) -> None:
     ax.set_title(f"n = {n} seeds, 95% CI", fontsize=6, loc="right")
 
 
+#: Kinds of reservoir: name, label, colour, time constant [samples] at which sizes are compared.
+RESERVOIRS = (("reservoir", "rate", "bounds", 3), ("liquid", "spiking", "gate", 2))
+SIZES = (30, 100, 300)
+
+
 def draw_reservoir(results: Results) -> Drawing:
-    """What reservoirs hold, and what is learned from them."""
-    found = results["spiking-bottleneck/reservoir"]
-    fig, axes = style.figure(style.TWO_COLUMNS, 2.5, columns=3)
-    sizes = (("030", "leaky"), ("100", "bounds"), ("300", "gate"))
-    for cells, color in sizes:
-        held = found[f"spiking-reservoir-n{cells}-tau03"]
-        style.band(axes[0], held.lag, held.lag_r2, label=f"{int(cells)} cells", color=color)
-    silent = found["spiking-silenced-n300-tau03"]
+    """What rate and spiking reservoirs hold, and what is learned from them."""
+    found = results["bottleneck/spiking-reservoir"]
+    fig, axes = style.figure(style.TWO_COLUMNS, 2.5, columns=4)
+    for name, label, color, tau in RESERVOIRS:
+        held = found[f"spiking-{name}-n300-tau{tau:02}"]
+        style.band(axes[0], held.lag, held.lag_r2, label=f"{label} cells", color=color)
+    silent = found["spiking-liquid-silenced"]
     style.band(axes[0], silent.lag, silent.lag_r2, label="silenced", color="control", ls="--")
     axes[0].set(
         xlabel="Lag (samples)",
         ylabel="Past code explained ($R^2$)",
-        ylim=(-0.1, 0.8),
+        ylim=(-0.1, 0.95),
         xticks=range(2, 13, 2),
     )
-    axes[0].legend()
-    _against_cells(axes[1], found, "accuracy", "Test accuracy on XOR", (0.6, 1.02))
-    _against_cells(axes[2], found, "signal_cosine", "Cosine to the exact signal", (-0.1, 1.02))
-    for ax, letter in zip(axes, "abc", strict=True):
+    sizes = {name: [f"n{n:03}-tau{tau:02}" for n in SIZES] for name, _, _, tau in RESERVOIRS}
+    _compare(axes[1], found, SIZES, sizes, "accuracy", "Test accuracy on XOR")
+    _compare(axes[2], found, SIZES, sizes, "signal_cosine", "Cosine to the exact signal")
+    for ax in axes[1:3]:
+        ax.set(xlabel="Reservoir cells")
+    times = {name: (1, tau, 10) for name, _, _, tau in RESERVOIRS}
+    stems = {name: [f"n300-tau{tau:02}" for tau in times[name]] for name in times}
+    _compare(axes[3], found, times, stems, "signal_cosine", "Cosine to the exact signal")
+    axes[3].set(xlabel="Time (samples)")
+    axes[1].set(ylim=(0.6, 1.02))
+    axes[0].legend(fontsize=6)
+    for ax, letter in zip(axes, "abcd", strict=True):
         style.panel_label(ax, letter)
     style.state_n(axes[1], silent.sizes["seed"])
     return fig
 
 
-def _against_cells(
+def _compare(
     ax: Axes,
     found: Mapping[str, xr.Dataset],
+    places: Sequence[int] | Mapping[str, Sequence[int]],
+    stems: Mapping[str, Sequence[str]],
     variable: str,
     label: str,
-    limits: tuple[float, float],
 ) -> None:
-    """One quantity for reservoirs of several sizes, and without recurrent cells as a line."""
-    sizes = (30, 100, 300)
-    values = [found[f"spiking-reservoir-n{cells:03}-tau03"][variable].values for cells in sizes]
-    mean, half = mean_and_interval(np.stack(values, axis=1))
-    bars = np.nan_to_num(half)
-    color = style.COLORS["gate"]
-    ax.errorbar(sizes, mean, bars, color=color, marker="o", ms=3, label="reservoir")
-    silent = found["spiking-silenced-n300-tau03"][variable].values
-    flat = np.repeat(silent[:, None], 2, axis=1)
-    style.band(ax, (sizes[0], sizes[-1]), flat, label="silenced", color="control", ls="--")
-    ax.set(xscale="log", xlabel="Reservoir cells", ylabel=label, ylim=limits)
-    ax.set_xticks(sizes, [str(cells) for cells in sizes])
+    """One quantity for both kinds of reservoir, and with silenced cells as lines."""
+    ticks: set[int] = set()
+    for name, _, color, _ in RESERVOIRS:
+        x = places[name] if isinstance(places, Mapping) else places
+        values = [found[f"spiking-{name}-{stem}"][variable].values for stem in stems[name]]
+        mean, half = mean_and_interval(np.stack(values, axis=1))
+        bars = np.nan_to_num(half)
+        ax.errorbar(x, mean, bars, color=style.COLORS[color], marker="o", ms=3)
+        silent = found[f"spiking-{name}-silenced"][variable].values
+        ax.axhline(np.mean(silent), color=style.COLORS[color], ls="--", lw=0.8)
+        ticks |= set(x)
+    ax.set(xscale="log", ylabel=label)
+    ax.set_xticks(sorted(ticks), [str(tick) for tick in sorted(ticks)])
     ax.minorticks_off()
-    ax.legend(loc="center right")
 
 
 FIGURES = (
     Figure(
         name="spiking_bottleneck",
         needs=(
-            *(f"spiking-bottleneck/{task}" for task, _ in TASKS),
-            "spiking-bottleneck/memories",
+            *(f"bottleneck/spiking-{task}" for task, _ in TASKS),
+            "bottleneck/spiking-memories",
         ),
         caption=(
             "Learning in spikes and in rates. (a) Test accuracy with two memories and two "
@@ -159,12 +174,14 @@ FIGURES = (
     ),
     Figure(
         name="spiking_bottleneck_reservoir",
-        needs=("spiking-bottleneck/reservoir",),
+        needs=("bottleneck/spiking-reservoir",),
         caption=(
-            "A reservoir as working memory of a spiking network. (a) How well codes of past "
-            "samples can be read from it; silenced: without recurrent cells. (b) XOR learned from "
+            "Reservoirs of rate cells and of spiking cells as working memory of a spiking network. "
+            "(a) How well codes of past samples can be read from 300 cells. (b) XOR learned from "
             "reservoirs of several sizes. (c) How well their frozen readout gives the exact signal "
-            "on the codes of the trained network (n = {n} seeds, 95% confidence intervals)."
+            "on the codes of the trained network. (d) The same with 300 cells and other time "
+            "constants: of rate cells; of currents and spike filters. Dashed: the same readouts "
+            "with silenced cells (n = {n} seeds, 95% confidence intervals)."
         ),
         draw=draw_reservoir,
     ),

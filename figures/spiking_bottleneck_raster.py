@@ -16,7 +16,7 @@ Results = Mapping[str, Mapping[str, xr.Dataset]]
 
 def draw(results: Results) -> Drawing:
     """Input spikes, hidden spikes, modulatory signals at sample ends, and a weight."""
-    data = results["spiking-bottleneck/example"]["spiking-window"]
+    data = results["bottleneck/spiking-example"]["spiking-window"]
     fig, axes = style.figure(
         style.TWO_COLUMNS, 4.2, rows=4, sharex=True, height_ratios=(2, 1.3, 1.3, 1)
     )
@@ -71,7 +71,7 @@ def draw(results: Results) -> Drawing:
 FIGURES = (
     Figure(
         name="spiking_bottleneck_raster",
-        needs=("spiking-bottleneck/example",),
+        needs=("bottleneck/spiking-example",),
         caption=(
             "A spiking network learns XOR. (a) Poisson spikes of twenty tuned input cells during "
             "eight samples of 50 ms. (b) Spikes of the ten hidden cells. (c) At the end of every "

@@ -3,8 +3,9 @@
 The rule of the rate networks in Brian2: Poisson input, leaky integrate-and-fire cells, spike
 counts as codes, eligibility traces at synapses and a modulatory signal at the end of each sample.
 The signal comes from a window of samples, from one mean code per class, or from the readout of a
-recurrent network. Controls: frozen hidden cells, a memory that is told random labels, a fixed
-random signal per class, a reservoir whose recurrent cells are silent. Accuracies are those of
+recurrent network of rate cells or of spiking cells, a liquid. Controls: frozen hidden cells, a
+memory that is told random labels, a fixed random signal per class, reservoirs whose recurrent cells
+are silent. Accuracies are those of
 held-out samples; settings were chosen with seeds 0 to 9 or, for images, on the last 10,000
 training images.
 """
@@ -22,6 +23,8 @@ from spikeconsol.lab import Condition, Experiment
 from spikeconsol.parameters import Parameters, parameter
 
 if TYPE_CHECKING:
+    from spikeconsol.bottleneck.hsic import Objective
+    from spikeconsol.bottleneck.memory import Memory
     from spikeconsol.bottleneck.spiking import SpikingBottleneckClassifier
     from spikeconsol.data import Split
 
@@ -46,9 +49,12 @@ class Training(Parameters):
     learning_rate: float = parameter(0.02, above=0, doc="of hidden layers, in initial weights")
     surprise_gate: bool = parameter(True, doc="learn less where the readout is right")
     readout_learning_rate: float = parameter(0.03, above=0, doc="of the readout")
-    memory_rate: float = parameter(0.5, above=0, at_most=1, doc="rate of the class means")
+    memory_rate: float = parameter(0.2, above=0, at_most=1, doc="rate of the class means")
     code_weight: float = parameter(0.0, at_least=0, doc="weight of the code term")
     epochs: int = parameter(3, at_least=1, doc="passes through the training samples")
+    rehearsed: int = parameter(
+        16000, at_least=100, doc="random samples on which reservoirs are trained beforehand"
+    )
     train: int = parameter(600, at_least=0, doc="training samples used; 0 for all")
     test: int = parameter(0, at_least=0, doc="test samples used; 0 for all")
     receptive_fields: int = parameter(10, at_least=0, doc="tuned input cells per feature")
@@ -61,10 +67,19 @@ class Training(Parameters):
 
     def settings(self) -> Setup:
         """Return these parameters as the classifier's."""
-        from spikeconsol.bottleneck.spiking import SpikingLayer
+        from spikeconsol.bottleneck.spiking_layer import SpikingLayer
 
         ours = self.flat()
-        left = ("task", "train", "test", "validate", "sample_time", "peak_rate", "rehearsed")
+        left = (
+            "task",
+            "train",
+            "test",
+            "validate",
+            "sample_time",
+            "peak_rate",
+            "rehearsed",
+            "probed",
+        )
         layer = SpikingLayer(sample_time=self.sample_time, peak_rate=self.peak_rate)
         return {name: value for name, value in ours.items() if name not in left} | {"layer": layer}
 
@@ -92,6 +107,7 @@ class Linear(Training):
     task: str = parameter("linear", choices=("linear",), doc="data set")
     hidden: tuple[int, ...] = parameter((4,), at_least=1, doc="cells of the hidden layers")
     widths: tuple[float, ...] = parameter((0.5, 0.25, 1.0), above=0, doc="kernel widths")
+    memory_rate: float = parameter(0.5, above=0, at_most=1, doc="rate of the class means")
     train: int = parameter(900, at_least=0, doc="training samples used; 0 for all")
     feature_range: tuple[float, ...] = parameter((-1.2, 1.2), doc="first and last tuning centre")
 
@@ -140,8 +156,12 @@ MEMORIES = (
     WINDOW,
     PROTOTYPES,
     Condition("class-means", "spiking", "class means", {"memory": "class_means"}),
-    Condition("reservoir", "spiking", "reservoir", {"memory": "reservoir"}),
-    Condition("silenced", "spiking", "reservoir silenced", {"memory": "silenced"}),
+    Condition("reservoir", "spiking", "rate reservoir", {"memory": "reservoir"}),
+    Condition("silenced", "spiking", "rate reservoir silenced", {"memory": "silenced"}),
+    Condition("liquid", "spiking", "spiking reservoir", {"memory": "spiking_reservoir"}),
+    Condition(
+        "liquid-silenced", "spiking", "spiking reservoir silenced", {"memory": "spiking_silenced"}
+    ),
     PER_CLASS,
     PERMUTED,
     FROZEN,
@@ -200,34 +220,62 @@ def _network(parameters: Training, condition: Condition, seed: int) -> Any:
 def _spiking(parameters: Training, setup: Setup, seed: int) -> SpikingBottleneckClassifier:
     from spikeconsol.bottleneck.spiking import SpikingBottleneckClassifier
 
-    return SpikingBottleneckClassifier(**(parameters.settings() | {"random_state": seed} | setup))
+    settings = parameters.settings() | _reservoirs(parameters) | {"random_state": seed} | setup
+    return SpikingBottleneckClassifier(**settings)
+
+
+def _reservoirs(
+    parameters: Training, cells: int = 300, rate_time: float = 3.0, spiking_time: float = 2.0
+) -> Setup:
+    """Constants of both kinds of reservoir; times in samples."""
+    from spikeconsol.bottleneck.reservoir import ReservoirParameters
+    from spikeconsol.bottleneck.spiking_reservoir import SpikingReservoirParameters
+
+    # Many class structures: whatever a readout of one sample alone says of the class is chance.
+    rehearsal: Setup = {"cells": cells, "samples": parameters.rehearsed, "block": 50}
+    memory_time = spiking_time * parameters.sample_time
+    return {
+        "reservoir": ReservoirParameters(steps=1, time_constant=rate_time, **rehearsal),
+        "spiking_reservoir": SpikingReservoirParameters(
+            synaptic_time=memory_time, trace_time=memory_time, **rehearsal
+        ),
+    }
 
 
 @dataclass(frozen=True)
 class ReservoirProtocol(Training):
     """XOR learned from reservoirs of several sizes and time constants."""
 
-    rehearsed: int = parameter(
-        4000, at_least=100, doc="random samples on which reservoirs are trained beforehand"
+    probed: int = parameter(
+        2000, at_least=100, doc="samples shown to the trained network to measure what it holds"
     )
 
 
+#: Kinds of reservoir: name, label, memory, its silenced control, time constant [samples].
+RESERVOIRS = (
+    ("reservoir", "rate cells", "reservoir", "silenced", 3.0),
+    ("liquid", "spiking cells", "spiking_reservoir", "spiking_silenced", 2.0),
+)
+
+
 def reservoir_conditions(parameters: ReservoirProtocol) -> Sequence[Condition]:
-    """Sizes at one time constant, time constants [samples] at one size, with the control."""
-    kinds = [("reservoir", "reservoir"), ("silenced", "silenced")]
-    grid = [(n, 3.0) for n in (30, 100, 300)] + [(300, tau) for tau in (1.0, 10.0)]
-    return [
-        Condition(
-            f"{kind}-n{n:03}-tau{tau:02.0f}",
-            "spiking",
-            f"{label}, {n} cells, {tau:g} samples",
-            {"memory": kind, "cells": n, "time_constant": tau},
-        )
-        for kind, label in kinds
-        for n, tau in grid
+    """Sizes at one time constant, time constants at one size, with the controls."""
+    found = []
+    for name, label, memory, silenced, usual in RESERVOIRS:
+        grid = [(n, usual) for n in (30, 100, 300)] + [(300, tau) for tau in (1.0, 10.0)]
+        found += [
+            Condition(
+                f"{name}-n{n:03}-tau{tau:02.0f}",
+                "spiking",
+                f"{n} {label}, {tau:g} samples",
+                {"memory": memory, "cells": n, "time_constant": tau},
+            )
+            for n, tau in grid
+        ]
         # Without recurrent cells neither their number nor their time constant matters.
-        if kind == "reservoir" or (n, tau) == (300, 3.0)
-    ]
+        setup = {"memory": silenced, "cells": 300, "time_constant": usual}
+        found.append(Condition(f"{name}-silenced", "spiking", f"{label} silenced", setup))
+    return found
 
 
 def learn_from_reservoir(
@@ -236,28 +284,19 @@ def learn_from_reservoir(
     """Train from a reservoir; and measure what it holds, on codes of the trained network."""
     from spikeconsol.bottleneck.capacity import memory_capacity
     from spikeconsol.bottleneck.hsic import Objective
-    from spikeconsol.bottleneck.reservoir import Reservoir, ReservoirParameters, Silenced
 
     setup = dict(condition.setup)
-    made = ReservoirParameters(
-        steps=1,
-        cells=setup.pop("cells"),
-        time_constant=setup.pop("time_constant"),
-        samples=parameters.rehearsed,
-    )
+    cells, tau = setup.pop("cells"), setup.pop("time_constant")
+    made = _reservoirs(parameters, cells, tau, tau)
     (seed,) = seeds
     split = parameters.data(seed)
-    net = _spiking(parameters, setup | {"reservoir": made}, seed).fit(split.X, split.y)
-    codes = net.transform(split.X)
-    kind = Reservoir if setup["memory"] == "reservoir" else Silenced
+    net = _spiking(parameters, setup | made, seed).fit(split.X, split.y)
+    rows = np.random.default_rng(seed).integers(len(split.X), size=parameters.probed)
+    X, y = split.X[rows], split.y[rows]
     objective = Objective(parameters.gamma, parameters.widths)
-    levels = net.input_levels(split.X)
-    twin = kind.trained(
-        levels.shape[1], codes.shape[1], 2, parameters.window, objective, made,
-        rng=np.random.default_rng(seed),
-    )  # fmt: skip
+    memory, codes = _probed(net, X, y, objective, np.random.default_rng(seed))
     held = memory_capacity(
-        twin, levels, split.y, codes, objective=objective, window=parameters.window
+        memory, net.input_levels(X), y, codes, objective=objective, window=parameters.window
     )
     return xr.Dataset(
         {
@@ -280,6 +319,33 @@ def learn_from_reservoir(
         },
         coords={"seed": list(seeds), "lag": np.arange(1, len(held.lag_r2) + 1)},
     )
+
+
+def _probed(
+    net: SpikingBottleneckClassifier,
+    X: np.ndarray,
+    y: np.ndarray,
+    objective: Objective,
+    rng: np.random.Generator,
+) -> tuple[Memory, np.ndarray]:
+    """Show samples to a trained network; return a memory that has yet to hear them, and codes.
+
+    A liquid is recorded. A rate reservoir is one of the same kind.
+    """
+    from spikeconsol.bottleneck.capacity import Recorded
+    from spikeconsol.bottleneck.reservoir import Reservoir, Silenced
+
+    if net.memory in ("spiking_reservoir", "spiking_silenced"):
+        net.set_params(learning_rate=0.0, readout_learning_rate=0.0)
+        record = net.record(X, y)
+        codes = net.get_params()["layer"].codes(record.counts[0])
+        return Recorded(record.traces[0], record.signals[0]), codes
+    kind = Reservoir if net.memory == "reservoir" else Silenced
+    levels, codes = net.input_levels(X), net.transform(X)
+    twin = kind.trained(
+        levels.shape[1], codes.shape[1], 2, net.window, objective, net.reservoir, rng=rng
+    )
+    return twin, codes
 
 
 def show(parameters: Training, condition: Condition, seeds: Seeds) -> xr.Dataset:
@@ -325,7 +391,7 @@ def show(parameters: Training, condition: Condition, seeds: Seeds) -> xr.Dataset
 def _experiment(name: str, summary: str, parameters: type[Training], **rest: Any) -> Experiment:
     figures = rest.pop("figures", ("spiking_bottleneck",))
     return Experiment(
-        name=f"spiking-bottleneck/{name}",
+        name=f"bottleneck/spiking-{name}",
         summary=summary,
         parameters=parameters,
         run=rest.pop("run", learn),
@@ -388,17 +454,17 @@ EXPERIMENTS = (
         "XOR in spikes from every memory and control",
         Training,
         conditions=_fixed(*MEMORIES),
-        presets={"demo": {"train": 300, "epochs": 1, "seeds": 2}},
+        presets={"demo": {"train": 300, "epochs": 1, "rehearsed": 1000, "seeds": 2}},
     ),
     _experiment(
         "reservoir",
-        "XOR in spikes from reservoirs of several sizes and time constants; what they hold",
+        "XOR in spikes from rate and spiking reservoirs: sizes, time constants, what they hold",
         ReservoirProtocol,
         conditions=reservoir_conditions,
         run=learn_from_reservoir,
         columns=("accuracy", "signal_cosine", "readout_r2"),
         seeds=(100, 3),
-        presets={"demo": {"train": 200, "epochs": 1, "rehearsed": 500, "seeds": 1}},
+        presets={"demo": {"train": 200, "epochs": 1, "rehearsed": 500, "probed": 400, "seeds": 1}},
         figures=("spiking_bottleneck_reservoir",),
     ),
 )

@@ -4,7 +4,9 @@ from spikeconsol.bottleneck.hsic import Objective, layer_objective, modulatory_s
 from spikeconsol.bottleneck.memory import ClassMeans, Memory, Prototypes, Window
 from spikeconsol.bottleneck.rate import BottleneckClassifier
 from spikeconsol.bottleneck.reservoir import Reservoir, ReservoirParameters, Silenced
-from spikeconsol.bottleneck.spiking import SpikingBottleneckClassifier, SpikingLayer
+from spikeconsol.bottleneck.spiking import SpikingBottleneckClassifier
+from spikeconsol.bottleneck.spiking_layer import SpikingLayer
+from spikeconsol.bottleneck.spiking_reservoir import SpikingReservoir, SpikingReservoirParameters
 
 __all__ = [
     "BottleneckClassifier",
@@ -17,6 +19,8 @@ __all__ = [
     "Silenced",
     "SpikingBottleneckClassifier",
     "SpikingLayer",
+    "SpikingReservoir",
+    "SpikingReservoirParameters",
     "Window",
     "layer_objective",
     "modulatory_signal",

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from spikeconsol.bottleneck.hsic import Objective, cosine, sliding_signals
-from spikeconsol.bottleneck.memory import Memory
+from spikeconsol.bottleneck.memory import Memory, require_sample
 from spikeconsol.bottleneck.reservoir import ridge
 from spikeconsol.parameters import ParameterError
 
-__all__ = ["Capacity", "explained_variance", "memory_capacity"]
+__all__ = ["Capacity", "Recorded", "explained_variance", "memory_capacity"]
 
 Array = NDArray[np.floating]
 
@@ -41,6 +41,39 @@ class Capacity:
     signal_cosine: float
     memoryless_r2: float
     memoryless_gated_r2: float
+
+
+class Recorded:
+    """What a memory inside a spiking network held and said, behind the surface of a memory.
+
+    Parameters
+    ----------
+    traces : ndarray, shape (n, cells)
+        Filtered spikes at the end of each of n samples, which are to be pushed in order.
+    signals : ndarray, shape (n, units)
+        Modulatory signals.
+    """
+
+    def __init__(self, traces: Array, signals: Array) -> None:
+        self.traces, self.signals = traces, signals
+        self.cursor = np.array([-1])  # sample
+
+    def push(self, x: ArrayLike, y: int, z: ArrayLike) -> None:
+        """Go on to the next sample."""
+        self.cursor += 1
+
+    def signal(self) -> Array:
+        """Signal of the newest sample."""
+        require_sample(self.cursor[0] + 1)
+        return self.signals[self.cursor[0]]
+
+    def features(self) -> Array:
+        """Filtered spikes."""
+        return self.traces[self.cursor[0]]
+
+    def state(self) -> dict[str, NDArray]:
+        """Records and the sample they are at."""
+        return {"traces": self.traces, "signals": self.signals, "cursor": self.cursor}
 
 
 def memory_capacity(

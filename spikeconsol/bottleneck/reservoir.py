@@ -142,9 +142,10 @@ class Reservoir:
         reservoir = cls(inputs, units, classes, parameters, rng=rng, teacher=teacher)
         p = reservoir.parameters
         if not p.online:
-            reservoir.train(
-                *class_structured_stream(inputs, units, classes, p.samples, p.block, rng=rng)
+            X, y, activity = class_structured_stream(
+                inputs, units, classes, p.samples, p.block, rng=rng
             )
+            reservoir.train(X, y, layer_norm(activity)[0])
         return reservoir
 
     def push(self, x: ArrayLike, y: int, z: ArrayLike) -> None:
@@ -293,10 +294,10 @@ def class_structured_stream(
     -------
     X : ndarray, shape (samples, inputs)
     y : ndarray of int, shape (samples,)
-    Z : ndarray, shape (samples, units)
-        Rectified, layer-normalised codes.
+    activity : ndarray, shape (samples, units)
+        Rectified; its layer-normalised form is a code.
     """
-    X, Z = np.empty((samples, inputs)), np.empty((samples, units))
+    X, activity = np.empty((samples, inputs)), np.empty((samples, units))
     y = rng.integers(classes, size=samples)
     cluster = 2 * y + rng.integers(2, size=samples)
     for start in range(0, samples, block):
@@ -305,9 +306,9 @@ def class_structured_stream(
         X[rows] = rng.random((2 * classes, inputs))[cluster[rows]]
         X[rows] += 0.1 * rng.standard_normal((n, inputs))
         centres = rng.uniform(0.5, 3) * rng.standard_normal((2 * classes, units))
-        activity = centres[cluster[rows]] + rng.uniform(0.1, 1) * rng.standard_normal((n, units))
-        Z[rows], _ = layer_norm(np.maximum(activity, 0))
-    return X, y, Z
+        noisy = centres[cluster[rows]] + rng.uniform(0.1, 1) * rng.standard_normal((n, units))
+        activity[rows] = np.maximum(noisy, 0)
+    return X, y, activity
 
 
 def ridge(features: Array, targets: Array, penalty: float) -> Array:

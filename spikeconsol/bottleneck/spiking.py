@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any, Self
 
 import numpy as np
@@ -12,11 +11,14 @@ from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
 from sklearn.utils.multiclass import check_classification_targets, unique_labels
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from spikeconsol.bottleneck.hsic import Objective, label_similarity
+from spikeconsol.bottleneck.hsic import Objective
+from spikeconsol.bottleneck.memory_cells import require_one_step
 from spikeconsol.bottleneck.network import softmax
-from spikeconsol.bottleneck.reservoir import Reservoir, ReservoirParameters, Silenced
-from spikeconsol.brian import backend
-from spikeconsol.parameters import ParameterError, Parameters, parameter
+from spikeconsol.bottleneck.reservoir import ReservoirParameters
+from spikeconsol.bottleneck.spiking_layer import SpikingLayer
+from spikeconsol.bottleneck.spiking_program import LearningRecord, SpikingProgram
+from spikeconsol.bottleneck.spiking_reservoir import SpikingReservoirParameters
+from spikeconsol.parameters import ParameterError
 
 __all__ = [
     "IMPORTANCES",
@@ -27,76 +29,20 @@ __all__ = [
     "SpikingLayer",
 ]
 
-MEMORIES = ("window", "prototypes", "class_means", "reservoir", "silenced")
+MEMORIES = (
+    "window",
+    "prototypes",
+    "class_means",
+    "reservoir",
+    "silenced",
+    "spiking_reservoir",
+    "spiking_silenced",
+)
 IMPORTANCES = ("none", "uniform", "coincidence", "fisher")
 SIGNALS = ("exact", "frozen", "permuted", "per_class")
-#: Spikes that a hidden cell is expected to fire per sample, which sets the unit of the weights
-#: onto the next layer.
-EXPECTED_SPIKES = 2.0
-#: Input values that a program holds at once, and the most samples.
-_VALUES, _SAMPLES = 2**21, 4096
 
 
-@dataclass(frozen=True)
-class SpikingLayer(Parameters):
-    """Constants of cells, synapses and input spikes."""
-
-    time_step: float = parameter("1 ms", unit="second", above=0, doc="integration step")
-    sample_time: float = parameter("50 ms", unit="second", above=0, doc="time a sample is shown")
-    membrane_time: float = parameter("20 ms", unit="second", above=0, doc="of hidden cells")
-    eligibility_time: float = parameter("50 ms", unit="second", above=0, doc="decay of eligibility")
-    peak_rate: float = parameter("150 Hz", unit="hertz", above=0, doc="rate of an input of 1")
-    initial_drive: float = parameter(
-        4.0, above=0, doc="deviation of a sample's summed input at first, in thresholds"
-    )
-    weight_bound: float = parameter(
-        6.0, above=0, doc="largest weight, in deviations of initial weights"
-    )
-    count_variance: float = parameter(
-        0.1, above=0, doc="added to the variance of spike counts in layer normalisation"
-    )
-    power_decay: float = parameter(
-        0.99, at_least=0, below=1, doc="of the running mean square by which signals are divided"
-    )
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        steps = self.sample_time / self.time_step
-        if abs(steps - round(steps)) > 1e-6:
-            raise ParameterError(
-                f"sample_time: got {self.sample_time:g} second; allowed: multiples of time_step, "
-                f"{self.time_step:g} second"
-            )
-
-    @property
-    def sample_steps(self) -> int:
-        """Time steps per sample."""
-        return round(self.sample_time / self.time_step)
-
-
-@dataclass(frozen=True)
-class LearningRecord:
-    """What happened in the network while it learned; lists have one entry per hidden layer.
-
-    Attributes
-    ----------
-    input_cells, input_times : ndarray
-        Input cell and time [s] of every input spike.
-    cells, times : list of ndarray
-        The same for hidden cells.
-    counts, modulators : list of ndarray, shape (n, cells)
-        Spikes per sample, and the modulatory signal at the membranes at its end.
-    """
-
-    input_cells: NDArray[np.int32]
-    input_times: NDArray[np.float64]
-    cells: list[NDArray[np.int32]]
-    times: list[NDArray[np.float64]]
-    counts: list[NDArray[np.float64]]
-    modulators: list[NDArray[np.float64]]
-
-
-class SpikingBottleneckClassifier(TransformerMixin, ClassifierMixin, BaseEstimator):
+class SpikingBottleneckClassifier(TransformerMixin, ClassifierMixin, SpikingProgram, BaseEstimator):
     r"""Layers of leaky integrate-and-fire cells that learn one sample at a time.
 
     Inputs are Poisson spike trains; the code of a layer is its layer-normalised spike count. A
@@ -113,8 +59,10 @@ class SpikingBottleneckClassifier(TransformerMixin, ClassifierMixin, BaseEstimat
     signal : {"exact", "frozen", "permuted", "per_class"}
         ``"exact"``, or a control: ``"frozen"`` hidden layers, ``"permuted"`` (the memory is told
         random labels), ``"per_class"`` (a fixed random vector per class).
-    memory : {"window", "prototypes", "class_means", "reservoir", "silenced"}
-        What remembers past samples; ``"silenced"`` is the reservoir's memoryless control.
+    memory : str
+        What remembers past samples: ``"window"``, ``"prototypes"``, ``"class_means"``,
+        ``"reservoir"`` (of rate cells), ``"spiking_reservoir"``, or the reservoirs' memoryless
+        controls, ``"silenced"`` and ``"spiking_silenced"``.
     gamma, widths, input_weight, code_weight : float
         Constants of the objective, see `Objective`.
     surprise_gate : bool
@@ -130,6 +78,8 @@ class SpikingBottleneckClassifier(TransformerMixin, ClassifierMixin, BaseEstimat
         Rate of the leaky class means.
     reservoir : ReservoirParameters, optional
         One step per sample, trained beforehand.
+    spiking_reservoir : SpikingReservoirParameters, optional
+        Trained beforehand too, on random spikes.
     importance : {"none", "uniform", "coincidence", "fisher"}
         What damps a synapse once a call of `partial_fit` (a task) is over, by
         1 + `damping` importance / (mean importance): the eligibility it has gathered so far
@@ -190,6 +140,7 @@ class SpikingBottleneckClassifier(TransformerMixin, ClassifierMixin, BaseEstimat
         epochs: int = 1,
         memory_rate: float = 0.02,
         reservoir: ReservoirParameters | None = None,
+        spiking_reservoir: SpikingReservoirParameters | None = None,
         importance: str = "none",
         damping: float = 0.0,
         separate_tasks: bool = False,
@@ -214,6 +165,7 @@ class SpikingBottleneckClassifier(TransformerMixin, ClassifierMixin, BaseEstimat
         self.epochs = epochs
         self.memory_rate = memory_rate
         self.reservoir = reservoir
+        self.spiking_reservoir = spiking_reservoir
         self.importance = importance
         self.damping = damping
         self.separate_tasks = separate_tasks
@@ -294,13 +246,19 @@ class SpikingBottleneckClassifier(TransformerMixin, ClassifierMixin, BaseEstimat
             raise ParameterError(f"X: got {len(levels)} samples; allowed: <= {self._capacity}")
         (result,) = self._learn(levels, labels, np.ones(len(levels)), recorded=True)
         layers = range(len(self._sizes) - 2)
+        liquids = layers if self._memory.kind == "spiking_reservoir" else ()
+        cells = self._memory.cells
         return LearningRecord(
             result["input_spikes.i"],
             result["input_spikes.t"],
             [result[f"spikes{i}.i"] for i in layers],
             [result[f"spikes{i}.t"] for i in layers],
             self._per_sample(result, "count"),
+            self._per_sample(result, "signal"),
             self._per_sample(result, "modulator"),
+            [result[f"liquid_samples{i}.trace"].reshape(-1, cells)[1:] for i in liquids],
+            [result[f"liquid_spikes{i}.i"] for i in liquids],
+            [result[f"liquid_spikes{i}.t"] for i in liquids],
         )
 
     def _begun(
@@ -333,7 +291,7 @@ class SpikingBottleneckClassifier(TransformerMixin, ClassifierMixin, BaseEstimat
         counts = self.spike_counts(X)
         if not -len(counts) <= layer < len(counts):
             raise ParameterError(f"layer: got {layer!r}; allowed: 0 to {len(counts) - 1}")
-        return self._codes(counts[layer])
+        return self._constants.codes(counts[layer])
 
     def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
         """Probabilities of the classes, shape (n, classes)."""
@@ -391,7 +349,8 @@ class SpikingBottleneckClassifier(TransformerMixin, ClassifierMixin, BaseEstimat
                 f"receptive_fields, feature_range: got {self.receptive_fields!r}, "
                 f"{self.feature_range!r}; allowed: 0 or >= 2 fields, an increasing range"
             )
-        self._reservoir_parameters()
+        if self.reservoir is not None:
+            require_one_step(self.reservoir)
         X, y = validate_data(self, X, y, dtype=[np.float64, np.float32], reset=reset)
         check_classification_targets(y)
         return self.input_levels(X), y
@@ -430,302 +389,3 @@ class SpikingBottleneckClassifier(TransformerMixin, ClassifierMixin, BaseEstimat
         if unknown.size:
             raise ValueError(f"y: got class {unknown[0]}; allowed: {list(self.classes_)}")
         return np.searchsorted(self.classes_, y).astype(np.int64)
-
-    def _codes(self, counts: NDArray) -> NDArray[np.float64]:
-        centred = counts - counts.mean(axis=1, keepdims=True)
-        variance = np.mean(centred**2, axis=1, keepdims=True)
-        return centred / np.sqrt(variance + self._constants.count_variance)
-
-    # ---------------------------------------------------------------------------- beginning
-
-    @property
-    def _constants(self) -> SpikingLayer:
-        return self.layer or SpikingLayer()
-
-    def _begin(self, classes: NDArray, levels: NDArray) -> None:
-        """Draw a new network."""
-        rng = self.random_state
-        if isinstance(rng, np.random.RandomState):
-            rng = rng.randint(2**31)
-        # Streams of their own, so that all signals and memories start from the same weights.
-        weights_rng, self._order_rng, self._memory_rng, self._noise_rng = np.random.default_rng(
-            rng
-        ).spawn(4)
-        self.classes_ = classes
-        self.n_epochs_ = 0
-        hidden = [int(units) for units in np.atleast_1d(self.hidden)]
-        self._sizes = [levels.shape[1], *hidden, len(classes)]
-        self._label_counts = np.zeros(len(classes))
-        p = self._constants
-        expected = levels * p.peak_rate * p.sample_time
-        norms = [np.sqrt(np.mean(np.sum(expected**2, axis=1)))]
-        norms += [EXPECTED_SPIKES * np.sqrt(units) for units in hidden[:-1]]
-        self._units = [p.initial_drive / norm for norm in norms]
-        self._state: dict[str, NDArray] = {"readout.r": np.zeros(hidden[-1] * len(classes))}
-        self._fixed: dict[str, NDArray] = {"outputs.compared": np.ones(len(classes))}
-        for i, (below, units) in enumerate(zip(self._sizes, hidden, strict=False)):
-            weights = weights_rng.standard_normal((below, units)) * self._units[i]
-            bound = p.weight_bound * self._units[i]
-            self._state[f"feedforward{i}.w"] = np.clip(weights, -bound, bound).astype(np.float32)
-            self._state[f"hub{i}.power"] = np.zeros(1)
-            if self.importance != "none":
-                self._state[f"feedforward{i}.importance"] = np.zeros(weights.size, np.float32)
-                self._fixed[f"feedforward{i}.plasticity"] = np.ones(weights.size, np.float32)
-            self._begin_memory(i, units)
-
-    def _begin_memory(self, i: int, units: int) -> None:
-        classes = len(self.classes_)
-        if self._kind == "reservoir":
-            self._begin_reservoir(i, units)
-            return
-        slots = self.window if self._kind == "window" else classes
-        self._state[f"memory{i}.known"] = np.zeros(slots)
-        self._state[f"trace{i}.m"] = np.zeros(units * slots)
-        if self._kind == "window":
-            self._state[f"image{i}.x"] = np.zeros(self._sizes[0] * slots)
-            self._state[f"pairs{i}.A"] = np.zeros(slots * slots)
-            self._state[f"memory{i}.slot_label"] = np.zeros(slots, np.int32)
-            self._state[f"memory{i}.cursor"] = np.zeros(slots, np.int32)
-        if self.signal == "per_class":
-            self._state[f"memory{i}.known"] = np.ones(slots)
-            self._state[f"trace{i}.m"] = self._memory_rng.standard_normal(units * slots)
-
-    def _damp(self) -> None:
-        """Take account of what has been important so far."""
-        if self.importance == "none":
-            return
-        for i in range(len(self._units)):
-            trace = self._state[f"feedforward{i}.importance"]
-            share = trace / max(trace.mean(), 1e-30)
-            if self.importance == "uniform":
-                share = np.ones_like(trace)
-            self._fixed[f"feedforward{i}.plasticity"] = 1 / (1 + self.damping * share)
-
-    def _reservoir_parameters(self) -> ReservoirParameters:
-        """Constants of the reservoir, or what the spiking network cannot do."""
-        p = self.reservoir or ReservoirParameters(steps=1)
-        wanted = ReservoirParameters(steps=1, direct=True)
-        for name in ("steps", "feedback", "cell_noise", "output_noise", "direct"):
-            if getattr(p, name) != getattr(wanted, name):
-                raise ParameterError(
-                    f"reservoir.{name}: got {getattr(p, name)!r}; allowed: "
-                    f"{getattr(wanted, name)!r}, in spikes"
-                )
-        if p.training != "ridge" or p.input_gains[0] != 0:
-            raise ParameterError(
-                f"reservoir.training, input_gains: got {p.training!r}, {p.input_gains!r}; "
-                "allowed: 'ridge' and 0 for network inputs, in spikes"
-            )
-        return p
-
-    def _begin_reservoir(self, i: int, units: int) -> None:
-        """Train a reservoir beforehand, on random samples, and lay its weights out as synapses."""
-        p, classes = self._reservoir_parameters(), len(self.classes_)
-        kind = Reservoir if self.memory == "reservoir" else Silenced
-        trained = kind.trained(
-            self._sizes[0],
-            units,
-            classes,
-            self.window,
-            Objective(self.gamma, self.widths, self.input_weight, self.code_weight),
-            p,
-            rng=self._memory_rng,
-        )
-        gates = np.arange(classes) if p.gated else np.zeros(classes, int)
-        _, class_gain, code_gain = p.input_gains
-        n = p.cells + classes + units + 1
-        hear = np.zeros((units, n, classes))
-        hear[:, : p.cells] = code_gain * trained.input[gates][:, :, classes:].transpose(2, 1, 0)
-        relays = p.cells + classes + np.arange(units)
-        hear[np.arange(units), relays] = code_gain
-        centred = class_gain * (np.eye(classes) - 1 / classes)
-        drive = np.zeros((classes, n))
-        for k, gate in enumerate(gates):
-            drive[k, : p.cells] = trained.input[gate][:, :classes] @ centred[k]
-        drive[:, p.cells : p.cells + classes] = centred
-        drive[:, -1] = 1
-        echo = np.zeros((n, n))
-        echo[: p.cells, : p.cells] = trained.recurrent.T
-        self._fixed |= {
-            f"hear{i}.w": hear.ravel(),
-            f"class_drive{i}": drive,
-            f"echo{i}.w": echo.ravel(),
-            f"read{i}.w": trained.readout[gates].transpose(2, 1, 0).ravel(),
-            f"reservoir{i}.recurrent": (np.arange(n) < p.cells).astype(float),
-        }
-        self._state[f"reservoir{i}.u"] = np.zeros(n)
-        self._state[f"reservoir{i}.rate"] = np.zeros(n)
-
-    # ------------------------------------------------------------------------------ program
-
-    @property
-    def _kind(self) -> str:
-        """Memory as the network knows it: a fixed signal per class is a mean that never changes."""
-        if self.signal == "per_class":
-            return "class_means"
-        return "reservoir" if self.memory == "silenced" else self.memory
-
-    @property
-    def _capacity(self) -> int:
-        return max(1, min(_SAMPLES, _VALUES // self._sizes[0]))
-
-    def _parts(self, samples: int) -> Iterator[slice]:
-        for start in range(0, samples, self._capacity):
-            yield slice(start, min(samples, start + self._capacity))
-
-    def program(self, *, recorded: bool = False) -> backend.Program:
-        """Return the program that runs this network: the same for all values of its parameters.
-
-        Parameters
-        ----------
-        recorded : bool
-            Record spikes and the modulator too.
-        """
-        check_is_fitted(self, "classes_")
-        kind = self._kind
-        p = self._constants
-        # In few binary digits multiples of the time step are exact. Otherwise the clocks of steps
-        # and samples differ in the last digit after a minute, and Brian2's compiled loop takes
-        # differences of more than 1e-14 s for different times.
-        time_step = float(np.float32(p.time_step))
-        structure = {
-            "dt": time_step,
-            "sample_time": p.sample_steps * time_step,
-            "samples": self._capacity,
-            "sizes": self._sizes,
-            "memory": kind,
-            "window": self.window if kind == "window" else 0,
-            "reservoir": self._reservoir_parameters().cells if kind == "reservoir" else 0,
-            "importance": "" if self.importance == "none" else self.importance,
-            "recorded": recorded,
-        }
-        layers = range(len(self._sizes) - 2)
-        outputs = [*self._state, *(f"samples{i}.count" for i in layers)]
-        if recorded:
-            outputs += ["input_spikes.i", "input_spikes.t"]
-            for i in layers:
-                outputs += [f"samples{i}.modulator", f"spikes{i}.i", f"spikes{i}.t"]
-        return backend.Program(
-            name="spiking-bottleneck",
-            builder="spikeconsol.bottleneck.spiking_network:build",
-            structure=structure,
-            inputs=(
-                *self._state,
-                *self._fixed,
-                *self._scalars(),
-                "inputs.noise_seed",
-                *("samples", "labels", "memory_labels", "schedule"),
-            ),
-            outputs=tuple(outputs),
-        )
-
-    def _scalars(self) -> dict[str, float]:
-        """All scalar run-time values, by input name."""
-        p, kind = self._constants, self._kind
-        rate = 0.0 if self.signal == "frozen" else self.learning_rate
-        values: dict[str, float] = {
-            "inputs.peak_rate": p.peak_rate,
-            "teacher.surprise_gate": float(self.surprise_gate),
-            "readout.readout_rate": self.readout_learning_rate,
-        }
-        for i, unit in enumerate(self._units):
-            values |= {
-                f"cells{i}.membrane_time": p.membrane_time,
-                f"cells{i}.eligibility_time": p.eligibility_time,
-                f"hub{i}.count_variance": p.count_variance,
-                f"hub{i}.power_decay": p.power_decay,
-                f"feedforward{i}.step": rate * unit,
-                f"feedforward{i}.bound": p.weight_bound * unit,
-            }
-            if kind == "reservoir":
-                values |= {
-                    f"reservoir{i}.leak": 1 / self._reservoir_parameters().time_constant,
-                    f"reservoir{i}.audible": float(self.memory == "reservoir"),
-                }
-                continue
-            values |= {
-                f"memory{i}.gamma": self.gamma,
-                f"memory{i}.code_weight": self.code_weight,
-                f"memory{i}.code_width": self.widths[2],
-            }
-            if kind == "window":
-                values |= {
-                    f"memory{i}.input_weight": self.input_weight,
-                    f"memory{i}.input_width": self.widths[0],
-                    f"memory{i}.other_class": label_similarity(len(self.classes_), self.widths[1]),
-                }
-            else:
-                never = self.signal == "per_class"
-                values[f"memory{i}.memory_rate"] = 0.0 if never else self.memory_rate
-        return values
-
-    def _learn(
-        self,
-        levels: NDArray,
-        labels: NDArray[np.int64],
-        schedule: NDArray,
-        *,
-        recorded: bool = False,
-    ) -> list[dict[str, NDArray]]:
-        """Learn chunk by chunk, and return what the program put out for each."""
-        results = []
-        self._label_counts += np.bincount(labels, minlength=len(self.classes_))
-        for part in self._parts(len(levels)):
-            told = labels[part]
-            if self.signal == "permuted":
-                frequencies = self._label_counts / self._label_counts.sum()
-                told = self._order_rng.choice(len(frequencies), size=len(told), p=frequencies)
-            noise_seed = int(self._noise_rng.integers(2**30, 2**31))
-            results.append(
-                self._run(
-                    levels[part], labels[part], told, schedule[part], noise_seed, recorded=recorded
-                )
-            )
-            self._state = {name: results[-1][name] for name in self._state}
-        return results
-
-    def _run(
-        self,
-        levels: NDArray,
-        labels: NDArray[np.int64],
-        told: NDArray[np.int64],
-        schedule: NDArray,
-        noise_seed: int,
-        *,
-        recorded: bool = False,
-    ) -> dict[str, NDArray]:
-        """Show samples; learn where the schedule is not zero."""
-        capacity, count = self._capacity, len(levels)
-
-        def padded(values: NDArray) -> NDArray:
-            whole = np.zeros((capacity, *values.shape[1:]))
-            whole[:count] = values
-            return whole
-
-        values: dict[str, ArrayLike] = {
-            **self._scalars(),
-            **self._state,
-            **self._fixed,
-            "inputs.noise_seed": noise_seed,
-            "samples": padded(levels),
-            "labels": padded(labels),
-            "memory_labels": padded(told),
-            "schedule": padded(schedule),
-        }
-        program = self.program(recorded=recorded)
-        tested = [name for name in program.outputs if name not in self._state]
-        return backend.run(
-            program,
-            values,
-            # One step more than the samples: the last one is learned at its very end.
-            steps=count * self._constants.sample_steps + 1,
-            outputs=program.outputs if np.any(schedule) else tested,
-            target=self.target,
-        )
-
-    def _per_sample(self, result: dict[str, NDArray], variable: str) -> list[NDArray[np.float64]]:
-        """Values at the ends of samples; the first is from before anything was shown."""
-        return [
-            result[f"samples{i}.{variable}"].reshape(-1, units)[1:]
-            for i, units in enumerate(self._sizes[1:-1])
-        ]

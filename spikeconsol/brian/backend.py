@@ -101,8 +101,8 @@ class Program:
         module, the path of a Python file may be given.
     structure : dict
         JSON-compatible description that the builder works from. It must hold all that
-        distinguishes two builds except the source text of the builder's module. The entry ``"dt"``
-        is the time step in seconds.
+        distinguishes two builds except the source text of the builder's module (of all modules, if
+        it is a package). The entry ``"dt"`` is the time step in seconds.
     inputs : tuple of str
         What may be set at run time: ``"object.variable"`` (state variables, parameters declared as
         ``(shared, constant)``) or the name of a timed array.
@@ -396,6 +396,8 @@ def _source_hash(builder: str) -> str:
         if specification is None or specification.origin is None:
             raise ValueError(f"builder: got {builder!r}; allowed: 'module:function'")
         paths.append(Path(specification.origin))
+        for folder in specification.submodule_search_locations or ():
+            paths += sorted(Path(folder).rglob("*.py"))
     return hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()
 
 

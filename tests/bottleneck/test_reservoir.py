@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from spikeconsol.bottleneck import Objective, Prototypes, Reservoir, ReservoirParameters, Silenced
-from spikeconsol.bottleneck.capacity import explained_variance, memory_capacity
+from spikeconsol.bottleneck.capacity import Recorded, explained_variance, memory_capacity
+from spikeconsol.bottleneck.hsic import layer_norm
 from spikeconsol.bottleneck.memory import Window
 from spikeconsol.bottleneck.reservoir import class_structured_stream
 
@@ -15,8 +16,10 @@ def trained(parameters=SMALL, kind=Reservoir, seed=0):
     return kind.trained(3, 6, 2, 5, OBJECTIVE, parameters, rng=rng)
 
 
-def stream(n=300, seed=1):
-    return class_structured_stream(3, 6, 2, n, 100, rng=np.random.default_rng(seed))
+def stream(n=300, seed=1, block=100):
+    rng = np.random.default_rng(seed)
+    X, y, activity = class_structured_stream(3, 6, 2, n, block, rng=rng)
+    return X, y, layer_norm(activity)[0]
 
 
 def signals(memory, samples):
@@ -62,7 +65,7 @@ def test_silenced_reservoir_remembers_nothing():
 def test_online_learning_lowers_the_error(training):
     reservoir = trained(SMALL.replace(**training))
     window = Window(5, 3, 6, 2, objective=OBJECTIVE)
-    samples = class_structured_stream(3, 6, 2, 2000, 2000, rng=np.random.default_rng(2))
+    samples = stream(2000, seed=2, block=2000)
     error = np.sum((signals(reservoir, samples) - signals(window, samples)) ** 2, axis=1)
     assert error[-500:].mean() < 0.9 * error[:100].mean()
 
@@ -102,6 +105,24 @@ def test_capacity_of_a_window_is_its_length():
     assert found.signal_r2 == pytest.approx(1)
     assert found.signal_cosine == pytest.approx(1)
     assert found.memoryless_r2 < 0.7
+
+
+def test_capacity_of_a_record_is_that_of_the_memory_recorded():
+    X, y, Z = stream(200)
+    window, traces, said = Window(5, 3, 6, 2, objective=OBJECTIVE), [], []
+    for x, label, z in zip(X, y, Z, strict=True):
+        window.push(x, label, z)
+        traces.append(window.features())
+        said.append(window.signal())
+    live, replayed = (
+        memory_capacity(memory, X, y, Z, objective=OBJECTIVE, window=5, lags=3)
+        for memory in (
+            Window(5, 3, 6, 2, objective=OBJECTIVE),
+            Recorded(np.array(traces), np.array(said)),
+        )
+    )
+    np.testing.assert_array_equal(replayed.lag_r2, live.lag_r2)
+    assert replayed.signal_r2 == live.signal_r2
 
 
 def test_capacity_of_a_reservoir_falls_with_the_lag():

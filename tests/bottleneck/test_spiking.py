@@ -5,7 +5,8 @@ from sklearn.base import clone
 from spikeconsol.bottleneck.hsic import Objective
 from spikeconsol.bottleneck.memory import ClassMeans, Prototypes, Window
 from spikeconsol.bottleneck.reservoir import Reservoir, ReservoirParameters, Silenced
-from spikeconsol.bottleneck.spiking import SpikingBottleneckClassifier, SpikingLayer
+from spikeconsol.bottleneck.spiking import SpikingBottleneckClassifier
+from spikeconsol.bottleneck.spiking_layer import SpikingLayer
 from spikeconsol.data import xor_task
 from spikeconsol.parameters import ParameterError
 
@@ -49,7 +50,7 @@ def test_equations_give_the_signal_of_the_numpy_memory(kind):
     memory = numpy_memory(kind)
     if kind in ("reservoir", "silenced"):
         memory.membrane[:] = 0
-    codes, power, expected = net._codes(record.counts[0]), 0.0, []
+    codes, power, expected = net._constants.codes(record.counts[0]), 0.0, []
     for level, label, z in zip(net.input_levels(SPLIT.X), SPLIT.y, codes, strict=True):
         memory.push(level, label, z)
         signal = memory.signal()
@@ -122,7 +123,7 @@ def test_memory_is_carried_from_chunk_to_chunk():
     net, memory = classifier(), numpy_memory("window")
     for part in (slice(0, 5), slice(5, 10)):
         record = net.record(SPLIT.X[part], SPLIT.y[part], classes=[0, 1])
-        codes, levels = net._codes(record.counts[0]), net.input_levels(SPLIT.X[part])
+        codes, levels = net._constants.codes(record.counts[0]), net.input_levels(SPLIT.X[part])
         for level, label, z in zip(levels, SPLIT.y[part], codes, strict=True):
             memory.push(level, label, z)
     signal, z = memory.signal(), codes[-1]

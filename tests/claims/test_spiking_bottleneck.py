@@ -25,9 +25,16 @@ def test_xor_is_learned_in_spikes_and_not_by_frozen_cells():
     assert frozen <= 0.85
 
 
+def memory(name):
+    return next(c for c in spiking.MEMORIES if c.name == name)
+
+
 def test_class_means_are_memory_enough_for_xor():
-    condition = next(c for c in spiking.MEMORIES if c.name == "class-means")
-    assert accuracy(spiking.Training(), condition) >= 0.97
+    assert accuracy(spiking.Training(), memory("class-means")) >= 0.97
+
+
+def test_xor_is_learned_from_the_spikes_of_a_liquid():
+    assert accuracy(spiking.Training(), memory("liquid")) >= 0.95
 
 
 def test_digits_with_32_spiking_cells():
