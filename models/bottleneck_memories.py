@@ -54,8 +54,10 @@ class MemoryProtocol(Parameters):
         5.0, above=0, doc="of these cells, in samples: slow enough for a window of 16"
     )
     rehearsed: int = parameter(
-        12000, at_least=100, doc="random samples on which reservoirs are trained beforehand"
+        24000, at_least=100, doc="random samples on which reservoirs are trained beforehand"
     )
+    block: int = parameter(50, at_least=2, doc="samples between new random class structures")
+    regularisation: float = parameter(100.0, above=0, doc="ridge penalty of their readouts")
     surprise_gate: bool = parameter(
         False, doc="scale the signals of all memories by the readout's surprise"
     )
@@ -92,6 +94,8 @@ def _reservoir(readout: str, parameters: MemoryProtocol) -> Any:
         cells=parameters.cells,
         time_constant=parameters.time_constant,
         samples=parameters.rehearsed,
+        block=parameters.block,
+        regularisation=parameters.regularisation,
         training=readout,
         **online,
     )
