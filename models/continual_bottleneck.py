@@ -102,8 +102,8 @@ class SpikingMnist(SpikingDigits):
     hidden: tuple[int, ...] = parameter((100,), at_least=1, doc="cells of the hidden layers")
     widths: tuple[float, ...] = parameter((0.25, 0.1, 1.0), above=0, doc="kernel widths")
     readout_learning_rate: float = parameter(0.01, above=0, doc="of the readouts")
-    coincidence_damping: float = parameter(100.0, at_least=0, doc="lambda, coincidence trace")
-    fisher_damping: float = parameter(100.0, at_least=0, doc="lambda, squared changes")
+    coincidence_damping: float = parameter(300.0, at_least=0, doc="lambda, coincidence trace")
+    fisher_damping: float = parameter(300.0, at_least=0, doc="lambda, squared changes")
     uniform_damping: float = parameter(1000.0, at_least=0, doc="lambda, all synapses alike")
     count_variance: float = parameter(
         1.0, above=0, doc="added to the variance of spike counts in layer normalisation"
