@@ -185,9 +185,8 @@ IMAGES = (
     Condition("permuted", "spiking", "permuted labels", PERMUTED.setup | PROTOTYPES.setup),
 )
 WIDE_IMAGES = (
-    Condition("one-pass", "spiking", "one pass", PROTOTYPES.setup),
+    PROTOTYPES,
     Condition("frozen", "spiking", "frozen cells", FROZEN.setup | PROTOTYPES.setup),
-    Condition("three-passes", "spiking", "three passes", PROTOTYPES.setup | {"epochs": 3}),
 )
 
 
@@ -463,7 +462,7 @@ EXPERIMENTS = (
     ),
     _experiment(
         "mnist-wide",
-        "MNIST, 400 spiking cells, images seen once or three times",
+        "MNIST, each image seen once by 400 spiking cells",
         WideMnist,
         conditions=_fixed(*WIDE_IMAGES),
         seeds=(100, 3),
