@@ -52,7 +52,7 @@ def test_digits_with_32_spiking_cells():
 )
 def test_more_cells_learn_more_of_mnist():
     """10,000 images seen once; the last of the training images stand in for the test images."""
-    some = {"train": 10000, "test": 5000, "validate": True}
+    some = {"train": 10000, "validate": True}
     gate = next(c for c in spiking.IMAGES if c.name == "gate")
     narrow = accuracy(spiking.Mnist(**some), gate, seeds=(100,))
     wide = accuracy(spiking.WideMnist(**some), spiking.PROTOTYPES, seeds=(100,))
