@@ -98,7 +98,7 @@ FIGURES = (
             "damping and with synapses damped by their coincidence trace. (b) The same in a "
             "spiking network on the same tasks. (c) Accuracy over all tasks at the end and "
             "(d) accuracy lost since each task was learned, with all controls; mean and 95% "
-            "confidence interval over seeds (a bar without one: a single seed)."
+            "confidence interval over seeds."
         ),
         draw=draw,
     ),

@@ -86,6 +86,11 @@ class SpikingDigits(RateProtocol):
     surprise_gate: bool = parameter(True, doc="learn less where the readout is right")
     learning_rate: float = parameter(0.01, above=0, doc="of hidden cells, in initial weights")
     readout_learning_rate: float = parameter(0.03, above=0, doc="of the readouts")
+    coincidence_damping: float = parameter(30.0, at_least=0, doc="lambda, coincidence trace")
+    fisher_damping: float = parameter(30.0, at_least=0, doc="lambda, squared changes")
+    count_variance: float = parameter(
+        0.1, above=0, doc="added to the variance of spike counts in layer normalisation"
+    )
     passes: int = parameter(3, at_least=1, doc="times every sample of a task is seen")
 
 
@@ -96,6 +101,13 @@ class SpikingMnist(SpikingDigits):
     task: str = parameter("mnist", choices=("mnist",), doc="data set")
     hidden: tuple[int, ...] = parameter((100,), at_least=1, doc="cells of the hidden layers")
     widths: tuple[float, ...] = parameter((0.25, 0.1, 1.0), above=0, doc="kernel widths")
+    readout_learning_rate: float = parameter(0.01, above=0, doc="of the readouts")
+    coincidence_damping: float = parameter(300.0, at_least=0, doc="lambda, coincidence trace")
+    fisher_damping: float = parameter(300.0, at_least=0, doc="lambda, squared changes")
+    uniform_damping: float = parameter(1000.0, at_least=0, doc="lambda, all synapses alike")
+    count_variance: float = parameter(
+        1.0, above=0, doc="added to the variance of spike counts in layer normalisation"
+    )
     passes: int = parameter(1, at_least=1, doc="times every sample of a task is seen")
 
 
@@ -146,7 +158,7 @@ def learn_in_rates(parameters: RateProtocol, condition: Condition, seeds: Seeds)
 
 def learn_in_spikes(parameters: SpikingDigits, condition: Condition, seeds: Seeds) -> xr.Dataset:
     """Train a spiking network task after task, testing all tasks after each."""
-    from spikeconsol.bottleneck.spiking import SpikingBottleneckClassifier
+    from spikeconsol.bottleneck.spiking import SpikingBottleneckClassifier, SpikingLayer
 
     setup: Setup = condition.setup
     importance = setup.get("importance", "none")
@@ -165,6 +177,7 @@ def learn_in_spikes(parameters: SpikingDigits, condition: Condition, seeds: Seed
         importance=importance,
         damping=parameters.damping(importance),
         separate_tasks=True,
+        layer=SpikingLayer(count_variance=parameters.count_variance),
         random_state=seed,
     )
     rng = np.random.default_rng(seed)

@@ -61,6 +61,9 @@ class Training(Parameters):
     feature_range: tuple[float, ...] = parameter((-0.2, 1.2), doc="first and last tuning centre")
     sample_time: float = parameter("50 ms", unit="second", above=0, doc="time a sample is shown")
     peak_rate: float = parameter("150 Hz", unit="hertz", above=0, doc="largest input rate")
+    count_variance: float = parameter(
+        0.1, above=0, doc="added to the variance of spike counts in layer normalisation"
+    )
     validate: bool = parameter(
         False, doc="test on the last sixth of the training images, for choosing settings"
     )
@@ -70,17 +73,9 @@ class Training(Parameters):
         from spikeconsol.bottleneck.spiking_layer import SpikingLayer
 
         ours = self.flat()
-        left = (
-            "task",
-            "train",
-            "test",
-            "validate",
-            "sample_time",
-            "peak_rate",
-            "rehearsed",
-            "probed",
-        )
-        layer = SpikingLayer(sample_time=self.sample_time, peak_rate=self.peak_rate)
+        constants = ("sample_time", "peak_rate", "count_variance")
+        layer = SpikingLayer(**{name: ours[name] for name in constants})
+        left = ("task", "train", "test", "validate", "rehearsed", "probed", *constants)
         return {name: value for name, value in ours.items() if name not in left} | {"layer": layer}
 
     def data(self, seed: int) -> Split:
@@ -143,6 +138,19 @@ class Mnist(Digits):
     peak_rate: float = parameter("100 Hz", unit="hertz", above=0, doc="largest input rate")
 
 
+@dataclass(frozen=True)
+class WideMnist(Mnist):
+    """MNIST with more cells; the readout's rate falls as their number grows."""
+
+    hidden: tuple[int, ...] = parameter((400,), at_least=1, doc="cells of the hidden layers")
+    learning_rate: float = parameter(0.03, above=0, doc="of hidden layers, in initial weights")
+    surprise_gate: bool = parameter(True, doc="learn less where the readout is right")
+    readout_learning_rate: float = parameter(0.005, above=0, doc="of the readout")
+    count_variance: float = parameter(
+        1.0, above=0, doc="added to the variance of spike counts in layer normalisation"
+    )
+
+
 WINDOW = Condition("window", "spiking", "exact window", {})
 PROTOTYPES = Condition("prototypes", "spiking", "prototypes", {"memory": "prototypes"})
 FROZEN = Condition("frozen", "spiking", "frozen cells", {"signal": "frozen"})
@@ -173,9 +181,12 @@ IMAGES = (
     PROTOTYPES,
     Condition("window", "spiking", "exact window", EXACT),
     Condition("gate", "spiking", "prototypes, surprise gate", GATED),
-    Condition("wide", "spiking", "400 cells, surprise gate", GATED | {"hidden": (400,)}),
     Condition("frozen", "spiking", "frozen cells", FROZEN.setup | PROTOTYPES.setup),
     Condition("permuted", "spiking", "permuted labels", PERMUTED.setup | PROTOTYPES.setup),
+)
+WIDE_IMAGES = (
+    PROTOTYPES,
+    Condition("frozen", "spiking", "frozen cells", FROZEN.setup | PROTOTYPES.setup),
 )
 
 
@@ -443,9 +454,17 @@ EXPERIMENTS = (
     ),
     _experiment(
         "mnist",
-        "MNIST, each image seen once by 100 or 400 spiking cells",
+        "MNIST, each image seen once by 100 spiking cells",
         Mnist,
         conditions=_fixed(*IMAGES),
+        seeds=(100, 3),
+        presets={"demo": {"train": 3000, "test": 1000, "seeds": 1}},
+    ),
+    _experiment(
+        "mnist-wide",
+        "MNIST, each image seen once by 400 spiking cells",
+        WideMnist,
+        conditions=_fixed(*WIDE_IMAGES),
         seeds=(100, 3),
         presets={"demo": {"train": 3000, "test": 1000, "seeds": 1}},
     ),

@@ -82,9 +82,9 @@ class SpikingBottleneckClassifier(TransformerMixin, ClassifierMixin, SpikingProg
         Trained beforehand too, on random spikes.
     importance : {"none", "uniform", "coincidence", "fisher"}
         What damps a synapse once a call of `partial_fit` (a task) is over, by
-        1 + `damping` importance / (mean importance): the eligibility it has gathered so far
-        (presynaptic spikes that found the cell depolarised), its squared changes, or nothing
-        of its own.
+        1 + `damping` importance / (mean importance): how often both sides have been active so
+        far (eligibility times the cell's spikes, summed over samples), its squared changes, or
+        nothing of its own.
     damping : float
     separate_tasks : bool
         In each call of `partial_fit` the readout compares only the classes in it, and the other

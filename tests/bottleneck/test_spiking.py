@@ -62,11 +62,13 @@ def test_equations_give_the_signal_of_the_numpy_memory(kind):
     assert np.abs(expected).max() > 0.5
 
 
-def test_weights_change_by_eligibility_times_modulator():
-    """Rebuild the change of every weight from the recorded spikes."""
-    net = classifier(memory="prototypes", learning_rate=0.05)
+@pytest.mark.parametrize("importance", ["coincidence", "fisher"])
+def test_weights_change_by_eligibility_times_modulator(importance):
+    """Rebuild the change of every weight and of its importance from the recorded spikes."""
+    net = classifier(memory="prototypes", learning_rate=0.05, importance=importance)
     net.partial_fit(SPLIT.X[:10], SPLIT.y[:10], classes=[0, 1])
     before = net.weights_[0].astype(float)
+    trace = net._state["feedforward0.importance"].reshape(before.shape).astype(float)
     record = net.record(SPLIT.X[10:11], SPLIT.y[10:11])
     w, p = before, net._constants
     v, eligibility = np.zeros(UNITS), np.zeros_like(w)
@@ -87,6 +89,19 @@ def test_weights_change_by_eligibility_times_modulator():
     expected = np.clip(w - 0.05 * unit * record.modulators[0][0] * eligibility, -6 * unit, 6 * unit)
     np.testing.assert_allclose(net.weights_[0], expected, atol=1e-6)
     assert np.abs(expected - before).max() > 1e-3
+    modulated = record.modulators[0][0] * eligibility
+    trace += eligibility * count if importance == "coincidence" else modulated**2
+    found = net._state["feedforward0.importance"].reshape(before.shape)
+    np.testing.assert_allclose(found, trace, rtol=1e-5, atol=1e-6)
+
+
+def test_complete_damping_stops_hidden_cells_but_not_the_readout():
+    net = classifier(importance="uniform", damping=1e30)
+    net.partial_fit(SPLIT.X[:10], SPLIT.y[:10], classes=[0, 1])
+    before, readout = net.weights_[0].copy(), net.readout_.copy()
+    net.partial_fit(SPLIT.X[10:20], SPLIT.y[10:20])
+    np.testing.assert_array_equal(net.weights_[0], before)
+    assert not np.array_equal(net.readout_, readout)
 
 
 def test_input_spikes_are_poisson_at_the_rates_of_the_samples():
@@ -186,12 +201,13 @@ def test_labels_that_are_unknown_are_refused():
 
 
 @pytest.mark.slow
-def test_compiled_program_gives_the_spikes_of_the_numpy_target():
+@pytest.mark.parametrize("other", ["numpy", "cython"])
+def test_compiled_program_gives_the_spikes_of_the_other_targets(other):
     # Long enough for the clocks of steps and samples to part, were they able to.
     X, y = (np.tile(a, (40, 1))[:1500] for a in (SPLIT.X, SPLIT.y[:, None]))
     nets = [
         classifier(target=target, memory="prototypes").fit(X, y.ravel())
-        for target in ("numpy", "standalone")
+        for target in (other, "standalone")
     ]
     np.testing.assert_array_equal(*(net.spike_counts(SPLIT.X_test)[0] for net in nets))
     np.testing.assert_allclose(nets[0].weights_[0], nets[1].weights_[0], atol=1e-5)

@@ -1,9 +1,12 @@
 """What the spiking bottleneck and its damped synapses must show, on held-out samples."""
 
+import os
+
 import numpy as np
 import pytest
 
 from spikeconsol.brian import backend
+from spikeconsol.data import images
 from spikeconsol.lab import Condition
 from spikeconsol.models import continual_bottleneck as continual
 from spikeconsol.models import spiking_bottleneck as spiking
@@ -44,15 +47,29 @@ def test_digits_with_32_spiking_cells():
     assert window - frozen >= 0.1
 
 
-def forgotten(run, parameters, importance, level, seeds):
+@pytest.mark.skipif(
+    not os.environ.get(images.FOLDER_VARIABLE), reason="SPIKECONSOL_DATA is not set"
+)
+def test_more_cells_learn_more_of_mnist():
+    """10,000 images seen once; the last of the training images stand in for the test images."""
+    some = {"train": 10000, "validate": True}
+    gate = next(c for c in spiking.IMAGES if c.name == "gate")
+    narrow = accuracy(spiking.Mnist(**some), gate, seeds=(100,))
+    wide = accuracy(spiking.WideMnist(**some), spiking.PROTOTYPES, seeds=(100,))
+    assert narrow >= 0.895
+    assert wide >= narrow + 0.005
+
+
+def course(run, parameters, importance, level, seeds):
+    """Accuracy at the end and accuracy lost, means over seeds."""
     condition = Condition(importance, level, "", {"importance": importance})
-    return np.mean([float(run(parameters, condition, (seed,)).forgotten[0]) for seed in seeds])
+    found = [run(parameters, condition, (seed,)) for seed in seeds]
+    return (np.mean([float(data[name][0]) for data in found]) for name in ("final", "forgotten"))
 
 
 def test_coincidence_traces_prevent_forgetting_in_rates():
-    digits = continual.RateDigits()
-    undamped, damped = (
-        forgotten(continual.learn_in_rates, digits, kind, "rate", range(100, 105))
+    (_, undamped), (_, damped) = (
+        course(continual.learn_in_rates, continual.RateDigits(), kind, "rate", range(100, 105))
         for kind in ("none", "coincidence")
     )
     assert undamped > 5
@@ -61,8 +78,9 @@ def test_coincidence_traces_prevent_forgetting_in_rates():
 
 def test_coincidence_traces_prevent_forgetting_in_spikes():
     digits = continual.SpikingDigits()
-    undamped, damped = (
-        forgotten(continual.learn_in_spikes, digits, kind, "spiking", range(100, 103))
+    (undamped_end, undamped), (damped_end, damped) = (
+        course(continual.learn_in_spikes, digits, kind, "spiking", range(100, 103))
         for kind in ("none", "coincidence")
     )
     assert damped <= undamped / 5
+    assert damped_end > undamped_end

@@ -114,7 +114,7 @@ importance : 1
 plasticity : 1 (constant)
 """
 TRACES = {
-    "coincidence": "importance += taught_post*eligibility\n",
+    "coincidence": "importance += taught_post*eligibility*count_post\n",
     "fisher": "importance += (change_post*eligibility)**2\n",
 }
 
