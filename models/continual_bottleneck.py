@@ -158,7 +158,8 @@ def learn_in_rates(parameters: RateProtocol, condition: Condition, seeds: Seeds)
 
 def learn_in_spikes(parameters: SpikingDigits, condition: Condition, seeds: Seeds) -> xr.Dataset:
     """Train a spiking network task after task, testing all tasks after each."""
-    from spikeconsol.bottleneck.spiking import SpikingBottleneckClassifier, SpikingLayer
+    from spikeconsol.bottleneck.spiking import SpikingBottleneckClassifier
+    from spikeconsol.bottleneck.spiking_layer import SpikingLayer
 
     setup: Setup = condition.setup
     importance = setup.get("importance", "none")
