@@ -5,9 +5,8 @@ counts as codes, eligibility traces at synapses and a modulatory signal at the e
 The signal comes from a window of samples, from one mean code per class, or from the readout of a
 recurrent network of rate cells or of spiking cells, a liquid. Controls: frozen hidden cells, a
 memory that is told random labels, a fixed random signal per class, reservoirs whose recurrent cells
-are silent. Accuracies are those of
-held-out samples; settings were chosen with seeds 0 to 9 or, for images, on the last 10,000
-training images.
+are silent. Accuracies are those of held-out samples; settings were chosen with seeds 0 to 9 or,
+for images, on the last 10,000 training images.
 """
 
 from __future__ import annotations
@@ -23,8 +22,6 @@ from spikeconsol.lab import Condition, Experiment
 from spikeconsol.parameters import Parameters, parameter
 
 if TYPE_CHECKING:
-    from spikeconsol.bottleneck.hsic import Objective
-    from spikeconsol.bottleneck.memory import Memory
     from spikeconsol.bottleneck.spiking import SpikingBottleneckClassifier
     from spikeconsol.data import Split
 
@@ -216,7 +213,7 @@ def learn(parameters: Training, condition: Condition, seeds: Seeds) -> xr.Datase
 
 def _network(parameters: Training, condition: Condition, seed: int) -> Any:
     if condition.level == "spiking":
-        return _spiking(parameters, condition.setup, seed)
+        return spiking_network(parameters, condition.setup, seed)
     from spikeconsol.bottleneck import BottleneckClassifier
 
     ours = parameters.settings()
@@ -228,14 +225,15 @@ def _network(parameters: Training, condition: Condition, seed: int) -> Any:
     return BottleneckClassifier(**(settings | {"random_state": seed} | condition.setup))
 
 
-def _spiking(parameters: Training, setup: Setup, seed: int) -> SpikingBottleneckClassifier:
+def spiking_network(parameters: Training, setup: Setup, seed: int) -> SpikingBottleneckClassifier:
+    """Make the classifier that a condition asks for."""
     from spikeconsol.bottleneck.spiking import SpikingBottleneckClassifier
 
-    settings = parameters.settings() | _reservoirs(parameters) | {"random_state": seed} | setup
+    settings = parameters.settings() | reservoirs(parameters) | {"random_state": seed} | setup
     return SpikingBottleneckClassifier(**settings)
 
 
-def _reservoirs(
+def reservoirs(
     parameters: Training, cells: int = 300, rate_time: float = 3.0, spiking_time: float = 2.0
 ) -> Setup:
     """Constants of both kinds of reservoir; times in samples."""
@@ -253,117 +251,11 @@ def _reservoirs(
     }
 
 
-@dataclass(frozen=True)
-class ReservoirProtocol(Training):
-    """XOR learned from reservoirs of several sizes and time constants."""
-
-    probed: int = parameter(
-        2000, at_least=100, doc="samples shown to the trained network to measure what it holds"
-    )
-
-
-#: Kinds of reservoir: name, label, memory, its silenced control, time constant [samples].
-RESERVOIRS = (
-    ("reservoir", "rate cells", "reservoir", "silenced", 3.0),
-    ("liquid", "spiking cells", "spiking_reservoir", "spiking_silenced", 2.0),
-)
-
-
-def reservoir_conditions(parameters: ReservoirProtocol) -> Sequence[Condition]:
-    """Sizes at one time constant, time constants at one size, with the controls."""
-    found = []
-    for name, label, memory, silenced, usual in RESERVOIRS:
-        grid = [(n, usual) for n in (30, 100, 300)] + [(300, tau) for tau in (1.0, 10.0)]
-        found += [
-            Condition(
-                f"{name}-n{n:03}-tau{tau:02.0f}",
-                "spiking",
-                f"{n} {label}, {tau:g} samples",
-                {"memory": memory, "cells": n, "time_constant": tau},
-            )
-            for n, tau in grid
-        ]
-        # Without recurrent cells neither their number nor their time constant matters.
-        setup = {"memory": silenced, "cells": 300, "time_constant": usual}
-        found.append(Condition(f"{name}-silenced", "spiking", f"{label} silenced", setup))
-    return found
-
-
-def learn_from_reservoir(
-    parameters: ReservoirProtocol, condition: Condition, seeds: Seeds
-) -> xr.Dataset:
-    """Train from a reservoir; and measure what it holds, on codes of the trained network."""
-    from spikeconsol.bottleneck.capacity import memory_capacity
-    from spikeconsol.bottleneck.hsic import Objective
-
-    setup = dict(condition.setup)
-    cells, tau = setup.pop("cells"), setup.pop("time_constant")
-    made = _reservoirs(parameters, cells, tau, tau)
-    (seed,) = seeds
-    split = parameters.data(seed)
-    net = _spiking(parameters, setup | made, seed).fit(split.X, split.y)
-    rows = np.random.default_rng(seed).integers(len(split.X), size=parameters.probed)
-    X, y = split.X[rows], split.y[rows]
-    objective = Objective(parameters.gamma, parameters.widths)
-    memory, codes = _probed(net, X, y, objective, np.random.default_rng(seed))
-    held = memory_capacity(
-        memory, net.input_levels(X), y, codes, objective=objective, window=parameters.window
-    )
-    return xr.Dataset(
-        {
-            "accuracy": ("seed", [net.score(split.X_test, split.y_test)], ACCURACY),
-            "lag_r2": (
-                ("seed", "lag"),
-                [held.lag_r2],
-                {"long_name": "variance of past codes explained", "units": "1"},
-            ),
-            "signal_cosine": (
-                "seed",
-                [held.signal_cosine],
-                {"long_name": "cosine of frozen readout to exact signal", "units": "1"},
-            ),
-            "readout_r2": (
-                "seed",
-                [held.readout_r2],
-                {"long_name": "variance of exact signal explained", "units": "1"},
-            ),
-        },
-        coords={"seed": list(seeds), "lag": np.arange(1, len(held.lag_r2) + 1)},
-    )
-
-
-def _probed(
-    net: SpikingBottleneckClassifier,
-    X: np.ndarray,
-    y: np.ndarray,
-    objective: Objective,
-    rng: np.random.Generator,
-) -> tuple[Memory, np.ndarray]:
-    """Show samples to a trained network; return a memory that has yet to hear them, and codes.
-
-    A liquid is recorded. A rate reservoir is one of the same kind.
-    """
-    from spikeconsol.bottleneck.capacity import Recorded
-    from spikeconsol.bottleneck.reservoir import Reservoir, Silenced
-
-    if net.memory in ("spiking_reservoir", "spiking_silenced"):
-        net.set_params(learning_rate=0.0, readout_learning_rate=0.0)
-        record = net.record(X, y)
-        codes = net.get_params()["layer"].codes(record.counts[0])
-        return Recorded(record.traces[0], record.signals[0]), codes
-    kind = Reservoir if net.memory == "reservoir" else Silenced
-    levels, codes = net.input_levels(X), net.transform(X)
-    twin = kind.trained(
-        levels.shape[1], codes.shape[1], 2, net.window, objective, net.reservoir, rng=rng
-    )
-    return twin, codes
-
-
 def show(parameters: Training, condition: Condition, seeds: Seeds) -> xr.Dataset:
     """Train one network on XOR; then record everything while it learns from eight samples more."""
     (seed,) = seeds
     split = parameters.data(seed)
-    net = _spiking(parameters, condition.setup, seed).fit(split.X, split.y)
+    net = spiking_network(parameters, condition.setup, seed).fit(split.X, split.y)
     accuracy = net.score(split.X_test, split.y_test)
     net.set_params(learning_rate=10 * parameters.learning_rate)  # changes that can be seen
     weights, labels = [], split.y_test[:8]
@@ -399,7 +291,8 @@ def show(parameters: Training, condition: Condition, seeds: Seeds) -> xr.Dataset
     )
 
 
-def _experiment(name: str, summary: str, parameters: type[Training], **rest: Any) -> Experiment:
+def experiment(name: str, summary: str, parameters: type[Training], **rest: Any) -> Experiment:
+    """Return an experiment of the bottleneck model in spikes."""
     figures = rest.pop("figures", ("spiking_bottleneck",))
     return Experiment(
         name=f"bottleneck/spiking-{name}",
@@ -417,7 +310,7 @@ def _fixed(*conditions: Condition) -> Any:
 
 
 EXPERIMENTS = (
-    _experiment(
+    experiment(
         "example",
         "Spikes, modulatory signals and one synapse while a spiking network learns XOR",
         Training,
@@ -428,7 +321,7 @@ EXPERIMENTS = (
         presets={"demo": {"train": 300, "epochs": 1}},
         figures=("spiking_bottleneck_raster",),
     ),
-    _experiment(
+    experiment(
         "linear",
         "Two half-planes, four spiking cells",
         Linear,
@@ -436,7 +329,7 @@ EXPERIMENTS = (
         columns=("accuracy",),
         presets={"demo": {"train": 300, "epochs": 1, "seeds": 2}},
     ),
-    _experiment(
+    experiment(
         "xor",
         "XOR, ten spiking cells, beside rates",
         Training,
@@ -444,7 +337,7 @@ EXPERIMENTS = (
         columns=("accuracy",),
         presets={"demo": {"train": 300, "epochs": 1, "seeds": 2}},
     ),
-    _experiment(
+    experiment(
         "digits",
         "8 x 8 digits, 32 spiking cells, beside rates",
         Digits,
@@ -452,7 +345,7 @@ EXPERIMENTS = (
         columns=("accuracy",),
         presets={"demo": {"train": 600, "epochs": 1, "seeds": 2}},
     ),
-    _experiment(
+    experiment(
         "mnist",
         "MNIST, each image seen once by 100 spiking cells",
         Mnist,
@@ -460,7 +353,7 @@ EXPERIMENTS = (
         seeds=(100, 3),
         presets={"demo": {"train": 3000, "test": 1000, "seeds": 1}},
     ),
-    _experiment(
+    experiment(
         "mnist-wide",
         "MNIST, each image seen once by 400 spiking cells",
         WideMnist,
@@ -468,22 +361,11 @@ EXPERIMENTS = (
         seeds=(100, 3),
         presets={"demo": {"train": 3000, "test": 1000, "seeds": 1}},
     ),
-    _experiment(
+    experiment(
         "memories",
         "XOR in spikes from every memory and control",
         Training,
         conditions=_fixed(*MEMORIES),
         presets={"demo": {"train": 300, "epochs": 1, "rehearsed": 1000, "seeds": 2}},
-    ),
-    _experiment(
-        "reservoir",
-        "XOR in spikes from rate and spiking reservoirs: sizes, time constants, what they hold",
-        ReservoirProtocol,
-        conditions=reservoir_conditions,
-        run=learn_from_reservoir,
-        columns=("accuracy", "signal_cosine", "readout_r2"),
-        seeds=(100, 3),
-        presets={"demo": {"train": 200, "epochs": 1, "rehearsed": 500, "probed": 400, "seeds": 1}},
-        figures=("spiking_bottleneck_reservoir",),
     ),
 )
