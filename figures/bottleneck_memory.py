@@ -101,7 +101,7 @@ def _release(ax: Axes, found: Mapping[str, xr.Dataset]) -> None:
     ax.set_yscale("log")
     ax.set_xticks(range(len(RELEASE)), [text for _, text in RELEASE])
     ax.set_ylabel("Normalised error of the readout")
-    ax.set_ylim(top=60)
+    ax.set_ylim(1e-8, 3e3)
     ax.legend(loc="upper right")
 
 
