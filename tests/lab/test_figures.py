@@ -59,7 +59,9 @@ def test_a_figure_that_shows_more_than_was_run_is_left_out_not_failed(cli, toy, 
     own = tmp_path / "own.py"
     shown = 'results["toy/lines"].items():'
     assert shown in toy.read_text()
-    own.write_text(toy.read_text().replace(shown, '[("", results["toy/lines"]["spiking-steep"])]:'))
+    own.write_text(
+        toy.read_text().replace(shown, '[("steep", results["toy/lines"]["spiking-steep"])]:')
+    )
     ran = cli("run", "own.py", "--level", "rate", "--out", "out")
     assert ran.returncode == 0, ran.stderr
     assert "figure toy-lines: not drawn, the results have no 'spiking-steep'" in ran.stdout
