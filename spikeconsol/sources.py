@@ -5,6 +5,7 @@ Nothing is imported to find out what a file imports: its text says so.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.machinery
 import importlib.util
@@ -14,10 +15,11 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from types import ModuleType
+from typing import ClassVar
 
 import spikeconsol
 
-__all__ = ["digest", "files_of", "forget", "load_file"]
+__all__ = ["beside", "digest", "files_of", "forget", "load_file", "look_beside"]
 
 _LIBRARY = Path(spikeconsol.__file__).resolve().parent
 #: Parts of the library that cannot change a number.
@@ -201,6 +203,7 @@ class _Neighbours:
     """Finds modules that lie beside a user's file, except by the names of the standard library."""
 
     folder = ""
+    found: ClassVar[set[str]] = set()
 
     @classmethod
     def find_spec(
@@ -208,18 +211,15 @@ class _Neighbours:
     ) -> importlib.machinery.ModuleSpec | None:
         if not cls.folder or "." in name or name in sys.stdlib_module_names:
             return None
-        return importlib.machinery.PathFinder.find_spec(name, [cls.folder])
+        found = importlib.machinery.PathFinder.find_spec(name, [cls.folder])
+        if found is not None:
+            cls.found.add(name)
+        return found
 
 
 def load_file(path: Path, name: str) -> ModuleType:
-    """Run a user's Python file as a module that may import its neighbours.
-
-    Modules of a file that was loaded before are forgotten: two folders may use the same names.
-    """
-    forget()
-    if _Neighbours not in sys.meta_path:
-        sys.meta_path.insert(0, _Neighbours)  # type: ignore[arg-type]
-    _Neighbours.folder = str(path.parent)
+    """Run a user's Python file as a module that may import its neighbours."""
+    look_beside(path)
     importlib.invalidate_caches()
     specification = importlib.util.spec_from_file_location(name, path)
     assert specification is not None
@@ -235,16 +235,35 @@ def load_file(path: Path, name: str) -> ModuleType:
     return module
 
 
+@contextlib.contextmanager
+def beside(path: Path) -> Iterator[None]:
+    """Look for modules beside one file for a while."""
+    before = _Neighbours.folder
+    look_beside(path)
+    try:
+        yield
+    finally:
+        if before != _Neighbours.folder:
+            forget()
+            _Neighbours.folder = before
+
+
+def look_beside(path: Path) -> None:
+    """Let imports find the modules beside a user's file, as they do while it is run.
+
+    Those beside another file are forgotten: two folders may use the same names.
+    """
+    if _Neighbours not in sys.meta_path:
+        sys.meta_path.insert(0, _Neighbours)  # type: ignore[arg-type]
+    if _Neighbours.folder != str(path.parent):
+        forget()
+    _Neighbours.folder = str(path.parent)
+
+
 def forget() -> None:
-    """Forget the modules that lie beside the user's file that was loaded last."""
-    folder = _Neighbours.folder
-    if not folder:
-        return
-    for name, module in list(sys.modules.items()):
-        origin = getattr(module, "__file__", None)
-        if origin and Path(origin).is_relative_to(folder) and not _in_library(Path(origin)):
-            if {"site-packages", "dist-packages"} & set(Path(origin).parts):
-                continue
-            if name != "__main__":
-                del sys.modules[name]
+    """Forget the modules that were found beside the user's file that was loaded last."""
+    for name in [*sys.modules]:
+        if name.partition(".")[0] in _Neighbours.found:
+            del sys.modules[name]
+    _Neighbours.found.clear()
     _Neighbours.folder = ""

@@ -126,7 +126,13 @@ class Program:
         if not place.endswith(".py"):
             return getattr(importlib.import_module(place), function)
         path = Path(place)
-        return getattr(sources.load_file(path, path.stem), function)
+
+        def build(structure: Mapping[str, Any]) -> Built:
+            with sources.beside(path):
+                module = sources.load_file(path, f"spikeconsol_builder_{path.stem}")
+                return getattr(module, function)(structure)
+
+        return build
 
     def key(self) -> str:
         """Hash of everything that decides what the compiled program does."""
@@ -169,7 +175,7 @@ def run(
     BuildError
         If the program does not compile or its binary fails.
     """
-    target = default_target() if target is None else _checked_target(target)
+    target = default_target() if target is None else checked_target(target)
     outputs = program.outputs if outputs is None else tuple(outputs)
     _check_names(values, program.inputs, program.name, "run-time value")
     _check_names(outputs, program.outputs, program.name, "output")
@@ -185,7 +191,7 @@ def default_target() -> str:
     """Return the target of this machine: see the module's description."""
     chosen = os.environ.get("SPIKECONSOL_TARGET")
     if chosen:
-        return _checked_target(chosen, "SPIKECONSOL_TARGET")
+        return checked_target(chosen, "SPIKECONSOL_TARGET")
     with contextlib.suppress(BuildError):
         compiler_version()
         return "standalone"
@@ -197,8 +203,9 @@ def default_target() -> str:
     return "numpy"
 
 
-def _checked_target(target: str, name: str = "target") -> str:
-    if target not in TARGETS:
+def checked_target(target: str, name: str = "target") -> str:
+    """Return the name of a target, or say what is allowed."""
+    if not isinstance(target, str) or target not in TARGETS:
         raise ValueError(f"{name}: got {target!r}; allowed: {', '.join(TARGETS)}")
     return target
 

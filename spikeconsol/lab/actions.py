@@ -14,7 +14,14 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from spikeconsol.lab.experiment import Experiment, find_experiments, find_figures, unknown_name
+from spikeconsol.lab.experiment import (
+    Experiment,
+    find_experiment,
+    find_experiments,
+    find_figures,
+    listing,
+    unknown_name,
+)
 from spikeconsol.parameters import Parameters
 
 if TYPE_CHECKING:
@@ -45,12 +52,15 @@ def chosen(name: str) -> tuple[str, list[Experiment]]:
     file, own, part = name.partition(".py")
     if own and part[:1] in ("", "/"):
         source = str(Path(file + own).resolve())
-        known = find_experiments(source)
-        chosen = [e for key, e in known.items() if key.endswith(part)]
+        own = find_experiments(source)
+        known: dict[str, Any] = dict(own)
+        chosen = [e for key, e in own.items() if key.endswith(part)]
     else:
         source = ""
-        known = find_experiments()
-        chosen = [e for key, e in known.items() if key == name or key.startswith(f"{name}/")]
+        names = listing()
+        wanted = [key for key in names if key == name or key.startswith(f"{name}/")]
+        chosen = [find_experiment(key) for key in wanted]
+        known = dict.fromkeys(names)
     if not chosen:
         raise ValueError(unknown_name("experiment", name, known))
     return source, chosen
@@ -171,17 +181,15 @@ def compute_missing(names: Sequence[str], root: Path, jobs: int) -> bool:
     from spikeconsol.lab.cells import cells_of
     from spikeconsol.lab.pipeline import seconds_needed
 
-    known = find_experiments()
     plans = []
     for name in names:
-        if name not in known:
-            raise ValueError(unknown_name("experiment", name, known))
-        parameters, seeds = settled(known[name], {}, "", None, None)
-        cells = cells_of(known[name], "", parameters, seeds, "", root / name)
+        experiment = find_experiment(name)
+        parameters, seeds = settled(experiment, {}, "", None, None)
+        cells = cells_of(experiment, "", parameters, seeds, "", root / name)
         seconds = seconds_needed(cells, root)
         guess = "not run here before" if seconds is None else f"about {seconds / jobs / 60:.1f} min"
         print(f"missing: {name}, {len(cells)} conditions of {len(seeds)} seeds: {guess}")
-        plans.append((known[name], cells))
+        plans.append((experiment, cells))
     complete = True
     for experiment, cells in plans:
         complete &= run_experiment(experiment, cells, jobs, resume=True)

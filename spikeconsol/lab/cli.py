@@ -13,7 +13,7 @@ import typer
 from rich.table import Table
 
 from spikeconsol.lab import actions
-from spikeconsol.lab.experiment import find_experiments, find_figures, unknown_name
+from spikeconsol.lab.experiment import find_figures, listing, unknown_name
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -63,7 +63,7 @@ def list_experiments() -> None:
     table = Table(box=None)
     for column in ("experiment", "what it shows", "seeds", "presets"):
         table.add_column(column)
-    for experiment in find_experiments().values():
+    for experiment in listing().values():
         first, count = experiment.seeds
         table.add_row(
             experiment.name,

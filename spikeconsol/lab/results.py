@@ -191,29 +191,6 @@ def provenance() -> dict[str, Any]:
     }
 
 
-@functools.cache
-def code_version(source: str = "") -> str:
-    """Hash of the code that results depend on: the library without the laboratory, the models.
-
-    Parameters
-    ----------
-    source : str, optional
-        A user's own model file, hashed as well.
-    """
-    import spikeconsol.models
-
-    package = Path(spikeconsol.__file__).parent
-    files = [file for file in package.rglob("*.py") if "lab" not in file.relative_to(package).parts]
-    files += [file for folder in spikeconsol.models.__path__ for file in Path(folder).glob("*.py")]
-    files = sorted({file for file in files if "figures" not in file.parts[len(package.parts) :]})
-    if source:
-        files.append(Path(source))
-    digest = hashlib.sha256()
-    for file in files:
-        digest.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
-    return digest.hexdigest()[:16]
-
-
 def _local_locks() -> AbstractContextManager[Any]:
     """Keep xarray from asking a Dask scheduler, which may be gone, for leave to write."""
     if "dask" not in sys.modules:
