@@ -113,10 +113,11 @@ def array(
     if binary and found.dtype != bool:
         strange = found[(found != 0) & (found != 1)]
         if strange.size:
-            raise wrong(name, strange.flat[0], "0 and 1")
+            raise ValueError(f"{name}: got the value {strange[0].item()}; allowed: 0 and 1")
         return found.astype(bool)
     if finite and found.dtype.kind == "f" and not np.isfinite(found).all():
-        raise wrong(name, found[~np.isfinite(found)].flat[0], "finite numbers")
+        strange = found[~np.isfinite(found)]
+        raise ValueError(f"{name}: got the value {strange[0].item()}; allowed: finite numbers")
     return found
 
 

@@ -29,7 +29,7 @@ import typing
 from collections.abc import Callable, Mapping
 from typing import Any, Self
 
-__all__ = ["ParameterError", "Parameters", "parameter", "shown"]
+__all__ = ["ParameterError", "Parameters", "parameter", "printable", "shown"]
 
 #: SI scale and base-unit exponents (m, kg, s, A, K, mol, cd) of the units that may be written out.
 _UNITS: dict[str, tuple[float, tuple[int, ...]]] = {
@@ -66,8 +66,15 @@ def shown(value: Any) -> str:
         text = " ".join(repr(value).split())
     except Exception:  # somebody else's class
         text = f"a {type(value).__name__}"
-    text = "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in text)
+    text = printable(text)
     return text if len(text) <= 80 else f"{text[:60]} ... ({len(text)} characters)"
+
+
+def printable(text: str) -> str:
+    r"""Write what a terminal would obey, such as the escape character, as ``\x1b``."""
+    return "".join(
+        sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text
+    )
 
 
 def parameter(

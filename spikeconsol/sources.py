@@ -19,7 +19,7 @@ from typing import ClassVar
 
 import spikeconsol
 
-__all__ = ["beside", "digest", "files_of", "forget", "load_file", "look_beside"]
+__all__ = ["beside", "digest", "files_of", "forget", "in_library", "load_file", "look_beside"]
 
 _LIBRARY = Path(spikeconsol.__file__).resolve().parent
 #: Parts of the library that cannot change a number.
@@ -69,7 +69,7 @@ def digest(files: Sequence[Path]) -> str:
 
 
 def _content(path: Path) -> str:
-    return _library_content(path) if _in_library(path) else _hash(path)
+    return _library_content(path) if in_library(path) else _hash(path)
 
 
 def _hash(path: Path) -> str:
@@ -87,13 +87,14 @@ def _model_folders() -> tuple[Path, ...]:
     return tuple(Path(folder).resolve() for folder in spikeconsol.models.__path__)
 
 
-def _in_library(path: Path) -> bool:
+def in_library(path: Path) -> bool:
+    """Whether a file is part of this package."""
     return path.is_relative_to(_LIBRARY) or path.parent in _model_folders()
 
 
 def _imports(path: Path, folder: Path, packages: bool) -> Iterator[Path]:
     """Files that one file imports or names."""
-    own = _in_library(path)
+    own = in_library(path)
     if own:
         yield from _library_imports(path, packages)
         return

@@ -25,8 +25,10 @@ def dice(a: ArrayLike, b: ArrayLike) -> NDArray[np.float64]:
         1 for equal patterns, 0 for disjoint ones; two empty patterns count as equal.
     """
     a, b = checks.array("a", a, binary=True), checks.array("b", b, binary=True)
-    if not a.ndim or a.shape[-1:] != b.shape[-1:]:
-        raise ValueError(f"b: got shape {b.shape}; allowed: patterns of as many units as in a")
+    if not a.ndim or not b.ndim:
+        raise ValueError("a, b: got a single number; allowed: patterns, shape (..., N)")
+    if a.shape[-1] != b.shape[-1]:
+        raise ValueError(f"b: got patterns of {b.shape[-1]} units; allowed: {a.shape[-1]}, as in a")
     try:
         np.broadcast_shapes(a.shape, b.shape)
     except ValueError:

@@ -179,6 +179,7 @@ def run(
     outputs = program.outputs if outputs is None else tuple(outputs)
     _check_names(values, program.inputs, program.name, "run-time value")
     _check_names(outputs, program.outputs, program.name, "output")
+    targets_used.add(target)
     if steps < 1:
         raise ValueError(f"steps: got {steps!r}; allowed: >= 1")
     if target == "standalone":
@@ -224,7 +225,8 @@ def _check_names(
 # ---------------------------------------------------------------------------------- standalone
 
 
-#: Compilers with their flags of all programs that this process has run, for the record.
+#: Targets, and compilers with their flags, of all programs that this process has run.
+targets_used: set[str] = set()
 flags_used: set[str] = set()
 
 

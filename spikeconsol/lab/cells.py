@@ -21,7 +21,7 @@ from typing import Any
 import xarray as xr
 
 from spikeconsol.lab import results
-from spikeconsol.lab.experiment import Experiment, code_version, find_experiment
+from spikeconsol.lab.experiment import Experiment, code_version, find_experiment, source_hash
 from spikeconsol.parameters import Parameters
 
 __all__ = [
@@ -189,6 +189,7 @@ def compute(cell: Cell) -> xr.Dataset:
             "command": cell.command,
             "code": cell.code or code_version(cell.experiment, cell.source),
             "seconds": seconds,
+            **({"source_hash": source_hash(cell.source, loaded=True)} if cell.source else {}),
             **_compiler_flags(),
             **results.provenance(),
         }
@@ -314,10 +315,11 @@ def _parts_folder(cell: Cell) -> Path:
 
 
 def _compiler_flags() -> dict[str, str]:
-    """Compiler and flags, where this process has run a compiled network."""
+    """Targets, compiler and flags, where this process has run a network."""
     backend = sys.modules.get("spikeconsol.brian.backend")
-    flags = sorted(backend.flags_used) if backend else []
-    return {"compiler_flags": "; ".join(flags)} if flags else {}
+    used = {} if backend is None else {"target": backend.targets_used}
+    used |= {} if backend is None else {"compiler_flags": backend.flags_used}
+    return {name: "; ".join(sorted(found)) for name, found in used.items() if found}
 
 
 def _check_result(dataset: Any, experiment: Experiment, cell: Cell) -> None:

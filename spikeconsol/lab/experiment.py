@@ -39,6 +39,7 @@ __all__ = [
     "find_experiments",
     "find_figures",
     "listing",
+    "source_hash",
 ]
 
 
@@ -283,6 +284,21 @@ def code_version(name: str, source: str = "") -> str:
     return _installed_code(_module_of[name])
 
 
+def source_hash(source: str, *, loaded: bool = False) -> str:
+    """Hash of a user's own file and what it imports from the user's folders, without the library.
+
+    Parameters
+    ----------
+    source : str
+        Path of the file; nothing is imported.
+    loaded : bool, optional
+        The hash of what was loaded, where it has been, and not of what stands there now.
+    """
+    if loaded and source in _loaded:
+        return _loaded[source].hash
+    return sources.digest([p for p in sources.files_of(Path(source)) if not sources.in_library(p)])
+
+
 @functools.cache
 def _installed_code(path: Path) -> str:
     return sources.digest(sources.files_of(path))
@@ -323,6 +339,7 @@ class _Own:
 
     module: ModuleType
     code: str
+    hash: str
 
 
 _loaded: dict[str, _Own] = {}
@@ -352,5 +369,5 @@ def _own_file(source: str, code: str = "") -> ModuleType:
             module = sources.load_file(path, f"spikeconsol_own_{path.stem}_{unique}")
         except Exception as error:
             raise ValueError(f"{source}: {type(error).__name__}: {error}") from error
-        found = _loaded[source] = _Own(module, now)
+        found = _loaded[source] = _Own(module, now, source_hash(source))
     raise ValueError(f"{source}: changes again and again while it is loaded")
