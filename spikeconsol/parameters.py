@@ -315,7 +315,9 @@ def _parsed(value: Any, hint: Any, name: str) -> Any:
         return value.lower() == "true"
     if hint in (int, float):
         try:
-            return int(value) if hint is int else float(value)
+            number = int(value) if hint is int else float(value)
+            # Digits beyond all numbers are no way to say infinity.
+            return value if number == math.inf and "inf" not in value.lower() else number
         except ValueError:
             return value  # text with a unit, or wrong: `_checked` decides and words the error
     return value

@@ -38,13 +38,14 @@ Settings = Annotated[
 def main() -> None:
     """Run the command line; bad input ends with one line on stderr and exit code 2."""
     try:
-        sys.exit(app(standalone_mode=False))
-    except typer.Abort:
+        with actions.ending_as_interrupted():
+            sys.exit(app(standalone_mode=False))
+    except (typer.Abort, KeyboardInterrupt):
         sys.exit(130)  # Ctrl-C, where there is nothing to say about it
     except Exception as error:
         # What typer says of wrong commands and options has a message of its own.
         message = getattr(error, "format_message", error.__str__)
-        expected = isinstance(error, ValueError | OSError | ModuleNotFoundError)
+        expected = isinstance(error, ValueError | OSError | ModuleNotFoundError | MemoryError)
         if "--debug" in sys.argv or not (expected or hasattr(error, "format_message")):
             raise
         if text := " ".join(message().split()):
@@ -171,10 +172,13 @@ def sweep(
     (experiment,) = experiments
     parameters, numbers = actions.settled(experiment, changed, preset, seed, seeds)
     folder = out or Path("results") / "sweeps" / experiment.name
-    cells = sweeps.sweep_cells(experiment, source, parameters, numbers, level, plan, folder)
     if dry_run:
-        actions.print_plan(experiment, parameters, cells)
+        first = sweeps.sweep_cells(
+            experiment, source, parameters, numbers, level, plan, folder, most=actions.SHOWN
+        )
+        actions.print_plan(experiment, parameters, first, points=sweeps.size(plan))
         return
+    cells = sweeps.sweep_cells(experiment, source, parameters, numbers, level, plan, folder)
     if not actions.run_sweep(cells, on_dask(workers, scheduler), folder, retry, replace):
         raise typer.Exit(1)
 

@@ -339,7 +339,7 @@ def check_attributes(path: str | Path, attributes: Mapping[str, Any]) -> None:
     """
     found = attributes.get("format", "none")
     if not isinstance(found, str) or found != FORMAT:
-        raise ResultError(f"{path}: got the format {shown(found)}; allowed: {FORMAT}")
+        raise ResultError(f"{path}: got the format {printable(str(found)[:40])}; allowed: {FORMAT}")
 
     def wrong(name: str, allowed: str) -> ResultError:
         return ResultError(f"{path}: {name}: got {shown(attributes[name])}; allowed: {allowed}")
