@@ -248,6 +248,9 @@ def _checked(value: Any, hint: Any, field: dataclasses.Field[Any]) -> Any:
         value = _scalar(value, origin, unit, field.name)
         elements = (value,)
     for element in elements:
+        infinite = isinstance(element, float) and math.isinf(element)
+        if infinite and field.default not in (math.inf, -math.inf):
+            raise ParameterError(f"{field.name}: got {element}; allowed: a finite number")
         if not _in_range(element, rule):
             raise ParameterError(f"{field.name}: got {shown(element)}; allowed: {_allowed(rule)}")
     return elements if origin is tuple else value

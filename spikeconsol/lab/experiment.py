@@ -14,6 +14,7 @@ import importlib.util
 import json
 import os
 import pkgutil
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 from platformdirs import user_cache_path
 
 from spikeconsol import sources
-from spikeconsol.parameters import Parameters
+from spikeconsol.parameters import Parameters, shown
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -41,6 +42,18 @@ __all__ = [
     "listing",
     "source_hash",
 ]
+
+
+_STEM = re.compile(r"[\w.+=,~ -]+")
+
+
+def _wrong(name: str, value: Any, allowed: str) -> ValueError:
+    return ValueError(f"{name}: got {shown(value)}; allowed: {allowed}")
+
+
+def _check_text(name: str, value: Any) -> None:
+    if not isinstance(value, str):
+        raise _wrong(name, value, "text")
 
 
 @dataclass(frozen=True)
@@ -63,6 +76,13 @@ class Condition:
     level: str = ""
     label: str = ""
     setup: Any = None
+
+    def __post_init__(self) -> None:
+        for name in ("name", "level"):
+            value = getattr(self, name)
+            if not isinstance(value, str) or not _STEM.fullmatch(value or "x" * (name == "level")):
+                raise _wrong(name, value, "a word that a file may be named after")
+        _check_text("label", self.label)
 
     @property
     def stem(self) -> str:
@@ -117,6 +137,33 @@ class Experiment:
     presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     figures: tuple[str, ...] = ()
     program: Callable[[Any, Condition], Any] | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not all(
+            _STEM.fullmatch(part) and part.strip(".") for part in self.name.split("/")
+        ):
+            raise _wrong("name", self.name, "'model' or 'model/experiment'")
+        _check_text("summary", self.summary)
+        if not (isinstance(self.parameters, type) and issubclass(self.parameters, Parameters)):
+            raise _wrong("parameters", self.parameters, "a class of Parameters")
+        for name in ("conditions", "run", *(["program"] if self.program is not None else [])):
+            if not callable(getattr(self, name)):
+                raise _wrong(name, getattr(self, name), "a function")
+        for name in ("columns", "figures"):
+            value = getattr(self, name)
+            if not isinstance(value, tuple | list) or not all(isinstance(v, str) for v in value):
+                raise _wrong(name, value, "a tuple of names")
+        if not isinstance(self.batched, bool):
+            raise _wrong("batched", self.batched, "True or False")
+        if not isinstance(self.seeds, tuple | list) or len(self.seeds) != 2:
+            raise _wrong("seeds", self.seeds, "(first seed, number of seeds)")
+        for value, least in zip(self.seeds, (0, 1), strict=True):
+            if not isinstance(value, int) or isinstance(value, bool) or value < least:
+                raise _wrong("seeds", value, f"a whole number >= {least}")
+        if not isinstance(self.presets, Mapping) or not all(
+            isinstance(preset, Mapping) for preset in self.presets.values()
+        ):
+            raise _wrong("presets", self.presets, "names with their settings, each a dictionary")
 
     def condition(self, stem: str, parameters: Parameters) -> Condition:
         """Return the condition whose result file is `stem`.nc."""
