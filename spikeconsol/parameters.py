@@ -29,7 +29,7 @@ import typing
 from collections.abc import Callable, Mapping
 from typing import Any, Self
 
-__all__ = ["ParameterError", "Parameters", "parameter", "printable", "shown"]
+__all__ = ["ParameterError", "Parameters", "parameter"]
 
 #: SI scale and base-unit exponents (m, kg, s, A, K, mol, cd) of the units that may be written out.
 _UNITS: dict[str, tuple[float, tuple[int, ...]]] = {

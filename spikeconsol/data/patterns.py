@@ -194,6 +194,8 @@ def check_patterns(patterns: ArrayLike, *, n: int | None = None, name: str = "pa
         If there are none, if they are not two-dimensional, not binary, not `n` units wide, if
         values are masked, or if one of them has no active unit.
     """
+    checks.instance("name", name, str, "text")
+    n = n if n is None else checks.whole("n", n, at_least=1)
     array = checks.array(name, patterns, finite=False)
     if array.ndim != 2 or not array.size:
         raise ValueError(
