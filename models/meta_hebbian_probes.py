@@ -15,7 +15,8 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from spikeconsol.lab import Condition
-from spikeconsol.metaplasticity import Plasticity, evaluate, tasks
+from spikeconsol.metaplasticity import evaluate, tasks
+from spikeconsol.metaplasticity.parameters import SpikingParameters
 from spikeconsol.models.meta_hebbian import (
     PUBLISHED,
     SCORES,
@@ -55,8 +56,7 @@ def similarity(protocol: ProbeProtocol, condition: Condition, seeds: tuple[int, 
     noise = np.array([0, 0.05, 0.1, 0.2, 0.3])
 
     def accuracy(**settings: Any) -> NDArray:
-        test = tasks.OneShot(**settings)
-        found = evaluate(test, training.parameters, seeds=seeds, episodes=protocol.tested)
+        found = evaluate(training, tasks.OneShot(**settings), episodes=protocol.tested)
         return found.accuracy.mean(axis=0)
 
     by_distance = np.stack([accuracy(differing=int(d)) for d in differing], axis=1)
@@ -90,12 +90,7 @@ def retention(protocol: ProbeProtocol, condition: Condition, seeds: tuple[int, .
     delays = np.array([0, 2, 4, 8, 16, 32, 64])
 
     def test(**settings: Any) -> Any:
-        return evaluate(
-            base.replace(**settings),
-            training.parameters,
-            seeds=seeds,
-            episodes=protocol.tested,
-        )
+        return evaluate(training, base.replace(**settings), episodes=protocol.tested)
 
     # Only the first test of each pattern counts: later ones renew the traces.
     after = [test(steps=4 + int(d), delay=int(d)).accuracy.mean(axis=0) for d in delays]
@@ -146,26 +141,23 @@ def spiking_conditions(protocol: SpikingProtocol) -> Sequence[Condition]:
 
 def spiking(protocol: SpikingProtocol, condition: Condition, seeds: tuple[int, ...]) -> xr.Dataset:
     """Train by rates and test the same networks on the same episodes, by rates or by spikes."""
-    from spikeconsol.metaplasticity.rate import build
-    from spikeconsol.metaplasticity.spiking import SpikingNetwork, SpikingParameters
+    from spikeconsol.metaplasticity.spiking import SpikingNetwork
 
     task = tasks.OneShot()
     training = learn(protocol, Case(task), seeds)
     setup = condition.setup
-    scale = setup.get("alpha", 1)
+    trained = training.with_parameters(alpha=setup.get("alpha", 1) * training.parameters["alpha"])
     rows = []
     for n, seed in enumerate(seeds):
-        trained = {name: value[n] for name, value in training.parameters.items()}
-        trained["alpha"] = scale * trained["alpha"]
+        one = {name: value[n] for name, value in trained.parameters.items()}
         # Other numbers than in training, the same at both levels.
         test = task.draw(np.random.default_rng([seed, 1]), protocol.tested)
-        by_rate = build(task).run(trained, test)
+        by_rate = trained.network.run(one, test)
         y_rate = by_rate.activity.y  # type: ignore[union-attr]
         outcome, y = by_rate, y_rate
         if condition.level == "spiking":
-            network = SpikingNetwork(
-                task, trained, seed=seed, settings=SpikingParameters(**setup.get("settings", {}))
-            )
+            settings = SpikingParameters(**setup.get("settings", {}))
+            network = SpikingNetwork(trained, n, seed=seed, settings=settings)
             outcome = network.run(test)
             assert network.activity is not None
             y = network.activity
@@ -221,11 +213,9 @@ def curvature(
 
     from spikeconsol.consolidation.curvature import clamped
     from spikeconsol.metaplasticity.analysis import task_curvature
-    from spikeconsol.metaplasticity.rate import build
 
     training = learn(protocol, condition.setup, seeds)
-    task, R = training.task, len(seeds)
-    network = build(task)
+    task, network, R = training.task, training.network, len(seeds)
     drawn = [task.draw(np.random.default_rng([seed, 2]), protocol.sampled) for seed in seeds]
     episodes = tasks.stack(drawn)
     by_task = task_curvature(network, training.parameters, episodes)
@@ -285,12 +275,10 @@ def run_transfer(
 ) -> xr.Dataset:
     """Memory of the first patterns of a life, and of those of each episode."""
     from spikeconsol.metaplasticity.analysis import transfer
-    from spikeconsol.metaplasticity.network import FeedForward
 
-    task = tasks.OneShot()
-    training = learn(protocol, Case(task), seeds)
+    training = learn(protocol, Case(tasks.OneShot()), seeds)
     found = transfer(
-        FeedForward(task, Plasticity()),
+        training.network,
         training.parameters,
         fraction=condition.setup,
         episodes=protocol.life,

@@ -13,10 +13,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spikeconsol.metaplasticity.network import FeedForward, Network, Plasticity
+from spikeconsol.metaplasticity.network import Network
 from spikeconsol.metaplasticity.optimiser import Optimiser
-from spikeconsol.metaplasticity.rules import RULES
-from spikeconsol.metaplasticity.tasks import Episodes, Task
+from spikeconsol.metaplasticity.parameters import Plasticity
+from spikeconsol.metaplasticity.rate import FeedForward
+from spikeconsol.metaplasticity.rules import find_rule
+from spikeconsol.metaplasticity.task import Episodes, Task
 
 try:
     import jax
@@ -83,7 +85,7 @@ def _loss(
     scored = scored[:, 0]
     # Parameters of all layers and of the readout with runs last: w is (Y, K, R).
     parameters = {name: jnp.moveaxis(value, 0, -1) for name, value in network.views(theta).items()}
-    rule = RULES[network.plasticity.rule]
+    rule = find_rule(network.plasticity.rule)
     for layer in network.layers(parameters, jnp):
         # Computing a step again on the way back is quicker than storing it.
         @jax.checkpoint

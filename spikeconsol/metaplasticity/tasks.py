@@ -318,15 +318,20 @@ class AutoAssociation(Task):
     Orthogonal patterns of as many +1 as -1 are each shown for `shown` steps with `pause` steps
     between them, in a new order in each of `cycles` rounds; then one of them with a random half
     blanked is shown for as long, and the network must hold the whole pattern at the last step.
-    The last cell receives a constant drive.
+    The last cell receives a constant drive. Without `orthogonal` elements are independent, as in the
+    thousand-bit task of Miconi, Stanley and Clune (2018): `AutoAssociation.thousand_bits()`.
     """
 
     loss: ClassVar[str] = "squared"
+    recurrent: ClassVar[bool] = True
     solved_below: ClassVar[float] = 3.0
 
     gamma: float = parameter(0.99, at_least=0, below=1, doc="survival of a trace over one step")
     size: int = parameter(28, at_least=4, doc="elements of a pattern, a multiple of 4")
     patterns: int = parameter(3, at_least=1, doc="patterns of an episode")
+    orthogonal: bool = parameter(
+        True, doc="whether patterns are balanced and mutually orthogonal, or of independent elements"
+    )
     cycles: int = parameter(2, at_least=1, doc="presentations of each pattern")
     shown: int = parameter(6, at_least=1, doc="steps for which a pattern is shown")
     pause: int = parameter(4, at_least=0, doc="steps without input after it")
@@ -337,11 +342,16 @@ class AutoAssociation(Task):
         super().__post_init__()
         if self.size % 4:
             raise ParameterError(f"size: got {self.size}; allowed: a multiple of 4")
-        if self.patterns > self.size // 4 - 2 and self.patterns > 1:
+        if self.orthogonal and self.patterns > self.size // 4 - 2 and self.patterns > 1:
             raise ParameterError(
                 f"patterns: got {self.patterns}; allowed: <= {max(self.size // 4 - 2, 1)} "
                 f"orthogonal ones of {self.size} elements"
             )
+
+    @classmethod
+    def thousand_bits(cls) -> AutoAssociation:
+        """Return the task of 2018: five patterns of a thousand independent elements."""
+        return cls(size=1000, patterns=5, orthogonal=False)
 
     @property
     def inputs(self) -> int:
@@ -363,7 +373,11 @@ class AutoAssociation(Task):
 
     def draw(self, rng: Generator, episodes: int) -> Episodes:
         """Draw episodes, arrays of shape (episodes, ...)."""
-        patterns = self._orthogonal(rng, episodes)
+        patterns = (
+            self._orthogonal(rng, episodes)
+            if self.orthogonal
+            else random_signs(rng, (episodes, self.patterns, self.size))
+        )
         x = np.zeros((episodes, self.steps, self.inputs))
         period = self.shown + self.pause
         rows = np.arange(episodes)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from spikeconsol.metaplasticity import Plasticity, train
-from spikeconsol.metaplasticity.network import FeedForward
+from spikeconsol.metaplasticity.rate import FeedForward
 from spikeconsol.metaplasticity.tasks import AutoAssociation, Completion, OneShot, stack
 
 needs_jax = pytest.mark.skipif(

@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 
 from spikeconsol.metaplasticity import Plasticity
+from spikeconsol.metaplasticity.build import build
 from spikeconsol.metaplasticity.kernel import KernelLayer, forward_recursion
-from spikeconsol.metaplasticity.network import FeedForward, gradient_error
-from spikeconsol.metaplasticity.rate import build
-from spikeconsol.metaplasticity.rules import RULES, PlasticLayer
+from spikeconsol.metaplasticity.layer import PlasticLayer
+from spikeconsol.metaplasticity.network import gradient_error
+from spikeconsol.metaplasticity.rate import FeedForward
+from spikeconsol.metaplasticity.rules import RULES
 from spikeconsol.metaplasticity.tasks import (
     AutoAssociation,
     Completion,
