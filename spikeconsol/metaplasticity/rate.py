@@ -128,6 +128,8 @@ class FeedForward(Network):
         o = self.readout(parameters, y)
         if self.task.loss == "squared":
             d_o = 2 * (o - episode.target)
+        elif self.task.loss == "manhattan":
+            d_o = np.sign(o - episode.target)
         else:
             d_o = self._softmax(o) - episode.target
         d_o *= episode.scored
@@ -156,11 +158,14 @@ class FeedForward(Network):
         """Return the loss of every step; `axis` is that of the outputs."""
         if self.task.loss == "squared":
             return ((o - target) ** 2).sum(axis=axis)
+        if self.task.loss == "manhattan":
+            difference = o - target
+            return (difference * xp.sign(difference.real)).sum(axis=axis)
         return -xp.log((self._softmax(o, xp, axis) * target).sum(axis=axis))
 
     def correct(self, o: Array, target: Array, axis: int = -1) -> Array:
         """Return the fraction of right answers at every step; `axis` is that of the outputs."""
-        if self.task.loss == "squared":
+        if self.task.loss != "cross-entropy":
             middle = self.task.middle
             return ((o > middle) == (target > middle)).mean(axis=axis)
         return ((o * target).sum(axis=axis) >= o.max(axis=axis)).astype(float)

@@ -14,9 +14,9 @@ array is written once for each block and not at every step, and what is plastic 
    (\alpha * H(t))\,n(t) = \gamma^{t-s+1} (\alpha * H(s-1))\,n(t)
    + (1-\gamma) \sum_k \gamma^{t-k}\,n(k) * A(t,k)
 
-The adjoint of the traces is treated alike. A cell within four rounding errors of -1 or 1 counts as
-saturated: its slope, which is rounding error, is 0, and a step that repeats another is not
-computed again.
+The adjoint of the traces is treated alike. A cell within 1e-12 of -1 or 1 counts as saturated: its
+slope is 0, and a step that repeats the one before is not computed again. So a driven network costs
+about as much as the steps at which it is not driven.
 """
 
 from __future__ import annotations
@@ -32,8 +32,9 @@ __all__ = ["BlockedPass", "backward", "forward"]
 Array = Any
 
 #: Steps of a block: enough to spare memory traffic, few enough not to be arithmetic instead.
-BLOCK = 8
-ROUNDING = 4 * np.finfo(float).eps
+BLOCK = 12
+#: A cell this near to -1 or 1 counts as saturated: far below any error that could matter.
+SATURATED = 1e-12
 
 
 def times(matrix: Array, vector: Array) -> Array:
@@ -90,10 +91,11 @@ def forward(w: Array, alpha: Array, gamma: Array, u: Array) -> BlockedPass:
     y = np.zeros((steps + 2, *leading, N))
     done = BlockedPass(y, [], [], np.zeros((steps, *leading, N)))
     H = np.zeros((*leading, N, N))
+    plastic = np.empty_like(H)
     for number in range(-(-steps // BLOCK)):
         start, stop = done.block(number)
         done.H.append(H)
-        plastic = alpha * H
+        np.multiply(alpha, H, out=plastic)
         fixed_part: Array = None
         for t in range(start, stop):
             n, older = y[t + 1], np.moveaxis(y[start : t + 1], 0, -1)
@@ -111,12 +113,12 @@ def forward(w: Array, alpha: Array, gamma: Array, u: Array) -> BlockedPass:
             for k in range(start, t + 1):
                 a += (1 - g) * g ** (t - k) * y[k + 1] * done.A[t][..., k - start]
             y[t + 2] = np.tanh(a)
-            saturated = 1 - np.abs(y[t + 2]) < ROUNDING
+            saturated = 1 - np.abs(y[t + 2]) < SATURATED
             y[t + 2][saturated] = np.sign(y[t + 2][saturated])
-        k = np.arange(start, stop)
-        rank = (1 - g) * g ** (stop - 1 - k)
+        rank = (1 - g) * g ** np.arange(stop - start)[::-1]
         newer = np.moveaxis(y[start + 1 : stop + 1], 0, -1) * rank[..., None, :]
-        H = g[..., None] ** (stop - start) * H + newer @ np.moveaxis(y[start:stop], 0, -2)
+        H = g[..., None] ** (stop - start) * H
+        H += np.matmul(newer, np.moveaxis(y[start:stop], 0, -2), out=plastic)
     return done
 
 
@@ -145,10 +147,12 @@ def backward(
     lam = np.zeros_like(y[2:])
     Q = np.zeros((*y.shape[1:], N))
     d_alpha, d_gamma = np.zeros_like(Q), np.zeros(y.shape[1:-1])
+    # One N by N array for all that is large and passing.
+    scratch = np.empty_like(Q)
     for number in reversed(range(len(done.H))):
         start, stop = done.block(number)
         H = done.H[number]
-        plastic = alpha * H
+        plastic = np.multiply(alpha, H, out=scratch)
         older, newer = (np.moveaxis(y[start + d : stop + d], 0, -1) for d in (0, 1))
         Q_older, Q_newer = Q @ older, np.swapaxes(Q, -1, -2) @ newer
         # What Q(t) gives to the older activity, by steps of the block.
@@ -169,20 +173,18 @@ def backward(
                 Q_n = Q_n + g ** (k - t) * lam[k] * done.A[k][..., here]
             g_y[t + 1] += (1 - g) * Q_n
             g_y[t] += (1 - g) * (g ** (stop - t) * Q_newer[..., here] + to_older[..., here])
-        steps = np.arange(start, stop)
-        before = g ** (steps - start + 1)
-        lam_block = np.moveaxis(lam[start:stop], 0, -1)
-        outer = (lam_block * before[..., None, :]) @ np.swapaxes(newer, -1, -2)
-        d_alpha += H * outer
-        t, k = np.tril_indices(stop - start)
-        rank = (1 - g) * g ** (t - k)
-        d_alpha += (lam_block[..., t] * newer[..., k] * rank[..., None, :]) @ np.swapaxes(
-            newer[..., t] * older[..., k], -1, -2
-        )
         d_gamma += _decay(done, number, g[..., 0], lam, Q, Q_older)
-        after = g ** (steps - start)
-        outer = (lam_block * after[..., None, :]) @ np.swapaxes(newer, -1, -2)
-        Q = g[..., None] ** (stop - start) * Q + alpha * outer
+        lam_block, newer_T = np.moveaxis(lam[start:stop], 0, -1), np.swapaxes(newer, -1, -2)
+        # The traces from before the block, and those of the block, in the gradient.
+        before = (g ** np.arange(1, stop - start + 1))[..., None, :]
+        d_alpha += np.multiply(H, np.matmul(lam_block * before, newer_T, out=scratch), out=scratch)
+        late, early = np.tril_indices(stop - start)
+        rank = ((1 - g) * g ** (late - early))[..., None, :]
+        products = np.swapaxes(newer[..., late] * older[..., early], -1, -2)
+        d_alpha += np.matmul(lam_block[..., late] * newer[..., early] * rank, products, out=scratch)
+        after = (g ** np.arange(stop - start))[..., None, :]
+        Q *= g[..., None] ** (stop - start)
+        Q += np.multiply(alpha, np.matmul(lam_block * after, newer_T, out=scratch), out=scratch)
     d_w = np.moveaxis(lam, 0, -1) @ np.moveaxis(y[1:-1], 0, -2)
     return d_w, d_alpha, d_gamma
 
@@ -198,7 +200,7 @@ def _decay(
     def dot(a: NDArray, b: NDArray) -> NDArray:
         return (a * b).sum(axis=-1)
 
-    Q_H = (Q * H).sum(axis=(-2, -1))
+    Q_H = np.einsum("...ij,...ij->...", Q, H)
     Q_rank = [dot(y[start + j + 1], Q_older[..., j]) for j in range(B)]
     lam_H = [dot(lam[start + k], done.carried[start + k]) for k in range(B)]
     lam_rank = {

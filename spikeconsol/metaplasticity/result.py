@@ -151,7 +151,7 @@ class Training(Trained):
 
     def to_dataset(self) -> xr.Dataset:
         """Return everything, labelled, with dimension ``seed`` for the runs."""
-        unit = {"cross-entropy": "nat", "squared": "1"}[self.task.loss]
+        unit = "nat" if self.task.loss == "cross-entropy" else "1"
         step = ("seed", "step")
         data: dict[str, Any] = {
             "error": (("seed", "episode"), self.errors.T, "error per scored step", unit),
@@ -264,7 +264,8 @@ class Training(Trained):
 
 def _subclasses(kind: type) -> list[type]:
     """Return all classes below one, at any depth."""
-    return [each for child in kind.__subclasses__() for each in (child, *_subclasses(child))]
+    below: list[type] = kind.__subclasses__()
+    return below + [each for child in below for each in _subclasses(child)]
 
 
 def _dimensions(name: str, values: NDArray, layers: int) -> tuple[str, ...]:

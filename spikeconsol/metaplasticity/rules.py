@@ -21,7 +21,7 @@ Miconi, T. (2016). Backpropagation of Hebbian plasticity for continual learning.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, ClassVar
 
@@ -156,7 +156,7 @@ def _try_out(name: str, rule: TraceRule) -> None:
     x, y, gamma = rng.uniform(-1, 1, (1, 4)), rng.uniform(-1, 1, (3, 1)), 0.9
     adjoint = tuple(rng.normal(size=(3, 4)) for _ in range(rule.size))
 
-    def total(arguments: tuple[Array, ...]) -> Array:
+    def total(arguments: Sequence[Array]) -> Array:
         *s, x, y, gamma = arguments
         after = rule.step(tuple(s), x, y, gamma)
         return sum(Q * part for Q, part in zip(adjoint, after, strict=True))
@@ -176,7 +176,7 @@ def _try_out(name: str, rule: TraceRule) -> None:
         raise ValueError(f"{name}: a trace depends on other synapses; allowed: element by element")
     to_state, to_x, to_y = rule.pullback(state, x, y, gamma, adjoint)
     found = (*to_state, to_x, to_y, rule.decay_pullback(state, x, y, gamma, adjoint))
-    arguments = (*state, x, y, gamma)
+    arguments: list[Array] = [*state, x, y, gamma]
     for place, value in enumerate(found):
         h = 1e-6
         up, down = (

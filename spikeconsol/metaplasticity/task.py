@@ -64,8 +64,8 @@ class Task(Parameters):
     ----------
     inputs, outputs, steps : int
         K, Z and T of an episode.
-    loss : {"cross-entropy", "squared"}
-        Squared errors are summed over outputs; either is averaged over scored steps.
+    loss : {"cross-entropy", "squared", "manhattan"}
+        Squared errors and distances are summed over outputs; all are averaged over scored steps.
     readout : {"linear", "identity"}
         Whether outputs read the cells through trained weights or are the cells.
     middle : float

@@ -139,8 +139,6 @@ def test_legacy_draws_need_a_published_task():
 def test_recurrent_training_refuses_what_it_cannot():
     with pytest.raises(ValueError, match="gradient: got 'legacy2016'"):
         train(AutoAssociation(), seeds=[0], gradient="legacy2016")
-    with pytest.raises(ParameterError, match="decay: got 'layer'"):
-        train(AutoAssociation(), seeds=[0], plasticity=Plasticity(decay="layer"))
 
 
 def test_optimisers_by_hand():
