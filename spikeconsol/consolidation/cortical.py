@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
-from typing import Any
+from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -77,6 +79,7 @@ class CorticalMemory:
         if not isinstance(excitatory, int | np.integer) or excitatory < 8:
             raise ValueError(f"excitatory: got {excitatory!r}; allowed: a whole number >= 8")
         self.n = int(excitatory)
+        self.seed = seed
         self.parameters = CorticalParameters() if parameters is None else parameters
         self.active = active_units(self.n, self.parameters.coding_level)
         self.rule = rule
@@ -108,7 +111,9 @@ class CorticalMemory:
         cells = {"excitatory": self.parameters.excitatory, "inhibitory": self.parameters.inhibitory}
         for group, constants in cells.items():
             n = self.n if group == "excitatory" else self.inhibitory
-            state[f"{group}.v"] = rng.uniform(constants.reset_potential, constants.firing_threshold, n)
+            state[f"{group}.v"] = rng.uniform(
+                constants.reset_potential, constants.firing_threshold, n
+            )
             state[f"{group}.last"] = np.full(n, -1.0)
             for name in self._conductances(group):
                 state[f"{group}.{name}"] = np.zeros(n)
@@ -148,6 +153,57 @@ class CorticalMemory:
         return sparse.csr_array(
             (self._state[f"pairs.{name}"], self._wiring["pairs"]), shape=(self.n, self.n)
         )
+
+    def save(self, path: str | Path) -> None:
+        """Write the state, constants and seeds, so that `load` goes on to the last bit.
+
+        Parameters
+        ----------
+        path : str or Path
+            File of NumPy's ``npz`` format.
+        """
+        about = {
+            "excitatory": self.n,
+            "seed": self.seed,
+            "parameters": self.parameters.flat(),
+            "rule": self.rule.fingerprint(),
+            "calls": self._seeds.n_children_spawned,
+            "probes": self._probe_seeds.n_children_spawned,
+        }
+        with Path(path).open("wb") as file:
+            np.savez_compressed(file, about=json.dumps(about), **self._state)
+
+    @classmethod
+    def load(cls, path: str | Path, *, rule: Any, target: str | None = None) -> Self:
+        """Read what `save` has written.
+
+        Parameters
+        ----------
+        path : str or Path
+            The file.
+        rule : Rule
+            The rule of the saved memory; another one is refused.
+        target : str, optional
+            Where Brian2 runs.
+        """
+        with np.load(path, allow_pickle=False) as file:
+            if "about" not in file:
+                raise ValueError(f"path: got {str(path)!r}; allowed: a file of CorticalMemory.save")
+            about = json.loads(str(file["about"]))
+            state = {name: file[name] for name in file.files if name != "about"}
+        if rule.fingerprint() != about["rule"]:
+            raise ValueError(f"rule: got {rule!r}; allowed: the rule of the saved memory")
+        memory = cls(
+            about["excitatory"],
+            rule=rule,
+            seed=about["seed"],
+            parameters=CorticalParameters().with_settings(about["parameters"]),
+            target=target,
+        )
+        memory._state = state
+        memory._seeds.spawn(about["calls"])
+        memory._probe_seeds.spawn(about["probes"])
+        return memory
 
     # ----------------------------------------------------------------------------- protocol
 
@@ -264,13 +320,17 @@ class CorticalMemory:
             "inhibition": s.inhibition,
             "noise_seed": noise_seed,
         }
-        excitatory = p.excitatory.flat() | shared | {
-            "nmda_time": s.nmda_time,
-            "input_rate": p.stimuli.input_rate,
-            "input_jump": p.stimuli.input_jump,
-            "shown_time": shown,
-            "slot": slot,
-        }
+        excitatory = (
+            p.excitatory.flat()
+            | shared
+            | {
+                "nmda_time": s.nmda_time,
+                "input_rate": p.stimuli.input_rate,
+                "input_jump": p.stimuli.input_jump,
+                "shown_time": shown,
+                "slot": slot,
+            }
+        )
         del excitatory["model"]
         return {
             **{f"excitatory.{name}": value for name, value in excitatory.items()},
@@ -302,7 +362,9 @@ class CorticalMemory:
         )
         values |= self._state
         for name, ends in self._wiring.items():
-            values |= dict(zip((f"{name}._synaptic_pre", f"{name}._synaptic_post"), ends, strict=True))
+            values |= dict(
+                zip((f"{name}._synaptic_pre", f"{name}._synaptic_post"), ends, strict=True)
+            )
         end = len(patterns) * slot
         result = backend.run(
             self.program(),

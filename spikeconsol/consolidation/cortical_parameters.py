@@ -81,9 +81,7 @@ class Strengths(Parameters):
     recurrent: float = parameter(
         1.8, at_least=0, doc="E to E: jump when a whole assembly fires, all weights being 1"
     )
-    recruiting: float = parameter(
-        3.2, at_least=0, doc="E to I: jump when a whole assembly fires"
-    )
+    recruiting: float = parameter(3.2, at_least=0, doc="E to I: jump when a whole assembly fires")
     inhibiting: float = parameter(7.0, at_least=0, doc="I to E: jump when all inputs fire")
     disinhibiting: float = parameter(4.0, at_least=0, doc="I to I: jump when all inputs fire")
     delay: float = parameter("1 ms", unit="second", above=0, doc="delay from E to E")

@@ -1,6 +1,8 @@
 """PRIVATE, until rule.synapses lands."""
+
 from dataclasses import dataclass
 import math
+
 
 @dataclass(frozen=True)
 class Gate:
@@ -17,19 +19,35 @@ class Gate:
 
     states = ("burst_i", "burst_j", "q", "q_fast")
 
+    def fingerprint(self):
+        return repr(self)
+
     @property
     def constants(self):
         trace = self.lifetime / math.log(1 / self.q_c)
         fast = -self.window / math.log(math.exp(-self.window / trace) - self.q_c)
-        return dict(potentiation=self.potentiation, depression=self.depression,
-                    trace_jump=self.trace_jump, residual=self.residual, burst_time=self.burst_time,
-                    burst_threshold=self.burst_threshold, burst_range=self.burst_range,
-                    trace_time=trace, fast_time=fast, trace_threshold=self.q_c)
+        return dict(
+            potentiation=self.potentiation,
+            depression=self.depression,
+            trace_jump=self.trace_jump,
+            residual=self.residual,
+            burst_time=self.burst_time,
+            burst_threshold=self.burst_threshold,
+            burst_range=self.burst_range,
+            trace_time=trace,
+            fast_time=fast,
+            trace_threshold=self.q_c,
+        )
 
     @property
     def decay(self):
         c = self.constants
-        return dict(burst_i=c["burst_time"], burst_j=c["burst_time"], q=c["trace_time"], q_fast=c["fast_time"])
+        return dict(
+            burst_i=c["burst_time"],
+            burst_j=c["burst_time"],
+            q=c["trace_time"],
+            q_fast=c["fast_time"],
+        )
 
     def synapses(self, on_pre="", **_):
         model = """w : 1
@@ -58,7 +76,11 @@ class Gate:
         q_fast += jump
         burst_{own} += 1
         """
-        return dict(model=model, on_pre=on_pre + text.format(own="i", partner="j"), on_post=text.format(own="j", partner="i"))
+        return dict(
+            model=model,
+            on_pre=on_pre + text.format(own="i", partner="j"),
+            on_post=text.format(own="j", partner="i"),
+        )
 
 
 @dataclass(frozen=True)
@@ -80,17 +102,32 @@ class Ungated(Gate):
         return dict(burst_i=self.burst_time, burst_j=self.burst_time)
 
     def synapses(self, on_pre="", **_):
-        model = self.weight + """
+        model = (
+            self.weight
+            + """
         dburst_i/dt = -burst_i/burst_time : 1 (event-driven)
         dburst_j/dt = -burst_j/burst_time : 1 (event-driven)
-        """ + "\n".join(f"{n} : {'second' if n.endswith('time') else '1'} (shared, constant)" for n in self.names)
-        text = """
+        """
+            + "\n".join(
+                f"{n} : {'second' if n.endswith('time') else '1'} (shared, constant)"
+                for n in self.names
+            )
+        )
+        text = (
+            """
         active_i = clip((burst_i - burst_threshold)/burst_range, 0, 1)
         active_j = clip((burst_j - burst_threshold)/burst_range, 0, 1)
-        """ + self.change + """
+        """
+            + self.change
+            + """
         burst_{own} += 1
         """
-        return dict(model=model, on_pre=on_pre + text.format(own="i", partner="j"), on_post=text.format(own="j", partner="i"))
+        )
+        return dict(
+            model=model,
+            on_pre=on_pre + text.format(own="i", partner="j"),
+            on_post=text.format(own="j", partner="i"),
+        )
 
 
 @dataclass(frozen=True)

@@ -108,6 +108,21 @@ def test_silence_leaves_only_decay(compiled):
         np.testing.assert_allclose(network._state[f"pairs.{name}"], expected, rtol=1e-5)
 
 
+def test_a_saved_memory_goes_on_to_the_last_bit(compiled, tmp_path):
+    memory_ = memory({"wiring.seed": 7}, target=compiled)
+    memory_.store(PATTERNS[:2])
+    memory_.save(tmp_path / "memory.npz")
+    loaded = CorticalMemory.load(tmp_path / "memory.npz", rule=RULE, target=compiled)
+    assert loaded.parameters == memory_.parameters
+    for network in (memory_, loaded):
+        network.store(PATTERNS[2:])
+    same_spikes(memory_.recording, loaded.recording)
+    np.testing.assert_array_equal(memory_.weights.toarray(), loaded.weights.toarray())
+    np.testing.assert_array_equal(memory_.recall(PATTERNS), loaded.recall(PATTERNS))
+    with pytest.raises(ValueError, match="the rule of the saved memory"):
+        CorticalMemory.load(tmp_path / "memory.npz", rule=Gate(lifetime=21.0))
+
+
 # ------------------------------------------------------------------------ the rule, by spikes
 
 
