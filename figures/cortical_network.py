@@ -41,8 +41,8 @@ def draw(results: Mapping[str, Mapping[str, xr.Dataset]]) -> Drawing:
     _name_groups(axes["store"], groups)
     axes["recall"].set_yticks([])
     count = example.sizes["slot"]
-    axes["store"].set_title(f"{count} assemblies, each shown once (400 ms)", pad=8)
-    axes["recall"].set_title("the same, from cues (100 ms)", pad=8)
+    axes["store"].set_title(f"{count} assemblies, each shown once", pad=8)
+    axes["recall"].set_title("The same, from damaged cues", pad=8)
     axes["store_rate"].set_ylabel("Rate (Hz)")
     _synapse(axes["synapse"], example)
     for name, letter in (("store", "a"), ("recall", "b"), ("synapse", "c")):
@@ -90,7 +90,7 @@ def _raster(ax: Axes, example: xr.Dataset, rows: NDArray[np.int64], phase: str) 
     ax.scatter(times[few], top + cells[few], color=style.COLORS["gate"], label="I", **dots)
     ax.set(ylim=(-1, top + SAMPLE), xlim=(0, len(patterns) * slot))
     if phase == "recall":
-        ax.legend(loc="upper right", markerscale=6, fontsize=6, framealpha=0.9)
+        ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), markerscale=6)
 
 
 def _name_groups(ax: Axes, groups: list[tuple[str, int]]) -> None:
@@ -118,8 +118,8 @@ def _rates(ax: Axes, example: xr.Dataset, phase: str) -> None:
     rate = np.convolve(counts / BIN / (patterns.shape[1] // 4), kernel, mode="same")
     ax.plot(edges[:-1], rate, color=style.COLORS["gate"], lw=0.9, label="I")
     ax.set(xlabel="Time (s)", xlim=(0, end), ylim=(0, None))
-    if phase == "store":
-        ax.legend(loc="upper right", ncols=2, fontsize=6)
+    if phase == "recall":
+        ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.1))
 
 
 def _synapse(ax: Axes, example: xr.Dataset) -> None:
@@ -132,9 +132,9 @@ def _synapse(ax: Axes, example: xr.Dataset) -> None:
         color=style.COLORS["gate"],
         ls="--",
         lw=0.9,
-        label="mean weight inside the assembly",
+        label="mean weight\ninside the assembly",
     )
-    ax.plot(shown, trace, color=style.COLORS["bounds"], label="trace that the gate reads")
+    ax.plot(shown, trace, color=style.COLORS["bounds"], label="trace that\nthe gate reads")
     ax.axhline(threshold, color=style.COLORS["bounds"], lw=0.6, ls=":")
     ax.fill_between(
         shown,
@@ -147,12 +147,12 @@ def _synapse(ax: Axes, example: xr.Dataset) -> None:
         label="gate closed",
     )
     ax.set(
-        xlabel="Time since the assembly was shown (s), one other assembly each second",
+        xlabel="Time since the assembly was first shown (s); another assembly each second",
         ylabel="Weight, trace",
         ylim=(0, 1.05),
         xlim=(shown[0], shown[-1]),
     )
-    ax.legend(loc="upper right", ncols=2, fontsize=6)
+    ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
 
 
 FIGURES = (

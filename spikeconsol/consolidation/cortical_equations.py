@@ -87,10 +87,13 @@ shown = table(floor(now/slot)*second, i)*int(now % slot < shown_time)
 #: The stimulus: as many input spikes in a step as the inverse of Poisson's distribution gives.
 #: Beyond four of them it is cut off, which loses less than a thousandth at the usual rate.
 STIMULUS = """
-mean = input_rate*shown*dt
-chance = uniform(noise_seed, 2, t_in_timesteps, i)*exp(mean)
-spikes = int(chance > 1) + int(chance > 1 + mean) + int(chance > 1 + mean + mean**2/2) + int(chance > 1 + mean + mean**2/2 + mean**3/6)
-ampa += input_jump*spikes
+mean = input_rate*dt
+none = exp(-mean)
+one = none*(1 + mean)
+two = one + none*mean**2/2
+three = two + none*mean**3/6
+chance = uniform(noise_seed, 2, t_in_timesteps, i)
+ampa += input_jump*shown*(int(chance > none) + int(chance > one) + int(chance > two) + int(chance > three))
 """  # noqa: E501
 
 INHIBITORY = """
