@@ -22,7 +22,9 @@ from numpy.typing import NDArray
 
 from spikeconsol.brian.recording import Recording
 from spikeconsol.consolidation import CorticalMemory, CorticalParameters
-from spikeconsol.consolidation.cortical_rules import Bounds, Gate, Leaky, Ungated
+from spikeconsol.consolidation.rules import CurvatureGate
+from spikeconsol.consolidation.rules.bounded import BoundedAdditive, RandomGate
+from spikeconsol.consolidation.rules.events import EventDriven
 from spikeconsol.data import corrupt, sparse_patterns
 from spikeconsol.lab import Condition, Experiment
 from spikeconsol.models.sequential_memory import longest_load
@@ -140,7 +142,7 @@ def store(
     for pattern in patterns[len(patterns) - last :]:
         memory.store(pattern[None])
         parts.append(memory.recording)
-        names = ("q", "q_fast")
+        names = ("trace", "trace_fast")
         found = [memory.weights.data, *(memory.trace(name).data for name in names)]
         path.append([values[inside] for values in found])
     weight, trace, fast = np.moveaxis(np.array(path), 1, 0)
@@ -239,24 +241,35 @@ def _value(value: float, name: str, units: str) -> tuple[str, list[float], dict[
     return "seed", [float(value)], {"long_name": name, "units": units}
 
 
-def gate(lifetime: float) -> Any:
+#: With a share of .15 of a presentation for each spike, rates of .1 and .02 per spike.
+POTENTIATION, DEPRESSION = 0.1 / 0.15, 0.02 / 0.077
+
+
+def gate(lifetime: float) -> EventDriven:
     """The curvature gate."""
-    return Gate(lifetime=lifetime)
+    return CurvatureGate.for_lifetime(lifetime)
 
 
-def ungated(lifetime: float) -> Any:
-    """The same rates and an open gate: soft bounds, w grows towards 1 and falls towards 0."""
-    return Ungated()
+def ungated(depression: float = 0.02) -> Callable[[float], EventDriven]:
+    """An open gate: soft bounds, w grows towards 1 and falls towards 0 in shares of the way."""
+
+    def rule(lifetime: float) -> EventDriven:
+        opened = CurvatureGate.for_lifetime(lifetime).ungated()
+        return opened.replace(mismatch_share=opened.mismatch_share * depression / 0.02)
+
+    return rule
 
 
-def bounds(potentiation: float = 0.1, depression: float = 0.003) -> Callable[[float], Any]:
-    """Steps of constant size between hard bounds."""
-    return lambda lifetime: Bounds(potentiation=potentiation, depression=depression)
+def bounds(depression: float) -> Callable[[float], EventDriven]:
+    """Steps of .1, and of `depression`, between hard bounds."""
+    rule = BoundedAdditive(potentiation=POTENTIATION, depression=depression / 0.077)
+    return lambda lifetime: EventDriven(rule=rule)
 
 
-def leaky(leak: float, depression: float = 0.0) -> Callable[[float], Any]:
-    """Weights that decay by themselves."""
-    return lambda lifetime: Leaky(leak=leak, depression=depression)
+def random_gate(share: float) -> Callable[[float], EventDriven]:
+    """A gate that is open for a random share of all events."""
+    rule = RandomGate(potentiation=POTENTIATION, depression=DEPRESSION, share=share)
+    return lambda lifetime: EventDriven(rule=rule)
 
 
 def stream(protocol: Protocol) -> Sequence[Condition]:
@@ -264,32 +277,169 @@ def stream(protocol: Protocol) -> Sequence[Condition]:
     trials = {"gate": ("curvature gate", Trial(gate))}
     if protocol.controls:
         trials |= {
-            "bounds": ("hard bounds, tuned", Trial(bounds())),
-            "ungated": ("ungated (soft bounds)", Trial(ungated)),
-            "leaky": ("leaky, tuned", Trial(leaky(20.0))),
+            "bounds": ("hard bounds, tuned", Trial(bounds(0.003))),
+            "ungated": ("ungated (soft bounds)", Trial(ungated())),
+            "random-gate": ("random gate", Trial(random_gate(0.85))),
         }
     return _listed(trials)
+
+
+#: (cells, cells of an assembly, lifetime [s])
+SIZES = ((400, 45, 10.0), (800, 64, 20.0), (1600, 80, 40.0), (3200, 113, 80.0))
+
+
+def scaled(lifetime: float) -> dict[str, Any]:
+    """A stream that is long enough for a lifetime: over three of it are stored."""
+    return {
+        "lifetime": lifetime,
+        "stored": round(3.25 * lifetime),
+        "tested": round(1.4 * lifetime),
+    }
+
+
+def sizes(protocol: Protocol) -> Sequence[Condition]:
+    """The gate in networks of several sizes, with assemblies that grow with the root of it."""
+    return _listed(
+        {
+            f"n{cells}": (
+                f"N {cells}, k {active}, T {lifetime:g} s",
+                Trial(gate, protocol={"cells": cells, "active": active, **scaled(lifetime)}),
+            )
+            for cells, active, lifetime in SIZES
+        }
+    )
+
+
+def lifetimes(protocol: Protocol) -> Sequence[Condition]:
+    """The gate with shorter and longer protection."""
+    return _listed(
+        {
+            f"t{lifetime:02d}": (f"T {lifetime} s", Trial(gate, protocol=scaled(lifetime)))
+            for lifetime in (10, 14, 20, 28, 40)
+        }
+    )
+
+
+def background(protocol: Protocol) -> Sequence[Condition]:
+    """More and less drive to all excitatory cells, and with it more and less background firing."""
+    return _listed(
+        {
+            f"drive-{drive:g}": (
+                f"drive {drive:g} mV",
+                Trial(gate, {"excitatory.drive": f"{drive} mV"}),
+            )
+            for drive in (20.0, 23.0, 25.5, 28.0, 31.0, 34.0)
+        }
+    )
+
+
+def connectivity(protocol: Protocol) -> Sequence[Condition]:
+    """Fewer and more connections; of inhibition, density told from a fixed fan-in."""
+    trials = {
+        f"p{round(100 * p)}": (f"p {p}", Trial(gate, {"wiring.probability": p}))
+        for p in (0.1, 0.2, 0.3, 0.4)
+    }
+    for p in (0.3, 0.6, 0.9):
+        for fixed, name in ((True, "fixed"), (False, "random")):
+            wiring = {"wiring.inhibitory_probability": p, "wiring.fixed_fan_in": fixed}
+            trials[f"inhibition-{name}-{round(100 * p)}"] = (
+                f"I to E {p}, {name} fan-in",
+                Trial(gate, wiring),
+            )
+    return _listed(trials)
+
+
+def cue_quality(protocol: Protocol) -> Sequence[Condition]:
+    """Cues from intact to half deleted."""
+    return _listed(
+        {
+            f"{round(100 * deleted)}-{round(100 * added)}": (
+                f"{deleted:.0%} deleted, {added:.0%} spurious",
+                Trial(gate, protocol={"deleted": deleted, "added": added}),
+            )
+            for deleted, added in ((0.0, 0.0), (0.2, 0.1), (0.4, 0.1), (0.5, 0.1), (0.4, 0.3))
+        }
+    )
+
+
+def ablations(protocol: Protocol) -> Sequence[Condition]:
+    """What the network is built of, taken away piece by piece."""
+    strengths = protocol.network.strengths
+    charge = 1 + strengths.nmda_ratio * strengths.nmda_time / strengths.ampa_time
+    fast = {"strengths.nmda_ratio": 0.0, "strengths.recurrent": strengths.recurrent * charge}
+    sparse = {"wiring.inhibitory_probability": 0.3, "wiring.fixed_fan_in": False}
+    return _listed(
+        {
+            "intact": ("intact", Trial(gate)),
+            "no-nmda": ("no slow excitation", Trial(gate, {"strengths.nmda_ratio": 0.0})),
+            "no-nmda-charge": ("no slow excitation, equal charge", Trial(gate, fast)),
+            "no-adaptation": ("no adaptation", Trial(gate, {"excitatory.adaptation_jump": 0.0})),
+            "sparse-inhibition": ("random I to E, p 0.3", Trial(gate, sparse)),
+            "weak-recruiting": ("half of E to I", Trial(gate, {"strengths.recruiting": 1.6})),
+            "weak-stimulus": ("weaker stimulus", Trial(gate, {"stimuli.input_rate": "800 Hz"})),
+        }
+    )
+
+
+def cells(protocol: Protocol) -> Sequence[Condition]:
+    """Another kind of excitatory cell."""
+    adex = {"excitatory.model": "adex"}
+    return _listed({"lif": ("LIF", Trial(gate)), "adex": ("AdEx", Trial(gate, adex))})
 
 
 def _listed(trials: Mapping[str, tuple[str, Trial]]) -> list[Condition]:
     return [Condition(name, "", label, trial) for name, (label, trial) in trials.items()]
 
 
-COLUMNS = ("kept", "kept_90", "p90", "never_stored", "background", "irregularity")
+def program(protocol: Protocol, condition: Condition) -> Any:
+    """Program of a condition, for its model description table."""
+    trial: Trial = condition.setup
+    return make(protocol.replace(**trial.protocol), trial, 0).program()
 
-EXPERIMENTS = (
-    Experiment(
-        name="cortical-memory/stream",
-        summary="assemblies, each seen once, in an always-on network of E and I cells",
+
+COLUMNS = ("kept", "kept_90", "p90", "never_stored", "background", "irregularity")
+#: As many assemblies as the network holds, each still recent: for what need not be a stream.
+FEW = {"stored": 25, "tested": 25}
+DEMO = {"stored": 1, "tested": 1, "quiet": "2 s", "controls": False, "seeds": 1}
+LARGE = {"cells": 1600, "active": 80, "lifetime": "40 s", "stored": 130, "tested": 56}
+
+
+def _experiment(
+    name: str,
+    summary: str,
+    conditions: Callable[[Protocol], Sequence[Condition]],
+    presets: Mapping[str, Mapping[str, Any]],
+    figures: tuple[str, ...] = (),
+    seeds: tuple[int, int] = (100, 3),
+) -> Experiment:
+    return Experiment(
+        name=f"cortical-memory/{name}",
+        summary=summary,
         parameters=Protocol,
-        conditions=stream,
+        conditions=conditions,
         run=run,
         columns=COLUMNS,
-        seeds=(100, 5),
-        presets={
-            "demo": {"stored": 1, "tested": 1, "quiet": "2 s", "controls": False, "seeds": 1},
-            "large": {"cells": 1600, "active": 80, "lifetime": "40 s", "stored": 130, "tested": 56},
-        },
-        figures=("cortical_network", "cortical_memory"),
+        seeds=seeds,
+        presets=presets,
+        figures=figures,
+        program=program,
+    )
+
+
+EXPERIMENTS = (
+    _experiment(
+        "stream",
+        "assemblies, each seen once, in an always-on network of E and I cells",
+        stream,
+        {"demo": DEMO, "large": LARGE},
+        ("cortical_network", "cortical_memory"),
+        (100, 5),
     ),
+    _experiment("size", "the always-on network at N = 400 to 3200", sizes, {}),
+    _experiment("lifetime", "protection by the gate for 10 to 40 s", lifetimes, {}),
+    _experiment("background", "more and less background firing", background, {"few": FEW}),
+    _experiment("connectivity", "density of connections", connectivity, {"few": FEW}),
+    _experiment("cue", "recall from better and worse cues", cue_quality, {"few": FEW}),
+    _experiment("ablation", "what the network cannot do without", ablations, {"few": FEW}),
+    _experiment("cells", "LIF and AdEx cells", cells, {"few": FEW}),
 )

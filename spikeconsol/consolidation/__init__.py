@@ -1,6 +1,6 @@
-"""Curvature-gated consolidation: storing patterns one after another without overwriting the old."""
+"""Store patterns one after another, each seen once, and keep the newest."""
 
-from spikeconsol.consolidation import bounded, rules, variants
+from spikeconsol.consolidation import rules
 from spikeconsol.consolidation.cortical import CorticalMemory
 from spikeconsol.consolidation.cortical_parameters import CorticalParameters
 from spikeconsol.consolidation.parameters import SpikingParameters
@@ -13,7 +13,5 @@ __all__ = [
     "HopfieldNetwork",
     "SpikingMemory",
     "SpikingParameters",
-    "bounded",
     "rules",
-    "variants",
 ]

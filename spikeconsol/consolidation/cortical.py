@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Self
 
 import numpy as np
@@ -15,6 +16,8 @@ from spikeconsol.brian import backend
 from spikeconsol.brian.recording import Recording
 from spikeconsol.consolidation import cortical_wiring
 from spikeconsol.consolidation.cortical_parameters import CorticalParameters
+from spikeconsol.consolidation.rules.base import Rule
+from spikeconsol.consolidation.rules.events import EventDriven
 from spikeconsol.data.patterns import active_units, check_patterns, warn_activity
 
 __all__ = ["CorticalMemory"]
@@ -37,8 +40,9 @@ class CorticalMemory:
     ----------
     excitatory : int
         Number of excitatory cells N_E; a quarter as many are inhibitory.
-    rule : Rule
-        A rule that attaches to any synapses, see `spikeconsol.consolidation.rules`.
+    rule : Rule or EventDriven
+        A rule, see `spikeconsol.consolidation.rules`; one as spikes drive it, for example
+        ``CurvatureGate.for_lifetime("20 s")``, brings its own times.
     seed : int
         Seed of all noise; that of the connections is a parameter. The same seeds and the same calls
         give the same spikes.
@@ -71,7 +75,7 @@ class CorticalMemory:
         self,
         excitatory: int,
         *,
-        rule: Any,
+        rule: Rule | EventDriven,
         seed: int,
         parameters: CorticalParameters | None = None,
         target: str | None = None,
@@ -82,7 +86,7 @@ class CorticalMemory:
         self.seed = seed
         self.parameters = CorticalParameters() if parameters is None else parameters
         self.active = active_units(self.n, self.parameters.coding_level)
-        self.rule = rule
+        self.rule = rule if isinstance(rule, EventDriven) else EventDriven(rule)
         self.target = target
         self.recording: Recording | None = None
         wiring = self.parameters.wiring
@@ -117,8 +121,10 @@ class CorticalMemory:
             state[f"{group}.last"] = np.full(n, -1.0)
             for name in self._conductances(group):
                 state[f"{group}.{name}"] = np.zeros(n)
-        for name in ("w", *self.rule.states):
-            state[f"pairs.{name}"] = np.zeros(len(self._wiring["pairs"][0]), np.float32)
+        start, pairs = self.rule.rule.state((1, 1)), len(self._wiring["pairs"][0])
+        for name in self._variables:
+            value = float(start[name].flat[0]) if name in start else 0.0
+            state[f"pairs.{name}"] = np.full(pairs, value, np.float32)
         return state
 
     def _conductances(self, group: str) -> tuple[str, ...]:
@@ -132,10 +138,10 @@ class CorticalMemory:
         state = {name: result[name] for name in self._state}
         for group in ("excitatory", "inhibitory"):
             state[f"{group}.last"] -= end
-        # Traces are brought up to date by spikes only.
-        elapsed = end - result["pairs.lastupdate"]
-        for name, time in self.rule.decay.items():
-            state[f"pairs.{name}"] *= np.exp(-elapsed / time, dtype=np.float32)
+        # What decays is brought up to date by spikes only.
+        pairs = {name: result[f"pairs.{name}"] for name in (*self._variables, "updated")}
+        for name, values in self.rule.state(SimpleNamespace(**pairs), end).items():
+            state[f"pairs.{name}"] = values.astype(np.float32)
         return state
 
     @property
@@ -145,8 +151,8 @@ class CorticalMemory:
 
     def trace(self, name: str) -> sparse.csr_array:
         """One of the variables that the rule keeps in every synapse, like `weights`."""
-        if name not in self.rule.states:
-            raise ValueError(f"name: got {name!r}; allowed: {', '.join(self.rule.states)}")
+        if name not in self._variables:
+            raise ValueError(f"name: got {name!r}; allowed: {', '.join(self._variables)}")
         return self._matrix(name)
 
     def _matrix(self, name: str) -> sparse.csr_array:
@@ -174,7 +180,7 @@ class CorticalMemory:
             np.savez_compressed(file, about=json.dumps(about), **self._state)
 
     @classmethod
-    def load(cls, path: str | Path, *, rule: Any, target: str | None = None) -> Self:
+    def load(cls, path: str | Path, *, rule: Rule | EventDriven, target: str | None = None) -> Self:
         """Read what `save` has written.
 
         Parameters
@@ -191,8 +197,6 @@ class CorticalMemory:
                 raise ValueError(f"path: got {str(path)!r}; allowed: a file of CorticalMemory.save")
             about = json.loads(str(file["about"]))
             state = {name: file[name] for name in file.files if name != "about"}
-        if rule.fingerprint() != about["rule"]:
-            raise ValueError(f"rule: got {rule!r}; allowed: the rule of the saved memory")
         memory = cls(
             about["excitatory"],
             rule=rule,
@@ -200,6 +204,8 @@ class CorticalMemory:
             parameters=CorticalParameters().with_settings(about["parameters"]),
             target=target,
         )
+        if memory.rule.fingerprint() != about["rule"]:
+            raise ValueError(f"rule: got {rule!r}; allowed: the rule of the saved memory")
         memory._state = state
         memory._seeds.spawn(about["calls"])
         memory._probe_seeds.spawn(about["probes"])
@@ -284,7 +290,7 @@ class CorticalMemory:
     def program(self) -> backend.Program:
         """Return the program that runs this memory: the same for all values of its parameters."""
         p = self.parameters
-        text = self.rule.synapses(on_pre=TRANSMIT, constants="shared")
+        text = self._text()
         structure = {
             "excitatory": self.n,
             "inhibitory": self.inhibitory,
@@ -295,8 +301,8 @@ class CorticalMemory:
             "short_delay": p.strengths.short_delay,
             "bin": p.stimuli.bin,
             "rows": ROWS + 1,
-            "rule": {name: text[name] for name in ("model", "on_pre", "on_post")},
-            "single": ["w", *self.rule.states],
+            "rule": text,
+            "single": self._variables,
         }
         ends = [f"{name}._synaptic_{end}" for name in self._wiring for end in ("pre", "post")]
         spikes = ("spikes.i", "spikes.t", "inhibitory_spikes.i", "inhibitory_spikes.t")
@@ -305,8 +311,21 @@ class CorticalMemory:
             builder="spikeconsol.consolidation.cortical_equations:build",
             structure=structure,
             inputs=(*self._constants(), *self._state, *ends, "table"),
-            outputs=(*self._state, "pairs.lastupdate", *spikes),
+            outputs=(*self._state, "pairs.updated", *spikes),
         )
+
+    @property
+    def _variables(self) -> list[str]:
+        """Variables of every plastic synapse, the weight first."""
+        return _declared(self._text()["model"], "")
+
+    def _text(self) -> dict[str, str]:
+        """Model, on_pre and on_post of the plastic synapses; constants are run-time values."""
+        text = self.rule.synapses(on_pre=TRANSMIT, constants="shared")
+        for stream, name in ((4, "on_pre"), (5, "on_post")):
+            draw = f"uniform(noise_seed_pre, {stream}, t_in_timesteps, i*{self.n} + j)"
+            text[name] = text[name].replace("rand()", draw)
+        return text
 
     def _constants(
         self, *, noise_seed: int = 0, shown: float = 0.0, slot: float = 1.0
@@ -332,10 +351,11 @@ class CorticalMemory:
             }
         )
         del excitatory["model"]
+        declared = _declared(self._text()["model"], " (shared, constant)")
         return {
             **{f"excitatory.{name}": value for name, value in excitatory.items()},
             **{f"inhibitory.{name}": v for name, v in (p.inhibitory.flat() | shared).items()},
-            **{f"pairs.{name}": value for name, value in self.rule.constants.items()},
+            **{f"pairs.{name}": self.rule.constants[name] for name in declared},
             "pairs.gain": gains.recurrent,
             "pairs.nmda_gain": gains.recurrent * s.nmda_ratio,
             "recruiting.gain": gains.recruiting,
@@ -371,7 +391,7 @@ class CorticalMemory:
             values,
             steps=round(end / self.parameters.time_step),
             outputs=[
-                *((*self._state, "pairs.lastupdate") if keep else ()),
+                *((*self._state, "pairs.updated") if keep else ()),
                 "spikes.i",
                 "spikes.t",
                 "inhibitory_spikes.i",
@@ -389,3 +409,8 @@ class CorticalMemory:
             n=self.n,
         )
         return self._after(result, end) if keep else self._state, recording
+
+
+def _declared(model: str, flags: str) -> list[str]:
+    """Names of a model's dimensionless variables with these flags."""
+    return [line.split()[0] for line in model.splitlines() if line.endswith(f" : 1{flags}")]

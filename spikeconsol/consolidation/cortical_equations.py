@@ -184,10 +184,9 @@ def build(structure: Mapping[str, Any]) -> Built:
         on_pre=rule["on_pre"],
         on_post=rule["on_post"],
         delay=structure["delay"] * second,
-        method="exact",
         dtype=dict.fromkeys(structure["single"], np.float32),
         clock=clock,
-        namespace={},
+        namespace=noise.functions(),
         name="pairs",
     )
     pairs.pre.order, pairs.post.order = 0, 1

@@ -8,13 +8,13 @@ import pytest
 from spikeconsol.brian.backend import default_target
 from spikeconsol.consolidation import CorticalMemory, CorticalParameters
 from spikeconsol.consolidation.cortical_parameters import Wiring
-from spikeconsol.consolidation.cortical_rules import Gate
 from spikeconsol.consolidation.cortical_wiring import connect, gains, synapse_counts
+from spikeconsol.consolidation.rules import CurvatureGate
 from spikeconsol.data import sparse_patterns
 from spikeconsol.parameters import ParameterError
 
 N = 60
-RULE = Gate()
+RULE = CurvatureGate.for_lifetime("20 s")
 PATTERNS = sparse_patterns(4, N, coding_level=0.3, seed=3)
 SMALL = CorticalParameters(coding_level=0.3).with_settings(
     {
@@ -82,7 +82,7 @@ def test_wiring_and_constants_are_values_of_one_program(compiled):
     one = memory(target=compiled)
     other = memory(
         {"wiring.seed": 5, "strengths.recurrent": 0.5, "wiring.fixed_fan_in": False},
-        rule=Gate(lifetime=30.0),
+        rule=CurvatureGate.for_lifetime("30 s"),
         target=compiled,
     )
     assert one.program().key() == other.program().key()
@@ -103,7 +103,8 @@ def test_silence_leaves_only_decay(compiled):
     assert len(network.recording.times) == 0
     np.testing.assert_array_equal(network.weights.data, network._matrix("w").data)
     np.testing.assert_array_equal(network._state["pairs.w"], before["pairs.w"])
-    for name, time in RULE.decay.items():
+    for name in ("burst_i", "burst_j", "trace", "trace_fast"):
+        time = RULE.constants[f"{name.removesuffix('_i').removesuffix('_j')}_time"]
         expected = before[f"pairs.{name}"] * np.exp(-1 / time)
         np.testing.assert_allclose(network._state[f"pairs.{name}"], expected, rtol=1e-5)
 
@@ -120,7 +121,7 @@ def test_a_saved_memory_goes_on_to_the_last_bit(compiled, tmp_path):
     np.testing.assert_array_equal(memory_.weights.toarray(), loaded.weights.toarray())
     np.testing.assert_array_equal(memory_.recall(PATTERNS), loaded.recall(PATTERNS))
     with pytest.raises(ValueError, match="the rule of the saved memory"):
-        CorticalMemory.load(tmp_path / "memory.npz", rule=Gate(lifetime=21.0))
+        CorticalMemory.load(tmp_path / "memory.npz", rule=CurvatureGate.for_lifetime("21 s"))
 
 
 # ------------------------------------------------------------------------ the rule, by spikes
@@ -142,12 +143,13 @@ def told_by_spikes(recording, pairs, rule, delay, dt):
             elapsed, last = (step - last) * dt, step
             burst = [b * np.exp(-elapsed / c["burst_time"]) for b in burst]
             q *= np.exp(-elapsed / c["trace_time"])
-            fast *= np.exp(-elapsed / c["fast_time"])
+            fast *= np.exp(-elapsed / c["trace_fast_time"])
             active = np.clip((np.array(burst) - c["burst_threshold"]) / c["burst_range"], 0, 1)
-            both, one = active.prod(), active[side] * (1 - active[1 - side])
-            if q - fast <= c["trace_threshold"]:
+            both = c["coincidence_share"] * active.prod()
+            one = c["mismatch_share"] * active[side] * (1 - active[1 - side])
+            if q - fast < c["trace_threshold"]:
                 w += c["potentiation"] * both * (1 - w) - c["depression"] * one * w
-            jump = c["trace_jump"] * both * (1 - q)
+            jump = both * (1 - q)
             q, fast = q + jump, fast + jump
             burst[side] += 1
         weights.append(w)
