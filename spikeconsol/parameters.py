@@ -36,6 +36,7 @@ _UNITS: dict[str, tuple[float, tuple[int, ...]]] = {
     "1": (1.0, (0, 0, 0, 0, 0, 0, 0)),
     "second": (1.0, (0, 0, 1, 0, 0, 0, 0)),
     "hertz": (1.0, (0, 0, -1, 0, 0, 0, 0)),
+    "volt": (1.0, (2, 1, -3, -1, 0, 0, 0)),
 }
 _ABBREVIATIONS = {
     "s": ("second", 1.0),
@@ -49,10 +50,14 @@ _ABBREVIATIONS = {
     "Hz": ("hertz", 1.0),
     "hertz": ("hertz", 1.0),
     "kHz": ("hertz", 1e3),
+    "V": ("volt", 1.0),
+    "volt": ("volt", 1.0),
+    "mV": ("volt", 1e-3),
 }
 _EXAMPLES = {
     "second": "a value in seconds, for example '10 ms' or 10*ms",
     "hertz": "a value in hertz, for example '80 Hz' or 80*Hz",
+    "volt": "a value in volt, for example '-70 mV' or -70*mV",
 }
 
 
@@ -96,7 +101,7 @@ def parameter(
         Default value; a field without one is required.
     doc : str
         One line that says what the value is.
-    unit : {"1", "second", "hertz"}
+    unit : {"1", "second", "hertz", "volt"}
         Dimension of the value. Anything but ``"1"`` must be given with its unit.
     above, at_least, below, at_most : float, optional
         Allowed range, in SI units. For tuples it holds for every element.
