@@ -118,11 +118,12 @@ class HopfieldNetwork:
         warn_activity(patterns, getattr(self.rule, "coding_level", None))
         # One network after the other: its matrices stay in the processor's cache.
         for index, rng in zip(np.ndindex(*self._batch), self._draws, strict=True):
+            self._draw = rng
             state = {name: array[index] for name, array in self.state.items()}
             for s in patterns[index].astype(float):
-                self._present(state, s, rng)
+                self._present(state, s)
 
-    def _present(self, state: State, s: NDArray[np.float64], rng: np.random.Generator) -> None:
+    def _present(self, state: State, s: NDArray[np.float64]) -> None:
         """Present one pattern to one network, in place."""
         if self.rule.elementwise:
             # Only the rows of active units see a coincidence or a mismatch; columns mirror them.
@@ -137,7 +138,7 @@ class HopfieldNetwork:
                 array[:, active] = rows[name].T
         else:
             A = s[:, None] * s
-            self.rule.step(state, A, s[:, None] + s - 2 * A, S=s, rng=rng)
+            self.rule.step(state, A, s[:, None] + s - 2 * A, S=s, rng=self._draw)
         for name in ("w", *self.rule.traces):
             np.fill_diagonal(state[name], 0.0)
 

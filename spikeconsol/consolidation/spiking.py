@@ -63,7 +63,7 @@ class SpikingMemory:
         target: str | None = None,
     ) -> None:
         n = checks.whole("n", n, at_least=2)
-        checks.instance("rule", rule, Rule, "a plasticity rule such as CurvatureGate()")
+        rule = spiking_form(rule)
         seed = checks.whole("seed", seed, at_least=0)
         if parameters is not None:
             checks.instance("parameters", parameters, SpikingParameters)
@@ -73,7 +73,7 @@ class SpikingMemory:
         self.n = n
         self.parameters = SpikingParameters() if parameters is None else parameters
         self.active = active_units(n, self.parameters.coding_level)
-        self.rule = spiking_form(rule)
+        self.rule = rule
         self.target = target
         self.recording: Recording | None = None
         self._seeds = np.random.SeedSequence(seed)
