@@ -302,11 +302,9 @@ def _pairs(cells: NeuronGroup, structure: Mapping[str, Any], clock: Clock) -> Sy
         kept = ["w", *structure["traces"]]
         pairs.run_regularly(
             LATCH.format(
-                before="\n".join(f"{name}_before = {name}" for name in kept),
+                before="\n".join(f"{name}_before = (1 - latch)*{name}" for name in kept),
                 rule=structure["rule"],
-                after="\n".join(
-                    f"{name} = latch*{name} + (1 - latch)*{name}_before" for name in kept
-                ),
+                after="\n".join(f"{name} = latch*{name} + {name}_before" for name in kept),
             ),
             dt=structure["slot"] * second,
             when="start",

@@ -53,7 +53,7 @@ def run_pair(rule, before, after, duration):
     from spikeconsol.consolidation.rules.text import compiled
 
     arguments = rule.synapses()
-    state = {name: 0.0 for name in rule._variables()} | {"updated": 0.0, "second": 1.0}
+    state = dict.fromkeys(rule._variables(), 0.0) | {"updated": 0.0, "second": 1.0}
     events = sorted([(t, "on_pre") for t in before] + [(t, "on_post") for t in after])
     for t, side in events:
         scope = {**arguments["namespace"], **state, "t": t, "rand": lambda: 0.3}
