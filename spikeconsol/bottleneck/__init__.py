@@ -3,6 +3,7 @@
 from spikeconsol.bottleneck.hsic import Objective, layer_objective, modulatory_signal
 from spikeconsol.bottleneck.memory import ClassMeans, Memory, Prototypes, Window
 from spikeconsol.bottleneck.rate import BottleneckClassifier
+from spikeconsol.bottleneck.relational import RelationalBottleneck
 from spikeconsol.bottleneck.reservoir import Reservoir, ReservoirParameters, Silenced
 from spikeconsol.bottleneck.spiking import SpikingBottleneckClassifier
 from spikeconsol.bottleneck.spiking_layer import SpikingLayer
@@ -14,6 +15,7 @@ __all__ = [
     "Memory",
     "Objective",
     "Prototypes",
+    "RelationalBottleneck",
     "Reservoir",
     "ReservoirParameters",
     "Silenced",
