@@ -4,6 +4,7 @@ from spikeconsol.bottleneck.hsic import Objective, layer_objective, modulatory_s
 from spikeconsol.bottleneck.memory import ClassMeans, Memory, Prototypes, Window
 from spikeconsol.bottleneck.rate import BottleneckClassifier
 from spikeconsol.bottleneck.relational import RelationalBottleneck
+from spikeconsol.bottleneck.relational_spiking import SpikingRelationalBottleneck
 from spikeconsol.bottleneck.reservoir import Reservoir, ReservoirParameters, Silenced
 from spikeconsol.bottleneck.spiking import SpikingBottleneckClassifier
 from spikeconsol.bottleneck.spiking_layer import SpikingLayer
@@ -21,6 +22,7 @@ __all__ = [
     "Silenced",
     "SpikingBottleneckClassifier",
     "SpikingLayer",
+    "SpikingRelationalBottleneck",
     "SpikingReservoir",
     "SpikingReservoirParameters",
     "Window",

@@ -19,7 +19,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from spikeconsol.bottleneck.hsic import Objective, cosine, layer_norm, layer_norm_gradient
 from spikeconsol.bottleneck.network import ADAM
-from spikeconsol.bottleneck.relational_memory import PastCodes, Recent, Reservoir
+from spikeconsol.bottleneck.relational_memory import PastCodes, Reservoir
 from spikeconsol.parameters import ParameterError
 
 __all__ = ["OBJECTIVE", "RelationalBottleneck", "match_signal", "trace_signal", "window_signal"]
@@ -35,7 +35,13 @@ WARM_UP = 100
 
 
 def match_signal(
-    Z: Array, past: Array, relation: Array, kernel_mean: float, objective: Objective
+    Z: Array,
+    past: Array,
+    relation: Array,
+    kernel_mean: float,
+    objective: Objective,
+    *,
+    kernel_rate: float = KERNEL_RATE,
 ) -> tuple[Array, float]:
     r"""Signal of n-back: like codes attract where the relation is 1, and repel where it is 0.
 
@@ -51,6 +57,8 @@ def match_signal(
         1 for a match, 0 for none.
     kernel_mean : float
         Running mean of k before these samples.
+    kernel_rate : float
+        Its rate.
 
     Returns
     -------
@@ -62,7 +70,7 @@ def match_signal(
     means = np.empty_like(k)
     for t, value in enumerate(k):
         means[t] = kernel_mean
-        kernel_mean += KERNEL_RATE * (value - kernel_mean)
+        kernel_mean += kernel_rate * (value - kernel_mean)
     push = objective.gamma * (relation - 0.5) - 2 * objective.code_weight * (k - means)
     return _scaled((push * k)[:, None] * (Z - past), objective), kernel_mean
 
@@ -100,7 +108,7 @@ def window_signal(past: Array, near: float, objective: Objective) -> Array:
     near : float
         Samples less than this apart in time count as alike.
     """
-    n, window, d = past.shape
+    _, window, d = past.shape
     known = np.isfinite(past[:, :, 0])
     codes = np.where(known[:, :, None], past, 0.0)
     square = np.einsum("npd,npd->np", codes, codes)
@@ -128,7 +136,30 @@ def _scaled(pulls: Array, objective: Objective) -> Array:
     return pulls / (objective.widths[2] ** 2 * pulls.shape[-1])
 
 
-class RelationalBottleneck(TransformerMixin, BaseEstimator):
+class Readout:
+    """Logistic readout of classes, fitted to finished codes."""
+
+    def transform(self, X: ArrayLike, layer: int = -1) -> Array:
+        """Codes of one hidden layer (the last by default), shape (n, units)."""
+        raise NotImplementedError
+
+    def fit_readout(self, X: ArrayLike, y: ArrayLike) -> Self:
+        """Fit a logistic readout of classes to the top code; no hidden layer changes."""
+        self.readout_ = LogisticRegression(C=10.0, max_iter=1000).fit(self.transform(X), y)
+        return self
+
+    def predict(self, X: ArrayLike) -> NDArray:
+        """Most probable class of each sample; needs `fit_readout`."""
+        check_is_fitted(self, "readout_")
+        return self.readout_.predict(self.transform(X))
+
+    def score(self, X: ArrayLike, y: ArrayLike) -> float:
+        """Accuracy of the readout; needs `fit_readout`."""
+        check_is_fitted(self, "readout_")
+        return float(self.readout_.score(self.transform(X), y))
+
+
+class RelationalBottleneck(Readout, TransformerMixin, BaseEstimator):
     r"""Layered network whose hidden layers learn from relations to what they remember.
 
     A synapse changes by its presynaptic activity times the slope of the postsynaptic unit (local)
@@ -240,21 +271,6 @@ class RelationalBottleneck(TransformerMixin, BaseEstimator):
         if not -len(codes) <= layer < len(codes):
             raise ParameterError(f"layer: got {layer!r}; allowed: 0 to {len(codes) - 1}")
         return codes[layer][0]
-
-    def fit_readout(self, X: ArrayLike, y: ArrayLike) -> Self:
-        """Fit a logistic readout of classes to the top code; no hidden layer changes."""
-        self.readout_ = LogisticRegression(C=10.0, max_iter=1000).fit(self.transform(X), y)
-        return self
-
-    def predict(self, X: ArrayLike) -> NDArray:
-        """Most probable class of each sample; needs `fit_readout`."""
-        check_is_fitted(self, "readout_")
-        return self.readout_.predict(self.transform(X))
-
-    def score(self, X: ArrayLike, y: ArrayLike) -> float:
-        """Accuracy of the readout; needs `fit_readout`."""
-        check_is_fitted(self, "readout_")
-        return float(self.readout_.score(self.transform(X), y))
 
     def fidelity(
         self, X: ArrayLike, relation: ArrayLike | None, exact: PastCodes

@@ -468,7 +468,7 @@ class _Misled(_Wrapped):
 class Silenced(PastCodes):
     """Control: a reservoir with the same inputs and fit of the readout, its cells silent."""
 
-    memory: Reservoir = parameter(Reservoir(), doc="reservoir that is silenced")
+    memory: PastCodes = parameter(doc="reservoir or liquid that is silenced")
 
     @property
     def recalls(self) -> str:
@@ -476,7 +476,13 @@ class Silenced(PastCodes):
         return self.memory.recalls
 
     def begin(self, units: int, lag: int, rng: np.random.Generator) -> LiveMemory:
-        return self.memory.replace(silent=True).begin(units, lag, rng)
+        return self.silenced().begin(units, lag, rng)
+
+    def silenced(self) -> PastCodes:
+        """Return the memory with silent cells."""
+        if "silent" not in self.memory.flat():
+            raise ParameterError(f"memory: got {self.memory!r}; allowed: a reservoir or liquid")
+        return self.memory.replace(silent=True)
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ from spikeconsol.bottleneck.spiking_layer import SpikingLayer
 from spikeconsol.brian import backend
 from spikeconsol.parameters import Parameters, parameter
 
-__all__ = ["SpikingReservoir", "SpikingReservoirParameters"]
+__all__ = ["SpikingReservoir", "SpikingReservoirParameters", "dale_weights"]
 
 Array = NDArray[np.floating]
 
@@ -115,7 +115,7 @@ class SpikingReservoir:
         weights = rng.standard_normal((classes, units, p.cells))
         weights -= weights.mean(axis=1, keepdims=True)
         self.input = p.input_scale / np.sqrt(units) * weights
-        self.recurrent = _recurrent_weights(p, rng)
+        self.recurrent = dale_weights(p, rng)
         self.drive = p.background + p.background_spread * rng.standard_normal(p.cells)
         self.drive = self.drive + p.class_scale * rng.standard_normal((classes, p.cells))
         self.potential = rng.random(p.cells)
@@ -237,7 +237,7 @@ class SpikingReservoir:
         return counts, traces
 
 
-def _recurrent_weights(p: SpikingReservoirParameters, rng: np.random.Generator) -> Array:
+def dale_weights(p: SpikingReservoirParameters, rng: np.random.Generator) -> Array:
     """Sparse weights that obey Dale's law, of opposite and equal sums onto each cell on average.
 
     In the linear range a cell fires at its drive over its membrane time, and a spike gives a

@@ -26,11 +26,15 @@ from brian2 import Clock, Network, NeuronGroup, SpikeMonitor, TimedArray, second
 from spikeconsol.bottleneck.spiking_network import layers
 from spikeconsol.bottleneck.spiking_network.liquid import build_rehearsal, liquid
 from spikeconsol.bottleneck.spiking_network.memories import memory
+from spikeconsol.bottleneck.spiking_network.relational import (
+    build_gated_rehearsal,
+    build_relational,
+)
 from spikeconsol.bottleneck.spiking_network.reservoirs import rate_reservoir, readout
 from spikeconsol.bottleneck.spiking_network.schedule import Schedule
 from spikeconsol.brian.backend import Built
 
-__all__ = ["build", "build_rehearsal"]
+__all__ = ["build", "build_gated_rehearsal", "build_rehearsal", "build_relational"]
 
 
 def build(structure: Mapping[str, Any]) -> Built:

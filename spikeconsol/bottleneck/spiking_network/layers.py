@@ -165,14 +165,14 @@ def teacher(
 
 
 def layer(
-    units: int, number: int, teacher: NeuronGroup, at_end: Schedule
+    units: int, number: int, teacher: NeuronGroup, at_end: Schedule, more: str = ""
 ) -> tuple[NeuronGroup, list[Any]]:
-    """Leaky integrate-and-fire cells and the hub that sums over them."""
+    """Leaky integrate-and-fire cells, with more variables, and the hub that sums over them."""
     hub = NeuronGroup(1, HUB, clock=at_end.step, name=f"hub{number}")
     hub.taught = linked_var(teacher, "taught")
     cells = NeuronGroup(
         units,
-        CELLS,
+        CELLS + more,
         threshold="v > 1",
         reset="v -= 1\ncount += 1",
         method="exact",
