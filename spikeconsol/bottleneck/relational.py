@@ -371,7 +371,10 @@ class RelationalBottleneck(Readout, TransformerMixin, BaseEstimator):
         for below, units in zip([inputs, *hidden], hidden, strict=False):
             weights = weights_rng.standard_normal((below, units)) / np.sqrt(below)
             self.weights_.append(np.vstack([weights, np.zeros(units)]))
-        self.memories_ = [self._description.begin(n, int(self.lag), memory_rng) for n in hidden]
+        self.memories_ = [
+            self._description.begin(units, int(self.lag), own_rng)
+            for units, own_rng in zip(hidden, memory_rng.spawn(len(hidden)), strict=True)
+        ]
         self.kernel_means_ = [0.5] * len(hidden)
         self._moments = [np.zeros((2, *weights.shape)) for weights in self.weights_]
         self._updates = 0

@@ -381,7 +381,7 @@ class _Control(PastCodes):
 
     def begin(self, units: int, lag: int, rng: np.random.Generator) -> LiveMemory:
         inner = self.memory.begin(units, lag, rng)
-        return _Wrapped(inner, self.spoiler(rng))
+        return _Wrapped(inner, self.spoiler(rng.spawn(1)[0]))
 
     def spoiler(self, rng: np.random.Generator) -> Callable[[Array], Array]:
         """Return what is done to the states, (n, ...), of successive calls."""
