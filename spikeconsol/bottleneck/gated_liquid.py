@@ -68,6 +68,8 @@ class GatedLiquid(PastCodes):
         target: str | None = None,
     ) -> FittedLiquid:
         """Draw a liquid for a layer, and fit its readout of the counts `lag` samples before."""
+        heard: Array
+        recurrent: Array
         if self.recurrence == "shift":
             # Cells stand for directions in the space of all stages' codes.
             stages = rng.standard_normal((units * (lag + 1), self.cells))

@@ -400,7 +400,8 @@ class Constant(_Control):
 
 class _Frozen:
     def __init__(self, samples: int) -> None:
-        self.samples, self.first = samples, []  # type: tuple[int, list[Array]]
+        self.samples = samples
+        self.first: list[Array] = []
 
     def __call__(self, states: Array) -> Array:
         out = np.array(states)

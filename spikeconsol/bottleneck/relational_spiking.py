@@ -73,6 +73,9 @@ class SpikingRelationalBottleneck(Readout, TransformerMixin, BaseEstimator):
     n_features_in_ : int
     """
 
+    #: What goes from one run of the program to the next, by the name of its input.
+    _state: dict[str, NDArray]
+
     def __init__(
         self,
         hidden: tuple[int, ...] = (32, 8),
@@ -280,7 +283,7 @@ class SpikingRelationalBottleneck(Readout, TransformerMixin, BaseEstimator):
         norms = [np.sqrt(np.mean(np.sum(expected**2, axis=1)))]
         norms += [EXPECTED_SPIKES * np.sqrt(units) for units in hidden[:-1]]
         self._units = [p.initial_drive / norm for norm in norms]
-        self._state: dict[str, NDArray] = {"teacher.turn": np.zeros(1, np.int32)}
+        self._state = {"teacher.turn": np.zeros(1, np.int32)}
         self._fixed: dict[str, Any] = {}
         self.liquids_: list[FittedLiquid] = []
         slots = self._ring()[0]
