@@ -19,7 +19,7 @@ from spikeconsol.lab import Condition, Experiment
 from spikeconsol.parameters import Parameters, parameter
 
 if TYPE_CHECKING:
-    from spikeconsol.bottleneck.relational_memory import PastCodes
+    from spikeconsol.bottleneck.memory import PastCodes
     from spikeconsol.data import Split
 
 Seeds = tuple[int, ...]
@@ -123,10 +123,10 @@ FEW = ("exact", "reservoir", "frozen", "silenced", "destroyed", "destroyed-reser
 
 def nback_memory(name: str, parameters: NBack, lag: int, cells: int) -> PastCodes:
     """Return the memory of a condition of n-back."""
-    from spikeconsol.bottleneck import relational_memory as memory
+    from spikeconsol.bottleneck import memory
 
     exact = memory.Lag()
-    reservoir = memory.Reservoir(cells=cells, samples=parameters.rehearsed)
+    reservoir = memory.CodeReservoir(cells=cells, samples=parameters.rehearsed)
     return {
         "exact": exact,
         "frozen": exact,
@@ -144,10 +144,10 @@ def nback_memory(name: str, parameters: NBack, lag: int, cells: int) -> PastCode
 
 def contiguity_memory(name: str, parameters: Contiguity) -> PastCodes:
     """Return the memory of a condition of contiguity."""
-    from spikeconsol.bottleneck import relational_memory as memory
+    from spikeconsol.bottleneck import memory
 
     traces = memory.Traces()
-    reservoir = memory.Reservoir(
+    reservoir = memory.CodeReservoir(
         parameters.cells, gain=0.7, leak=0.2, samples=parameters.rehearsed, of=traces
     )
     if name.startswith("slots"):
@@ -165,7 +165,7 @@ def contiguity_memory(name: str, parameters: Contiguity) -> PastCodes:
 
 def learn_nback(parameters: NBack, condition: Condition, seeds: Seeds) -> xr.Dataset:
     """Train one network by n-back and judge its codes and its memories."""
-    from spikeconsol.bottleneck.relational_memory import Lag, Reservoir, recall_quality
+    from spikeconsol.bottleneck.memory import CodeReservoir, Lag, recall_quality
     from spikeconsol.data import nback_stream
 
     (seed,) = seeds
@@ -176,7 +176,7 @@ def learn_nback(parameters: NBack, condition: Condition, seeds: Seeds) -> xr.Dat
     stream = nback_stream(split.y, lag, parameters.presentations, seed)
     probe = nback_stream(split.y_test, lag, PROBE, seed)
     result = _judged(parameters, condition, memory, Lag(), lag, split, stream, probe, seed)
-    if isinstance(memory, Reservoir):
+    if isinstance(memory, CodeReservoir):
         quality = recall_quality(memory, parameters.hidden[-1], lag, seed)
         result["random_recall"] = (
             "seed",
@@ -188,7 +188,7 @@ def learn_nback(parameters: NBack, condition: Condition, seeds: Seeds) -> xr.Dat
 
 def learn_contiguity(parameters: Contiguity, condition: Condition, seeds: Seeds) -> xr.Dataset:
     """Train one network by nothing but the order of samples."""
-    from spikeconsol.bottleneck.relational_memory import Recent, Traces
+    from spikeconsol.bottleneck.memory import Recent, Traces
     from spikeconsol.data import stay_stream
 
     (seed,) = seeds

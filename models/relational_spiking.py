@@ -19,7 +19,7 @@ from spikeconsol.lab import Condition, Experiment
 from spikeconsol.parameters import Parameters, parameter
 
 if TYPE_CHECKING:
-    from spikeconsol.bottleneck.relational_memory import PastCodes
+    from spikeconsol.bottleneck.memory import PastCodes
     from spikeconsol.data import Split
 
 Seeds = tuple[int, ...]
@@ -76,10 +76,9 @@ CONDITIONS = (
 
 def memory_of(name: str, parameters: SpikingNBack, cells: int) -> PastCodes:
     """Return the memory of a condition."""
-    from spikeconsol.bottleneck import relational_memory as memory
-    from spikeconsol.bottleneck.gated_liquid import GatedLiquid
+    from spikeconsol.bottleneck import memory
 
-    liquid = GatedLiquid(
+    liquid = memory.GatedLiquid(
         cells=cells,
         recurrence=parameters.recurrence,
         gain=parameters.gain,

@@ -3,7 +3,7 @@ r"""Layers that learn from relations between samples, never from classes.
 The only teacher is a bit that says whether a sample is of the same class as the one shown some
 samples before (n-back), or nothing but time: samples that follow one another tend to be alike
 (contiguity). Either way the signal of a layer compares its code with codes of the past, and those
-must come from a memory; see `spikeconsol.bottleneck.relational_memory`.
+must come from a memory; see `spikeconsol.bottleneck.memory`.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from spikeconsol.bottleneck.hsic import Objective, cosine, layer_norm, layer_norm_gradient
-from spikeconsol.bottleneck.network import ADAM
-from spikeconsol.bottleneck.relational_memory import PastCodes, Reservoir
+from spikeconsol.bottleneck.memory import CodeReservoir, PastCodes
+from spikeconsol.bottleneck.network import DECAYS
+from spikeconsol.optimise import adam
 from spikeconsol.parameters import ParameterError
 
 __all__ = ["OBJECTIVE", "RelationalBottleneck", "match_signal", "trace_signal", "window_signal"]
@@ -171,7 +172,7 @@ class RelationalBottleneck(Readout, TransformerMixin, BaseEstimator):
     hidden : tuple of int
         Units of the hidden layers: rectified, then normalised over the layer.
     memory : PastCodes, optional
-        What every layer remembers its past by; a `Reservoir` of 400 cells by default. What it
+        What every layer remembers its past by; a `CodeReservoir` of 400 cells by default. What it
         recalls decides the rule: one code, judged by the relation; a recent and an older trace, a
         window over time (neither needs a relation), or episodes (`Slots`), of which the relation
         says that the last one goes on.
@@ -316,7 +317,7 @@ class RelationalBottleneck(Readout, TransformerMixin, BaseEstimator):
 
     @property
     def _description(self) -> PastCodes:
-        return Reservoir() if self.memory is None else self.memory
+        return CodeReservoir() if self.memory is None else self.memory
 
     @property
     def _objective(self) -> Objective:
@@ -376,7 +377,7 @@ class RelationalBottleneck(Readout, TransformerMixin, BaseEstimator):
             for units, own_rng in zip(hidden, memory_rng.spawn(len(hidden)), strict=True)
         ]
         self.kernel_means_ = [0.5] * len(hidden)
-        self._moments = [np.zeros((2, *weights.shape)) for weights in self.weights_]
+        self._moments = [[np.zeros_like(weights)] * 2 for weights in self.weights_]
         self._updates = 0
 
     def _codes(self, X: Array) -> list[tuple[Array, Array, Array]]:
@@ -418,12 +419,7 @@ class RelationalBottleneck(Readout, TransformerMixin, BaseEstimator):
 
     def _update(self, changes: list[Array], rate: float) -> None:
         """Descend by Adam."""
-        b1, b2, epsilon = ADAM
         self._updates += 1
-        for weights, (mean, square), change in zip(
-            self.weights_, self._moments, changes, strict=True
-        ):
-            mean += (1 - b1) * (change - mean)
-            square += (1 - b2) * (change**2 - square)
-            step = mean / (1 - b1**self._updates)
-            weights -= rate * step / (np.sqrt(square / (1 - b2**self._updates)) + epsilon)
+        for weights, moments, change in zip(self.weights_, self._moments, changes, strict=True):
+            step, *moments[:] = adam(change, *moments, self._updates, rate, decays=DECAYS)
+            weights -= step

@@ -10,11 +10,11 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from spikeconsol.bottleneck.gated_liquid import FittedLiquid, GatedLiquid
 from spikeconsol.bottleneck.hsic import Objective, cosine
-from spikeconsol.bottleneck.relational import KERNEL_RATE, OBJECTIVE, WARM_UP, Readout, match_signal
-from spikeconsol.bottleneck.relational_memory import (
+from spikeconsol.bottleneck.memory import (
     Constant,
+    FittedLiquid,
+    GatedLiquid,
     Lag,
     Late,
     PastCodes,
@@ -22,8 +22,9 @@ from spikeconsol.bottleneck.relational_memory import (
     Shuffled,
     Silenced,
 )
-from spikeconsol.bottleneck.spiking_layer import SpikingLayer
-from spikeconsol.bottleneck.spiking_program import EXPECTED_SPIKES
+from spikeconsol.bottleneck.parameters import SpikingLayer
+from spikeconsol.bottleneck.program import EXPECTED_SPIKES, content_seeds
+from spikeconsol.bottleneck.relational import KERNEL_RATE, OBJECTIVE, WARM_UP, Readout, match_signal
 from spikeconsol.brian import backend
 from spikeconsol.parameters import ParameterError
 
@@ -32,6 +33,8 @@ __all__ = ["SpikingRelationalBottleneck"]
 Array = NDArray[np.floating]
 #: Input values that a program holds at once, and the most samples.
 _VALUES, _SAMPLES = 2**22, 16_384
+#: Inputs with a value for every sample.
+_PER_SAMPLE = ("samples", "relations", "schedule", "agos", "noise_seeds", "first_steps")
 
 
 class SpikingRelationalBottleneck(Readout, TransformerMixin, BaseEstimator):
@@ -129,8 +132,12 @@ class SpikingRelationalBottleneck(Readout, TransformerMixin, BaseEstimator):
         """Spikes of every hidden cell in response to samples, one (n, cells) array per layer."""
         X = self._seen(X)
         chunks = []
-        for noise_seed, part in enumerate(self._parts(len(X))):
-            result = self._run(X[part], noise_seed, respond=True)
+        for part in self._parts(len(X)):
+            about = {
+                "noise_seeds": content_seeds(X[part]),
+                "first_steps": self._constants.sample_steps * np.arange(len(X[part])),
+            }
+            result = self._run(X[part], about, respond=True)
             chunks.append([self._per_sample(result, i, "count") for i in range(len(self.weights_))])
         return [np.concatenate(counts) for counts in zip(*chunks, strict=True)]
 
@@ -338,14 +345,13 @@ class SpikingRelationalBottleneck(Readout, TransformerMixin, BaseEstimator):
             outputs += [f"samples{i}.{name}" for i in layers for name in ("past", "signal")]
         return backend.Program(
             name="spiking-relational",
-            builder="spikeconsol.bottleneck.spiking_network:build_relational",
+            builder="spikeconsol.bottleneck.equations:build_relational",
             structure=structure,
             inputs=(
                 *state,
                 *fixed,
                 *self._scalars(),
-                "inputs.noise_seed",
-                *("samples", "relations", "schedule", "agos"),
+                *_PER_SAMPLE,
             ),
             outputs=tuple(outputs),
         )
@@ -388,16 +394,20 @@ class SpikingRelationalBottleneck(Readout, TransformerMixin, BaseEstimator):
         results = []
         for part in self._parts(len(X)):
             noise_seed = int(self._noise_rng.integers(2**30, 2**31))
-            about = {"relations": told[part], "schedule": schedule[part], "agos": ago[part]}
-            results.append(self._run(X[part], noise_seed, about))
+            about = {
+                "relations": told[part],
+                "schedule": schedule[part],
+                "agos": ago[part],
+                "noise_seeds": np.full(len(X[part]), noise_seed),
+            }
+            results.append(self._run(X[part], about))
             self._state = {name: results[-1][name] for name in self._state}
         return results
 
     def _run(
         self,
         X: Array,
-        noise_seed: int,
-        about: dict[str, Array] | None = None,
+        about: dict[str, Array],
         *,
         respond: bool = False,
     ) -> dict[str, NDArray]:
@@ -412,9 +422,8 @@ class SpikingRelationalBottleneck(Readout, TransformerMixin, BaseEstimator):
             **self._scalars(),
             **{name: self._state[name] for name in state},
             **{name: self._fixed[name] for name in fixed},
-            "inputs.noise_seed": noise_seed,
             "samples": padded(X),
-            **{name: padded(values) for name, values in (about or {}).items()},
+            **{name: padded(values) for name, values in about.items()},
         }
         # One step more than the samples: the last one is learned at its very end.
         steps = len(X) * self._constants.sample_steps + 1

@@ -5,31 +5,32 @@ import pytest
 from sklearn.base import clone
 
 from spikeconsol.bottleneck import RelationalBottleneck, hsic
-from spikeconsol.bottleneck.memory import Prototypes
-from spikeconsol.bottleneck.relational import (
-    OBJECTIVE,
-    match_signal,
-    trace_signal,
-    window_signal,
-)
-from spikeconsol.bottleneck.relational_memory import (
+from spikeconsol.bottleneck.memory import (
+    CodeReservoir,
     Constant,
     InputFunction,
     Lag,
     Late,
     PermutedBits,
+    Place,
+    Prototypes,
     Recent,
-    Reservoir,
     Shuffled,
     Silenced,
     Slots,
     Traces,
     recall_quality,
 )
+from spikeconsol.bottleneck.relational import (
+    OBJECTIVE,
+    match_signal,
+    trace_signal,
+    window_signal,
+)
 from spikeconsol.data import nback_stream
 from spikeconsol.parameters import ParameterError
 
-SMALL = Reservoir(cells=20, samples=400)
+SMALL = CodeReservoir(cells=20, samples=400)
 MEMORIES = (
     Lag(),
     Lag(1),
@@ -38,7 +39,7 @@ MEMORIES = (
     Recent(5),
     Slots(3),
     SMALL,
-    Reservoir(cells=20, gain=0.7, leak=0.2, samples=400, of=Traces()),
+    CodeReservoir(cells=20, gain=0.7, leak=0.2, samples=400, of=Traces()),
     Silenced(SMALL),
     Constant(SMALL, samples=9),
     Constant(Traces(), samples=9),
@@ -102,7 +103,7 @@ def test_the_kernels_mean_runs_on_from_call_to_call():
 def test_traces_act_like_prototypes_of_two_classes():
     _, Z, _ = stream()
     means = np.random.default_rng(5).standard_normal((2, 6))
-    prototypes = Prototypes(6, 2, objective=OBJECTIVE)
+    prototypes = Prototypes().begin(Place(1, 6, 2, objective=OBJECTIVE))
     prototypes.means[:], prototypes.seen[:] = means, 1
     prototypes.push([0.0], 0, Z[0])
     found = trace_signal(Z[:1], means[None], OBJECTIVE)[0]
@@ -177,11 +178,12 @@ def test_slots_keep_means_of_episodes():
 
 def test_a_reservoir_recalls_what_its_cells_can_hold():
     large, small = (
-        recall_quality(Reservoir(cells=cells, samples=2000), 8, 4, seed=0) for cells in (150, 10)
+        recall_quality(CodeReservoir(cells=cells, samples=2000), 8, 4, seed=0)
+        for cells in (150, 10)
     )
     assert large > 0.9
     assert small < 0.5
-    assert recall_quality(Reservoir(cells=150, samples=2000, silent=True), 8, 4, seed=0) < 0.1
+    assert recall_quality(CodeReservoir(cells=150, samples=2000, silent=True), 8, 4, seed=0) < 0.1
 
 
 def test_controls_do_what_they_say():
@@ -294,4 +296,4 @@ def test_a_relation_is_asked_for_where_one_is_needed():
     with pytest.raises(ParameterError, match=r"^memory: got Lag"):
         begun(Silenced(Lag()))
     with pytest.raises(ParameterError, match=r"^of: got Slots"):
-        begun(Reservoir(of=Slots()))
+        begun(CodeReservoir(of=Slots()))

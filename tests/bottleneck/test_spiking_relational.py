@@ -2,10 +2,9 @@ import numpy as np
 import pytest
 
 from spikeconsol.bottleneck import SpikingRelationalBottleneck
-from spikeconsol.bottleneck.gated_liquid import GatedLiquid
-from spikeconsol.bottleneck.relational import OBJECTIVE, match_signal
-from spikeconsol.bottleneck.relational_memory import (
+from spikeconsol.bottleneck.memory import (
     Constant,
+    GatedLiquid,
     Lag,
     Late,
     PermutedBits,
@@ -13,6 +12,7 @@ from spikeconsol.bottleneck.relational_memory import (
     Silenced,
     Traces,
 )
+from spikeconsol.bottleneck.relational import OBJECTIVE, match_signal
 from spikeconsol.parameters import ParameterError
 
 LIQUID = GatedLiquid(cells=12, samples=200)

@@ -20,8 +20,8 @@ from typing import Any
 import numpy as np
 from brian2 import Clock, Network, NeuronGroup, Synapses, TimedArray, linked_var, second
 
-from spikeconsol.bottleneck.spiking_network import layers
-from spikeconsol.bottleneck.spiking_network.schedule import Schedule
+from spikeconsol.bottleneck.equations import layers
+from spikeconsol.bottleneck.equations.schedule import Schedule
 from spikeconsol.brian import noise
 from spikeconsol.brian.backend import Built
 
@@ -131,26 +131,23 @@ def build_relational(structure: Mapping[str, Any]) -> Built:
     period = structure["sample_time"] * second
     at_end = Schedule(step, Clock(period, name="sample_clock"))
     samples, sizes = structure["samples"], structure["sizes"]
+    known = ("relations", "schedule", "agos")
+    shapes: dict[str, Any] = dict.fromkeys((*known, "noise_seeds", "first_steps"), samples)
+    shapes["samples"] = (samples, sizes[0])
     arrays = {
-        name: TimedArray(np.zeros(shape), dt=period, name=name)
-        for name, shape in {
-            "samples": (samples, sizes[0]),
-            "relations": samples,
-            "schedule": samples,
-            "agos": samples,
-        }.items()
+        name: TimedArray(np.zeros(shape), dt=period, name=name) for name, shape in shapes.items()
     }
-    inputs = layers.inputs(structure, arrays["samples"], at_end)
-    known = {name: arrays[name] for name in ("relations", "schedule", "agos")}
+    inputs = layers.inputs(sizes[0], arrays, at_end)
+    heard = {name: arrays[name] for name in known}
     teacher = NeuronGroup(
-        1, TEACHER, clock=step, namespace={"sample_time": period, **known}, name="teacher"
+        1, TEACHER, clock=step, namespace={"sample_time": period, **heard}, name="teacher"
     )
     at_end(teacher, "begin", BEGIN)
     objects: list[Any] = [inputs, teacher]
     below = inputs
     for number, units in enumerate(sizes[1:]):
-        cells, hub = layers.layer(units, number, teacher, at_end, more=RECALL)
-        synapses = layers.feedforward(below, cells, number, "", at_end)
+        cells, hub = layers.layer(units, number, teacher, "", at_end, more=RECALL)
+        synapses = layers.feedforward(below, cells, number, "none", at_end)
         at_end(cells, "begin", "recalled = 0\necho = 0\nsquare = 0")
         at_end(synapses, "record", "square_post += w**2/largest_post")
         at_end(synapses, "rest", "w = w/sqrt(clip(square_post, 1, inf))")

@@ -9,17 +9,19 @@ nearly linear in the drive, so that the recurrence decides what is kept and for 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spikeconsol.bottleneck.relational_memory import BLOCK, LiveMemory, PastCodes
-from spikeconsol.bottleneck.reservoir import class_structured_stream
-from spikeconsol.bottleneck.spiking_layer import SpikingLayer
-from spikeconsol.bottleneck.spiking_reservoir import SpikingReservoirParameters, dale_weights
+from spikeconsol.bottleneck.memory.liquid import SpikingReservoir, dale_weights
+from spikeconsol.bottleneck.memory.past import BLOCK, LiveMemory, PastCodes
+from spikeconsol.bottleneck.memory.reservoir import class_structured_stream
 from spikeconsol.brian import backend
 from spikeconsol.parameters import ParameterError, parameter
+
+if TYPE_CHECKING:
+    from spikeconsol.bottleneck.parameters import SpikingLayer
 
 __all__ = ["FittedLiquid", "GatedLiquid"]
 
@@ -95,7 +97,7 @@ class GatedLiquid(PastCodes):
         if self.recurrence == "orthogonal":
             return self.gain * np.linalg.qr(rng.standard_normal((self.cells, self.cells)))[0]
         return dale_weights(
-            SpikingReservoirParameters(
+            SpikingReservoir(
                 cells=self.cells, gain=self.gain, membrane_time=1.0, synaptic_time=1.0
             ),
             rng,
@@ -181,7 +183,7 @@ class FittedLiquid:
         }
         program = backend.Program(
             name="gated-liquid-rehearsal",
-            builder="spikeconsol.bottleneck.spiking_network:build_gated_rehearsal",
+            builder="spikeconsol.bottleneck.equations:build_gated_rehearsal",
             structure={
                 "dt": layer.exact_step,
                 "sample_time": layer.sample_steps * layer.exact_step,
