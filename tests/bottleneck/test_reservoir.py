@@ -142,7 +142,9 @@ def test_capacity_measures_only_what_the_memory_adds():
 
 @pytest.mark.parametrize("held", ["constant", "shuffled", "late"])
 def test_controls_of_the_state_change_nothing_but_what_the_readout_sees(held):
-    place = lambda: Place(2, 4, 2, rng=np.random.default_rng(0))  # noqa: E731
+    def place():
+        return Place(2, 4, 2, rng=np.random.default_rng(0))
+
     constants = Reservoir(cells=20, samples=200)
     living, spoilt = (m.begin(place()) for m in (constants, constants.replace(held=held)))
     np.testing.assert_array_equal(living.readout, spoilt.readout)

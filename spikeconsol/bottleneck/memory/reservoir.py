@@ -310,7 +310,15 @@ class Reservoir(Memory):
     def require_one_step(self) -> None:
         """Refuse what a rate reservoir cannot do inside the spiking network."""
         wanted = Reservoir(steps=1, direct=True)
-        for name in ("steps", "feedback", "cell_noise", "output_noise", "direct", "training", "held"):
+        for name in (
+            "steps",
+            "feedback",
+            "cell_noise",
+            "output_noise",
+            "direct",
+            "training",
+            "held",
+        ):
             if getattr(self, name) != getattr(wanted, name):
                 raise ParameterError(
                     f"memory.{name}: got {getattr(self, name)!r}; allowed: "
