@@ -40,7 +40,7 @@ class SpikingNBack(Parameters):
     learning_rate: float = parameter(0.01, above=0, doc="in units of the initial weights")
     cells: int = parameter(400, at_least=2, doc="cells of a liquid")
     recurrence: str = parameter(
-        "orthogonal", choices=("orthogonal", "shift", "dale"), doc="of the liquid"
+        "orthogonal", choices=("orthogonal", "shift", "dale"), doc="of liquids, unless named"
     )
     gain: float = parameter(0.8, at_least=0, doc="of the recurrence")
     homeostasis_rate: float = parameter(
@@ -65,6 +65,8 @@ class SpikingNBack(Parameters):
 CONDITIONS = (
     ("exact", "exact memory"),
     ("liquid", "liquid"),
+    ("shift", "liquid, shift"),
+    ("dale", "liquid, excitatory and inhibitory"),
     ("frozen", "frozen layers"),
     ("silenced", "liquid silenced"),
     ("constant", "liquid constant"),
@@ -89,6 +91,8 @@ def memory_of(name: str, parameters: SpikingNBack, cells: int) -> PastCodes:
         "exact": memory.Lag(),
         "frozen": memory.Lag(),
         "liquid": liquid,
+        "shift": liquid.replace(recurrence="shift"),
+        "dale": liquid.replace(recurrence="dale"),
         "silenced": memory.Silenced(liquid),
         "constant": memory.Constant(liquid),
         "shuffled": memory.Shuffled(liquid),
