@@ -29,13 +29,14 @@ import typing
 from collections.abc import Callable, Mapping
 from typing import Any, Self
 
-__all__ = ["ParameterError", "Parameters", "parameter"]
+__all__ = ["Declared", "ParameterError", "Parameters", "parameter"]
 
 #: SI scale and base-unit exponents (m, kg, s, A, K, mol, cd) of the units that may be written out.
 _UNITS: dict[str, tuple[float, tuple[int, ...]]] = {
     "1": (1.0, (0, 0, 0, 0, 0, 0, 0)),
     "second": (1.0, (0, 0, 1, 0, 0, 0, 0)),
     "hertz": (1.0, (0, 0, -1, 0, 0, 0, 0)),
+    "volt": (1.0, (2, 1, -3, -1, 0, 0, 0)),
 }
 _ABBREVIATIONS = {
     "s": ("second", 1.0),
@@ -49,10 +50,14 @@ _ABBREVIATIONS = {
     "Hz": ("hertz", 1.0),
     "hertz": ("hertz", 1.0),
     "kHz": ("hertz", 1e3),
+    "V": ("volt", 1.0),
+    "volt": ("volt", 1.0),
+    "mV": ("volt", 1e-3),
 }
 _EXAMPLES = {
     "second": "a value in seconds, for example '10 ms' or 10*ms",
     "hertz": "a value in hertz, for example '80 Hz' or 80*Hz",
+    "volt": "a value in volt, for example '-70 mV' or -70*mV",
 }
 
 
@@ -96,7 +101,7 @@ def parameter(
         Default value; a field without one is required.
     doc : str
         One line that says what the value is.
-    unit : {"1", "second", "hertz"}
+    unit : {"1", "second", "hertz", "volt"}
         Dimension of the value. Anything but ``"1"`` must be given with its unit.
     above, at_least, below, at_most : float, optional
         Allowed range, in SI units. For tuples it holds for every element.
@@ -122,9 +127,8 @@ def parameter(
     return dataclasses.field(default=default, metadata=metadata)
 
 
-@dataclasses.dataclass(frozen=True)
-class Parameters:
-    """Base class of all parameter classes; checks every field when it is made.
+class Declared:
+    """What dataclasses with declared fields can do: `Parameters`, and objects that also act.
 
     Raises
     ------
@@ -134,7 +138,7 @@ class Parameters:
 
     def __post_init__(self) -> None:
         hints = _hints(type(self))
-        for field in dataclasses.fields(self):
+        for field in _fields(self):
             value = _checked(getattr(self, field.name), hints[field.name], field)
             object.__setattr__(self, field.name, value)
 
@@ -146,11 +150,11 @@ class Parameters:
         ParameterError
             If a field does not exist (with the nearest names) or its value is not allowed.
         """
-        names = [field.name for field in dataclasses.fields(self)]
+        names = [field.name for field in _fields(self)]
         for name in changes:
             if name not in names:
-                raise ParameterError(_unknown(name, names, type(self).__name__))
-        return dataclasses.replace(self, **changes)
+                raise ParameterError(unknown_name(name, names, type(self).__name__))
+        return dataclasses.replace(self, **changes)  # type: ignore[type-var]
 
     def with_settings(self, settings: Mapping[str, Any]) -> Self:
         """Return a copy with settings such as ``{"rule.protection_time": "150"}`` applied.
@@ -168,12 +172,12 @@ class Parameters:
         changes: dict[str, Any] = {}
         for name, value in settings.items():
             if name not in known:
-                raise ParameterError(_unknown(name, list(known), type(self).__name__))
+                raise ParameterError(unknown_name(name, list(known), type(self).__name__))
             head, _, rest = name.partition(".")
             if rest:
                 nested.setdefault(head, {})[rest] = value
             else:
-                field = next(field for field in dataclasses.fields(self) if field.name == head)
+                field = next(field for field in _fields(self) if field.name == head)
                 hint = _hints(type(self))[head]
                 # A number typed without its unit is refused: 10 could be seconds or milliseconds.
                 if field.metadata.get("unit", "1") == "1":
@@ -188,9 +192,9 @@ class Parameters:
     def flat(self) -> dict[str, Any]:
         """Return all values under dotted names, nested classes opened."""
         values: dict[str, Any] = {}
-        for field in dataclasses.fields(self):
+        for field in _fields(self):
             value = getattr(self, field.name)
-            if isinstance(value, Parameters):
+            if isinstance(value, Declared):
                 values |= {f"{field.name}.{name}": inner for name, inner in value.flat().items()}
             else:
                 values[field.name] = value
@@ -201,9 +205,9 @@ class Parameters:
         """Return what was declared of each value (doc, unit, range) under its dotted name."""
         hints = _hints(cls)
         declared: dict[str, Mapping[str, Any]] = {}
-        for field in dataclasses.fields(cls):
+        for field in _fields(cls):
             hint = hints[field.name]
-            if isinstance(hint, type) and issubclass(hint, Parameters):
+            if isinstance(hint, type) and issubclass(hint, Declared):
                 inner = hint.fields()
                 declared |= {f"{field.name}.{name}": inner[name] for name in inner}
             else:
@@ -216,11 +220,27 @@ class Parameters:
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
+@dataclasses.dataclass(frozen=True)
+class Parameters(Declared):
+    """Base class of all parameter classes; checks every field when it is made.
+
+    Raises
+    ------
+    ParameterError
+        If a value has the wrong type, the wrong dimension or lies outside its range.
+    """
+
+
+def _fields(owner: Any) -> tuple[dataclasses.Field[Any], ...]:
+    return dataclasses.fields(owner) if dataclasses.is_dataclass(owner) else ()
+
+
 #: Types of a class's fields; asked for at every point of a sweep, and slow to work out.
 _hints: Callable[[type], dict[str, Any]] = functools.cache(typing.get_type_hints)
 
 
-def _unknown(name: str, names: list[str], owner: str) -> str:
+def unknown_name(name: str, names: list[str], owner: str) -> str:
+    """Say that a name does not exist, and which are near."""
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.4) or sorted(names)[:6]
     shown = name if name.isprintable() else repr(name)
     return f"{shown}: unknown name in {owner}; nearest: {', '.join(near)}"

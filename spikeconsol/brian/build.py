@@ -60,6 +60,8 @@ def main(folder: Path) -> None:
     brian2.set_device("cpp_standalone", build_on_run=False)
     built = program.load_builder()(program.structure)
     _add_ending(built)
+    # Before the queues of spikes are made from them: delays and connections may be inputs too.
+    brian2.device.apply_run_args()
     # The run ends when `ending` says so; this is only a bound that no run reaches.
     built.network.run(1e6 * brian2.second, namespace={})
     brian2.device.build(directory=str(folder), compile=False, run=False, with_output=False)

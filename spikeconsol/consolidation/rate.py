@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spikeconsol import checks
-from spikeconsol.consolidation.rules import Rule, State
+from spikeconsol.consolidation.rules.base import Rule, State, checked_rule
 from spikeconsol.data.patterns import active_units, check_patterns, warn_activity
 
 __all__ = ["HopfieldNetwork"]
@@ -38,7 +38,7 @@ class HopfieldNetwork:
     Attributes
     ----------
     state : dict of ndarray, shape ([S,] N, N)
-        Weights ``"w"`` and the traces of the rule.
+        Weights ``"w"`` and the other variables of the rule; of cells, shape ([S,] N).
 
     Examples
     --------
@@ -58,7 +58,7 @@ class HopfieldNetwork:
         self, n: int, *, rule: Rule, seed: int | Sequence[int], homeostasis: float = 0.0
     ) -> None:
         n = checks.whole("n", n, at_least=2)
-        checks.instance("rule", rule, Rule, "a plasticity rule such as CurvatureGate()")
+        rule = checked_rule(rule)
         checks.number("homeostasis", homeostasis, at_least=0)
         if not isinstance(seed, list | tuple | np.ndarray):
             checks.seed("seed", seed)
@@ -73,11 +73,13 @@ class HopfieldNetwork:
         self.homeostasis = homeostasis
         self._batch = () if np.isscalar(seed) else (len(np.asarray(seed)),)
         self._rngs = [np.random.default_rng(s) for s in np.atleast_1d(np.asarray(seed))]
+        # Rules that draw have numbers of their own: recall does not depend on them.
+        self._draws = [np.random.default_rng([s, 1]) for s in np.atleast_1d(np.asarray(seed))]
         self.state = rule.state((*self._batch, n, n))
 
     @property
     def weights(self) -> NDArray[np.floating]:
-        """Weights, shape ([S,] N, N), symmetric with a zero diagonal; assign to replace them."""
+        """Weights, shape ([S,] N, N), with a zero diagonal; assign to replace them."""
         return self.state["w"]
 
     @weights.setter
@@ -115,12 +117,12 @@ class HopfieldNetwork:
         patterns = self._checked(patterns, "patterns")
         warn_activity(patterns, getattr(self.rule, "coding_level", None))
         # One network after the other: its matrices stay in the processor's cache.
-        for index in np.ndindex(*self._batch):
+        for index, rng in zip(np.ndindex(*self._batch), self._draws, strict=True):
             state = {name: array[index] for name, array in self.state.items()}
             for s in patterns[index].astype(float):
-                self._present(state, s)
+                self._present(state, s, rng)
 
-    def _present(self, state: State, s: NDArray[np.float64]) -> None:
+    def _present(self, state: State, s: NDArray[np.float64], rng: np.random.Generator) -> None:
         """Present one pattern to one network, in place."""
         if self.rule.elementwise:
             # Only the rows of active units see a coincidence or a mismatch; columns mirror them.
@@ -135,9 +137,9 @@ class HopfieldNetwork:
                 array[:, active] = rows[name].T
         else:
             A = s[:, None] * s
-            self.rule.step(state, A, s[:, None] + s - 2 * A)
-        for array in state.values():
-            np.fill_diagonal(array, 0.0)
+            self.rule.step(state, A, s[:, None] + s - 2 * A, S=s, rng=rng)
+        for name in ("w", *self.rule.traces):
+            np.fill_diagonal(state[name], 0.0)
 
     def recall(
         self,

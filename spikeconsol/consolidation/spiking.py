@@ -12,10 +12,9 @@ from numpy.typing import ArrayLike, NDArray
 from spikeconsol import checks
 from spikeconsol.brian import backend
 from spikeconsol.brian.recording import Recording
-from spikeconsol.consolidation.bounded import BoundedCurvatureGate
 from spikeconsol.consolidation.pairs import TILE, pair_indices
 from spikeconsol.consolidation.parameters import SpikingParameters
-from spikeconsol.consolidation.rules import Rule, Shuffled
+from spikeconsol.consolidation.rules import BoundedCurvatureGate, Rule, Shuffled, spiking_form
 from spikeconsol.data.patterns import active_units, check_patterns, warn_activity
 from spikeconsol.parameters import ParameterError
 
@@ -74,7 +73,7 @@ class SpikingMemory:
         self.n = n
         self.parameters = SpikingParameters() if parameters is None else parameters
         self.active = active_units(n, self.parameters.coding_level)
-        self.rule = rule.bounded()
+        self.rule = spiking_form(rule)
         self.target = target
         self.recording: Recording | None = None
         self._seeds = np.random.SeedSequence(seed)
