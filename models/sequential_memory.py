@@ -310,20 +310,26 @@ def _example(protocol: Protocol, memory: SpikingMemory, seed: int) -> xr.Dataset
     memory.recall(cues)
     recall = memory.recording
     assert recall is not None
+    # Storing and recall on one clock: recall begins where storing ends.
+    slot, slots = shown[-1].end, 4 * shown[-1].end
+    onsets = {"onsets": slot * np.arange(4), "duration": protocol.spiking.phases.present}
+    cued = {"onsets": slots + recall.onsets, "duration": protocol.spiking.phases.cue}
     second = {"units": "second"}
+    stored = second | {"start": 0.0, "stop": slots}
+    recalled = second | {"start": slots, "stop": recall.end}
     return xr.Dataset(
         {
             "example_weight": ("presentation", weight, {"units": "1"}),
             "example_trace": ("presentation", trace, {"units": "1"}),
             "example_pair": ("side", [i, j]),
-            "example_pattern": (("slot", "cell"), patterns[-4:]),
-            "example_cue": (("slot", "cell"), cues),
+            "example_pattern": (("slot", "cell"), patterns[-4:], onsets),
+            "example_cue": (("slot", "cell"), cues, cued),
             "store_cell": ("store_spike", np.concatenate([cells for cells, _ in spikes])),
-            "store_time": ("store_spike", np.concatenate([times for _, times in spikes]), second),
+            "store_time": ("store_spike", np.concatenate([times for _, times in spikes]), stored),
             "recall_cell": ("recall_spike", recall.cells),
-            "recall_time": ("recall_spike", recall.times, second),
-            "volley_time": ("volley", recall.inhibitory_times, second),
-            "slot_store": ((), shown[-1].end, second),
+            "recall_time": ("recall_spike", recall.times, recalled),
+            "volley_time": ("volley", recall.inhibitory_times, recalled),
+            "slot_store": ((), slot, second),
             "slot_recall": ((), recall.end / 4, second),
             "trace_threshold": ((), memory.rule.constants["trace_threshold"]),
         },
