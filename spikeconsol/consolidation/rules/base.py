@@ -34,7 +34,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spikeconsol.consolidation.rules import text as language
-from spikeconsol.parameters import ParameterError, Parameters, parameter
+from spikeconsol.parameters import ParameterError, Parameters
 
 __all__ = ["Rule", "State", "plasticity_rule", "registry"]
 
@@ -283,7 +283,7 @@ def _needed(value: Any, name: str, verb: str) -> Any:
 AnyRule = TypeVar("AnyRule", bound=Rule)
 
 
-@dataclass_transform(frozen_default=True, field_specifiers=(parameter,))
+@dataclass_transform(frozen_default=True)
 def plasticity_rule(cls: type[AnyRule]) -> type[AnyRule]:
     """Make a subclass of `Rule` a rule: a frozen dataclass, checked, and known by its name.
 
