@@ -175,12 +175,12 @@ def make(protocol: Protocol, condition: Condition, seed: int) -> Memory:
     return SpikingMemory(protocol.units, rule=storage.rule, seed=seed, parameters=parameters)
 
 
-def program(protocol: Protocol, condition: Condition) -> Program:
-    """Return the program of a spiking condition, to be described."""
+def programs(protocol: Protocol, condition: Condition) -> tuple[Program, ...]:
+    """Return the programs of a spiking condition, to be described."""
     memory = make(protocol, condition, seed=0)
     if not isinstance(memory, SpikingMemory):
         raise ValueError(f"condition: got {condition.stem!r}; allowed: a spiking condition")
-    return memory.program()
+    return memory.program(storing=True), memory.program(storing=False)
 
 
 def run(protocol: Protocol, condition: Condition, seeds: tuple[int, ...]) -> xr.Dataset:
@@ -371,7 +371,7 @@ EXPERIMENTS = (
         columns=("kept", "p90", "newest"),
         presets={"demo": {"stored": 400, "tested": 200, "seeds": 2}},
         figures=("store_and_recall", "recall_against_age"),
-        program=program,
+        program=programs,
     ),
     Experiment(
         name="sequential-memory-tuning",

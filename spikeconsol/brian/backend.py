@@ -28,6 +28,7 @@ import importlib.util
 import json
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -55,9 +56,11 @@ __all__ = [
     "Check",
     "Program",
     "cache_folder",
+    "check",
     "clear_cache",
     "default_target",
     "doctor",
+    "explain",
     "run",
 ]
 
@@ -65,7 +68,7 @@ TARGETS = ("standalone", "cython", "numpy")
 
 
 class BuildError(RuntimeError):
-    """A program did not compile, or its binary failed; the message ends with the last lines."""
+    """A program did not compile, or its binary failed; the message names object and cause."""
 
 
 @dataclass
@@ -81,11 +84,14 @@ class Built:
         than objects with clocks of their own.
     timed_arrays : dict of brian2.TimedArray
         Timed arrays that are inputs, by the name used in `Program.inputs`.
+    finish : callable, optional
+        What is left to do, outside of standalone mode, when the run's values have been set.
     """
 
     network: Network
     clock: Clock
     timed_arrays: dict[str, TimedArray] = field(default_factory=dict)
+    finish: Callable[[], None] | None = None
 
 
 @dataclass(frozen=True)
@@ -296,9 +302,8 @@ def _build(program: Program, folder: Path) -> None:
             text=True,
         )
         if process.returncode or not (building / "manifest.json").exists():
-            text = (process.stdout + process.stderr).strip()
-            lines = "\n".join(text.splitlines()[-12:])
-            raise BuildError(f"{program.name}: could not be compiled; last lines:\n{lines}")
+            cause = (process.stdout + process.stderr).strip()
+            raise BuildError(f"{program.name}: could not be compiled: {cause}")
         path = building / "manifest.json"
         manifest = json.loads(path.read_text())
         manifest["seconds_build"] = time.perf_counter() - started
@@ -387,8 +392,8 @@ def _remove_orphans(parent: Path) -> None:
 def _source_hash(builder: str) -> str:
     """Hash of the sources that a build depends on, read without importing them."""
     place = builder.rpartition(":")[0]
-    paths = [Path(__file__), Path(__file__).with_name("noise.py")]
-    paths.append(Path(__file__).with_name("build.py"))
+    ours = ("backend", "build", "layout", "noise", "wiring")
+    paths = [Path(__file__).with_name(f"{name}.py") for name in ours]
     if place.endswith(".py"):
         paths.append(Path(place))
     else:
@@ -441,14 +446,51 @@ def _run_at_runtime(
 ) -> dict[str, NDArray]:
     import brian2
 
-    with at_runtime(target):
+    with at_runtime(target), _explained(program.name):
         built = program.load_builder()(program.structure)
         for name, value in values.items():
             _set_value(built, name, np.asarray(value))
+        if built.finish is not None:
+            built.finish()
         dt = program.structure["dt"]
         # Half a step of slack: steps * dt in floating point must not lose or add a step.
         built.network.run((steps - 0.5) * dt * brian2.second, namespace={})
         return {name: _get_value(built, name) for name in outputs}
+
+
+def explain(error: BaseException) -> str:
+    """Return an error of Brian2 in one line: the object, the identifier and the cause."""
+    found = re.search(r"object named '(\w+)'", str(error))
+    root = error
+    while (before := root.__cause__ or root.__context__) is not None:
+        root = before
+    text = str(root.args[0] if isinstance(root, KeyError) and root.args else root)
+    text = " ".join(text.split()) or type(root).__name__
+    owner = f"{found[1]}: " if found and root is not error else ""
+    return f"{owner}{text}"
+
+
+@contextlib.contextmanager
+def _explained(program: str) -> Iterator[None]:
+    from brian2.core.base import BrianObjectException
+    from brian2.equations.equations import EquationError
+    from brian2.units.fundamentalunits import DimensionMismatchError
+
+    try:
+        yield
+    except (BrianObjectException, EquationError, DimensionMismatchError) as error:
+        raise BuildError(f"{program}: could not be built: {explain(error)}") from error
+
+
+def check(program: Program) -> None:
+    """Build a program's network on the numpy target and run one step, compiling nothing.
+
+    Raises
+    ------
+    BuildError
+        If Brian2 refuses its text.
+    """
+    _run_at_runtime(program, {}, 1, (), "numpy")
 
 
 @contextlib.contextmanager

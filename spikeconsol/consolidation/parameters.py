@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from spikeconsol.parameters import ParameterError, Parameters, parameter
@@ -11,10 +12,11 @@ __all__ = ["Cells", "ContinuousTrace", "Inhibition", "Latch", "Phases", "Spiking
 
 @dataclass(frozen=True)
 class Cells(Parameters):
-    """Excitatory leaky integrate-and-fire cells; potentials in units of the threshold."""
+    """What the excitatory cells get and send; currents in units of the rheobase.
 
-    membrane_time: float = parameter("10 ms", unit="second", above=0, doc="membrane time constant")
-    refractory_time: float = parameter("6 ms", unit="second", above=0, doc="refractory period")
+    The model of the cells themselves is in `spikeconsol.consolidation.cells`.
+    """
+
     input_current: float = parameter(2.0, above=1, doc="drive of a cell that is part of the input")
     input_rate: float = parameter(
         0.0,
@@ -114,8 +116,36 @@ class ContinuousTrace(Parameters):
     potentiation: float = parameter(0.15, at_least=0, at_most=1, doc="potentiation per spike")
     depression: float = parameter(0.02, at_least=0, at_most=1, doc="depression per spike")
     trace_jump: float = parameter(0.15, above=0, at_most=1, doc="jump of both traces per spike")
-    fast_time: float = parameter("6 s", unit="second", above=0, doc="decay of the faster trace")
+    window: float = parameter(
+        "0.3 s", unit="second", above=0, doc="time for which the gate stays open at a coincidence"
+    )
     steepness: float = parameter(16.0, at_least=1, doc="exponent of the gate")
+
+    def constants(self, lifetime: float, threshold: float) -> dict[str, float]:
+        """Return all constants, with the two time constants that close and reopen the gate.
+
+        The difference of the traces after a coincidence, exp(-t/trace_time) - exp(-t/fast_time),
+        crosses the threshold q_c at the window and again at the lifetime [s].
+
+        Raises
+        ------
+        ParameterError
+            If no two time constants do that.
+        """
+        fast = 0.0
+        for _ in range(100):
+            slow = -lifetime / math.log(threshold + (math.exp(-lifetime / fast) if fast else 0.0))
+            left = math.exp(-self.window / slow) - threshold
+            if not 0 < left < 1 or slow <= 0:
+                break
+            before, fast = fast, -self.window / math.log(left)
+            if abs(fast - before) < 1e-12 * fast:
+                values = {k: v for k, v in self.flat().items() if k != "window"}
+                return values | {"trace_time": slow, "fast_time": fast}
+        raise ParameterError(
+            f"continuous.window: got {self.window:g} second for a protection of {lifetime:g} "
+            "second; allowed: a window that is much shorter than the protection"
+        )
 
 
 @dataclass(frozen=True)
@@ -156,7 +186,9 @@ class Phases(Parameters):
 class SpikingParameters(Parameters):
     """All constants of a `SpikingMemory`."""
 
-    coding_level: float = parameter(0.05, above=0, below=1, doc="fraction of active units")
+    coding_level: float | None = parameter(
+        None, above=0, below=1, doc="fraction of active units; none: as the rule says, or 0.05"
+    )
     time_step: float = parameter("0.5 ms", unit="second", above=0, doc="integration time step")
     cells: Cells = parameter(Cells(), doc="excitatory cells")
     inhibition: Inhibition = parameter(Inhibition(), doc="inhibitory cells")

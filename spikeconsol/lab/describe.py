@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from dataclasses import replace
+
 from spikeconsol.lab import latex
 from spikeconsol.lab.experiment import Condition, Experiment
 from spikeconsol.parameters import Parameters
@@ -39,7 +41,11 @@ def model_table(
     sections = []
     if condition is not None:
         assert experiment.program is not None
-        sections = describe(experiment.program(parameters, condition))
+        programs = experiment.program(parameters, condition)
+        for program in programs:
+            for section in describe(program):
+                title = f"{section.title}: {program.name}" if len(programs) > 1 else section.title
+                sections.append(replace(section, title=title))
     fields = parameters.fields()
     rows = [
         (

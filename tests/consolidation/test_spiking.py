@@ -7,7 +7,7 @@ import pytest
 
 from spikeconsol.brian.backend import default_target
 from spikeconsol.consolidation import HopfieldNetwork, SpikingMemory, SpikingParameters
-from spikeconsol.consolidation.pairs import TILE, pair_indices
+from spikeconsol.brian.layout import TILE, pair_indices
 from spikeconsol.consolidation.rules import CurvatureGate, HardBounds, Leaky, Shuffled
 from spikeconsol.data import sparse_patterns
 from spikeconsol.parameters import ParameterError
@@ -269,7 +269,7 @@ def test_correlated_background_has_its_rate_and_its_correlation():
     }
     patterns = np.repeat(PATTERNS[:1], 16, axis=0)
     recording = stored(
-        DEFAULTS.with_settings(settings), patterns, rule=Leaky(), target="numpy"
+        DEFAULTS.with_settings(settings), patterns, rule=Leaky(coding_level=F), target="numpy"
     ).recording
     width = DEFAULTS.phases.bin
     bins = np.minimum(recording.times / width + 1e-6, 16 * 6 - 1).astype(int)
@@ -326,10 +326,10 @@ def test_impossible_protocols_are_refused(settings, message):
 
 def test_impossible_combinations_are_refused():
     with pytest.raises(ParameterError, match="rule: got BoundedLeaky"):
-        memory(DEFAULTS.replace(trace="continuous"), rule=Leaky())
+        memory(DEFAULTS.replace(trace="continuous"), rule=Leaky(coding_level=F))
     with pytest.raises(ValueError, match="n: got 1"):
         memory(n=1)
-    leaky = memory(rule=Leaky())
+    leaky = memory(rule=Leaky(coding_level=F))
     for name in ("trace", "curvature"):
         with pytest.raises(ValueError, match=f"{name}: got a BoundedLeaky rule"):
             getattr(leaky, name)

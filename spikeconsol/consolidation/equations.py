@@ -1,0 +1,375 @@
+"""All Brian2 text of the spiking memory, and the networks built from it.
+
+There are two networks: one that stores, clamped by its input and plastic, and one that recalls,
+whose recurrent synapses transmit and do not change. Everything numeric is a parameter that is set
+at run time: only sizes, switches, the text of the cells and that of the rule are compiled in.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from brian2 import (
+    Clock,
+    Equations,
+    Network,
+    NeuronGroup,
+    SpikeMonitor,
+    Synapses,
+    TimedArray,
+    second,
+)
+
+from spikeconsol.brian import noise
+from spikeconsol.brian.backend import Built
+from spikeconsol.brian.wiring import connect_pairs, read_elsewhere
+
+#: What every cell has besides its own model. Input comes as `current`, in units of the cell's
+#: rheobase; `awake` is 0 in the refractory period, in a form that compilers vectorise.
+CELLS = """
+awake = int(t - lastspike > {refractory} - dt/2)       : 1
+dx/dt = -x/burst_time                                  : 1   # burst trace
+dfacilitation/dt = -facilitation/facilitation_time     : 1
+u                                                      : 1   # burst signal that partners read
+h                                                      : 1   # transmission of the last spike
+drive                                                  : 1
+forced_rate                                            : Hz
+noise_seed                                             : integer (shared, constant)
+"""
+
+#: While a pattern is stored the input clamps the network: recurrent excitation, tonic drive and
+#: inhibition act in recall only (a switch as by acetylcholine).
+STORING_CELLS = """
+current = drive + noise*sqrt(noise_time/dt)*normal(noise_seed, 1, t_in_timesteps, i) : 1
+learn                                                  : 1 (shared)  # 1 while a pattern is shown
+"""
+RECALLING_CELLS = """
+current = drive + retrieve*(recurrent_gain*g + afterdepolarisation + tonic_current) - inhibition
+          + noise*sqrt(noise_time/dt)*normal(noise_seed, 1, t_in_timesteps, i) : 1
+dg/dt = -g/synaptic_time                               : 1   # recurrent excitation
+dinhibition/dt = -inhibition/inhibition_time           : 1
+dafterdepolarisation/dt = -afterdepolarisation/afterdepolarisation_time : 1
+retrieve                                               : 1 (shared)  # 1 during recall
+"""
+
+CELL_CONSTANTS = {
+    "input_current": "1",
+    "input_rate": "Hz",
+    "noise": "1",
+    "noise_time": "second",
+    "background_rate": "Hz",
+    "background_share": "1",
+    "burst_time": "second",
+    "burst_jump": "1",
+    "burst_scale": "1",
+    "burst_threshold": "1",
+    "facilitation_time": "second",
+    "facilitation_jump": "1",
+    "facilitation_threshold": "1",
+    "facilitation_range": "1",
+}
+RECALLING_CONSTANTS = {
+    "tonic_current": "1",
+    "synaptic_time": "second",
+    "recurrent_gain": "1",
+    "inhibition_time": "second",
+    "afterdepolarisation_peak": "1",
+    "afterdepolarisation_time": "second",
+}
+
+#: A cell is heard only once it bursts: an isolated spike finds no facilitation, hence h = 0.
+CELL_RESET = """
+h = clip((facilitation - facilitation_threshold)/facilitation_range, 0, 1)
+x += burst_jump*(1 - x)
+facilitation += facilitation_jump*(1 - facilitation)
+"""
+RECALLING_RESET = (
+    "afterdepolarisation = clip(afterdepolarisation, afterdepolarisation_peak*h, 1000)\n"
+)
+
+BURST_SIGNAL = "u = clip((x/burst_scale - burst_threshold)/(1 - burst_threshold), 0, 1)"
+
+#: Row 0 of the table of inputs is silence. In recall the drive is always a current.
+PROTOCOL = """
+{window} = window(t)
+drive = input_current*table(row(t)*second, i){not_if_poisson}
+"""
+#: Correlated background switches on and off for all cells together, anew in every bin.
+FORCED_RATE = """
+up = int(uniform(noise_seed, 4, t_in_timesteps, 0) < background_share)/background_share
+forced_rate = background_rate*up{poisson}
+"""
+
+INHIBITION = """
+dv/dt = -v/membrane_time + noise*normal(noise_seed, 3, t_in_timesteps, i)/sqrt(membrane_time*dt) : 1
+firing_threshold : 1 (shared, constant)
+membrane_time    : second (shared, constant)
+refractory_time  : second (shared, constant)
+strength         : 1 (shared, constant)
+noise            : 1 (shared, constant)
+noise_seed       : integer (shared, constant)
+"""
+
+#: Both directions of a pair see the same two updates from the same spikes, and both pathways have
+#: the same delay: the weights stay symmetric and one synapse can serve both directions.
+TRANSMIT = "g_{to} += w*h_{source}"
+COUNT = """
+c += learn_pre*u_{partner}
+m += learn_pre*(1 - u_{partner})
+"""
+
+#: A and M of the presentation that has just ended; with latch = 0, before the first pattern,
+#: nothing changes.
+LATCH = """
+latch = int(t_in_timesteps > 0)
+A = clip((c - coincidence_threshold)*coincidence_gain, 0, 1)
+M = clip((m - mismatch_threshold)*mismatch_gain, 0, 1)*(1 - A)
+{before}
+{rule}
+{after}
+c = 0
+m = 0
+"""
+LATCH_CONSTANTS = (
+    "coincidence_threshold",
+    "coincidence_gain",
+    "mismatch_threshold",
+    "mismatch_gain",
+)
+
+#: The rule without a clock, at every spike of either side.
+CONTINUOUS = """
+elapsed = t - last
+c = c*exp(-elapsed/counter_time) + learn_pre*u_{partner}
+m = m*exp(-elapsed/counter_time) + learn_pre*(1 - u_{partner})
+trace = trace*exp(-elapsed/trace_time)
+fast = fast*exp(-elapsed/fast_time)
+gate = residual_plasticity + (1 - residual_plasticity)/(1 + (clip(trace - fast, 0, 1)/trace_threshold)**steepness)
+A = clip((c - coincidence_threshold)*coincidence_gain, 0, 1)
+M = clip((m - mismatch_threshold)*mismatch_gain, 0, 1)*(1 - clip(c/coincidence_threshold, 0, 1))
+w += learn_pre*gate*(potentiation*A*(1 - w) - depression*M*w)
+jump = learn_pre*trace_jump*A*(1 - trace)
+trace += jump
+fast += jump
+last = t
+"""  # noqa: E501
+CONTINUOUS_CONSTANTS = {
+    "counter_time": "second",
+    "trace_time": "second",
+    "fast_time": "second",
+    "coincidence_threshold": "1",
+    "coincidence_gain": "1",
+    "mismatch_threshold": "1",
+    "mismatch_gain": "1",
+    "potentiation": "1",
+    "depression": "1",
+    "trace_jump": "1",
+    "trace_threshold": "1",
+    "residual_plasticity": "1",
+    "steepness": "1",
+}
+
+
+def build(structure: Mapping[str, Any]) -> Built:
+    """Build the network that stores, or the one that recalls.
+
+    Parameters
+    ----------
+    structure : dict
+        Of both networks: ``phase`` (store or recall), ``n``, ``dt`` [s], ``delay`` [s], ``bin``
+        [s], ``bins`` and ``rows`` (capacities of the protocol), ``cell`` (texts of the cell model,
+        see `spikeconsol.consolidation.cells`), ``per_cell`` (constants that differ from cell to
+        cell), ``symmetric``, ``tile`` and ``pairs`` (see `connect_pairs`), ``precision``,
+        ``forced`` (spikes forced by background or Poisson input), ``poisson``. Of the one that
+        stores: ``slot`` [s] (period of the latch, None for the continuous trace), ``rule``
+        (statements), ``rule_constants``, ``traces``, ``elsewhere`` (the gate reads another pair's
+        trace). Of the one that recalls: ``inhibitory_cells``, ``inhibition_delay`` [s].
+    """
+    # One clock for all: every further one costs time in every step.
+    clock = Clock(structure["dt"] * second, name="step")
+    cells, timed_arrays = _cells(structure, clock)
+    objects = [cells, SpikeMonitor(cells, name="spikes")]
+    if structure["phase"] == "store":
+        pairs, finish = _plastic_pairs(cells, structure, clock)
+    else:
+        objects += _inhibition(cells, structure, clock)
+        pairs, finish = _transmitting_pairs(cells, structure, clock)
+    return Built(Network(pairs, *objects), clock, timed_arrays, finish)
+
+
+def _cells(structure: Mapping[str, Any], clock: Clock) -> tuple[NeuronGroup, dict[str, TimedArray]]:
+    storing, cell = structure["phase"] == "store", structure["cell"]
+    sizes = {"row": structure["bins"], "window": structure["bins"]}
+    timed_arrays = {
+        name: TimedArray(np.zeros(size), dt=structure["bin"] * second, name=name)
+        for name, size in sizes.items()
+    }
+    table = np.zeros((structure["rows"], structure["n"]))
+    timed_arrays["table"] = TimedArray(table, dt=1 * second, name="table")
+    units = CELL_CONSTANTS | ({} if storing else RECALLING_CONSTANTS)
+    text = CELLS.format(refractory=cell["refractory"])
+    text += STORING_CELLS if storing else RECALLING_CELLS
+    _refuse_taken_names(cell, {*units, *Equations(text).names, *noise.functions(), *timed_arrays})
+    per_cell = structure["per_cell"]
+    text += cell["equations"] + "\n"
+    for name, unit in {**units, **cell["constants"]}.items():
+        flags = "(constant)" if name in per_cell else "(shared, constant)"
+        text += f"{name} : {unit} {flags}\n"
+    forced = " or uniform(noise_seed, 2, t_in_timesteps, i) < forced_rate*dt"
+    cells = NeuronGroup(
+        structure["n"],
+        text,
+        threshold=cell["threshold"] + (forced if structure["forced"] else ""),
+        reset=f"{cell['reset']}\n{CELL_RESET}{'' if storing else RECALLING_RESET}",
+        refractory=cell["refractory"],
+        method="euler",
+        clock=clock,
+        namespace={**noise.functions(), **timed_arrays},
+        name="cells",
+    )
+    poisson = storing and structure["poisson"]
+    protocol = PROTOCOL.format(
+        window="learn" if storing else "retrieve",
+        not_if_poisson="*(1 - learn)" if poisson else "",
+    )
+    if structure["forced"]:
+        input_rate = " + input_rate*learn*table(row(t)*second, i)"
+        protocol += FORCED_RATE.format(poisson=input_rate if storing else "")
+    cells.run_regularly(
+        protocol, dt=structure["bin"] * second, when="start", order=-1, name="cells_protocol"
+    )
+    if storing:
+        signal = dict(clock=clock, when="after_groups", name="cells_burst_signal")
+        cells.run_regularly(BURST_SIGNAL, **signal)
+    return cells, timed_arrays
+
+
+def _refuse_taken_names(cell: Mapping[str, Any], taken: set[str]) -> None:
+    own = {*Equations(cell["equations"]).names, *cell["constants"]}
+    if clash := sorted(own & taken):
+        raise ValueError(
+            f"cells: got the name {clash[0]!r}; allowed: names that the memory does not use itself"
+        )
+
+
+def _inhibition(cells: NeuronGroup, structure: Mapping[str, Any], clock: Clock) -> list[Any]:
+    """Feedback inhibition, with what it hears and whom it silences."""
+    text = INHIBITION
+    if structure["inhibitory_cells"] == 1:  # a unit that counts has no noise
+        text = re.sub(r" \+ noise\*normal.*dt\)", "", text)
+    inhibition = NeuronGroup(
+        structure["inhibitory_cells"],
+        text,
+        threshold="v > firing_threshold",
+        reset="v = 0",
+        refractory="refractory_time",
+        method="euler",
+        clock=clock,
+        namespace=noise.functions(),
+        name="inhibition",
+    )
+    excite = Synapses(
+        cells,
+        inhibition,
+        on_pre="v_post += retrieve_pre*h_pre",
+        delay=structure["inhibition_delay"] * second,
+        clock=clock,
+        name="excite_inhibition",
+    )
+    inhibit = Synapses(
+        inhibition,
+        cells,
+        on_pre="inhibition_post += strength_pre",
+        clock=clock,
+        name="inhibit_cells",
+    )
+    for order, synapses in enumerate((excite, inhibit), start=2):
+        synapses.connect()
+        synapses.pre.order = order
+    return [inhibition, excite, inhibit, SpikeMonitor(inhibition, name="inhibitory_spikes")]
+
+
+def _transmitting_pairs(cells: NeuronGroup, structure: Mapping[str, Any], clock: Clock) -> Any:
+    both_ways = structure["symmetric"]
+    return _pairs(
+        cells,
+        structure,
+        clock,
+        ["w"],
+        "",
+        on_pre=TRANSMIT.format(to="post", source="pre"),
+        on_post=TRANSMIT.format(to="pre", source="post") if both_ways else None,
+    )
+
+
+def _plastic_pairs(cells: NeuronGroup, structure: Mapping[str, Any], clock: Clock) -> Any:
+    traces = structure["traces"]
+    lines = []
+    if structure["slot"] is None:
+        plasticity = CONTINUOUS
+        lines += [
+            f"{name} : {unit} (shared, constant)" for name, unit in CONTINUOUS_CONSTANTS.items()
+        ]
+        lines += ["last : second"]
+    else:
+        plasticity = COUNT
+        constants = (*LATCH_CONSTANTS, *structure["rule_constants"])
+        lines += [f"{name} : 1 (shared, constant)" for name in constants]
+        if structure["elsewhere"]:
+            lines += ["trace_elsewhere : 1", "partner : integer (constant)"]
+    pairs, finish = _pairs(
+        cells,
+        structure,
+        clock,
+        ["w", "c", "m", *traces],
+        "\n".join(lines),
+        on_pre=plasticity.format(partner="post"),
+        on_post=plasticity.format(partner="pre"),
+    )
+    if structure["slot"] is not None:
+        kept = ["w", *traces]
+        latch = LATCH.format(
+            before="\n".join(f"{name}_before = {name}" for name in kept),
+            rule=structure["rule"],
+            after="\n".join(f"{name} = latch*{name} + (1 - latch)*{name}_before" for name in kept),
+        )
+        slot = structure["slot"] * second
+        pairs.run_regularly(latch, dt=slot, when="start", order=0, name="pairs_latch")
+        if structure["elsewhere"]:
+            read_elsewhere(pairs, "trace_elsewhere", "trace", "partner", dt=slot, order=-1)
+    return pairs, finish
+
+
+def _pairs(
+    cells: NeuronGroup,
+    structure: Mapping[str, Any],
+    clock: Clock,
+    variables: list[str],
+    constants: str,
+    **statements: str | None,
+) -> Any:
+    """Pairs of cells with the given synaptic variables, and what is left to do before a run."""
+    if structure["pairs"] is not None:
+        constants += "\nsource_cell : integer (constant)\ntarget_cell : integer (constant)"
+    single = structure["precision"] == "single"
+    given = {name: text for name, text in statements.items() if text}
+    pairs = Synapses(
+        cells,
+        cells,
+        "\n".join([*(f"{name} : 1" for name in variables), constants]),
+        **given,
+        delay={name.removeprefix("on_"): structure["delay"] * second for name in given},
+        dtype=dict.fromkeys(variables, np.float32) if single else None,
+        namespace=noise.functions(),
+        clock=clock,
+        name="pairs",
+    )
+    for order, name in enumerate(given):
+        getattr(pairs, name.removeprefix("on_")).order = order
+    finish = connect_pairs(
+        pairs, tile=structure["tile"], symmetric=structure["symmetric"], count=structure["pairs"]
+    )
+    return pairs, finish
