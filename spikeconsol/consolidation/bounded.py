@@ -53,10 +53,26 @@ class BoundedLeaky(Rule):
     depression: float = parameter(0.26, at_least=0, at_most=1, doc="rate towards 0 at M = 1")
 
     gate_text: ClassVar[str] = "gate = 1.0"
-    change_text: ClassVar[str] = "w += gate*(potentiation*A*(1 - w) - depression*M*w)"
+    change_text: ClassVar[str] = (
+        "w += gate*(potentiation*A*clip(ceiling - w, 0, 1) - depression*M*w)"
+    )
 
-    def change(self, w: NDArray, gate: NDArray | float, A: NDArray, M: NDArray) -> None:
-        w += gate * (self.potentiation * A * (1 - w) - self.depression * M * w)
+    def step(
+        self, state: State, A: NDArray, M: NDArray, ceiling: NDArray | float = 1.0
+    ) -> None:
+        self.change(state["w"], self.gate(state), A, M, ceiling)
+        self.remember(state, A)
+
+    def change(
+        self,
+        w: NDArray,
+        gate: NDArray | float,
+        A: NDArray,
+        M: NDArray,
+        ceiling: NDArray | float = 1.0,
+    ) -> None:
+        left = np.clip(ceiling - w, 0, 1)
+        w += gate * (self.potentiation * A * left - self.depression * M * w)
 
     def bounded(self) -> Rule:
         return self
@@ -143,7 +159,9 @@ class BoundedSmoothCurvatureGate(BoundedCurvatureGate):
 class BoundedAdditive(BoundedLeaky):
     """Non-negative additive rule with hard bounds (Parisi 1986): w is clipped to [0, 1]."""
 
-    change_text: ClassVar[str] = "w = clip(w + potentiation*A - depression*M, 0, 1)"
+    change_text: ClassVar[str] = (
+        "w = clip(w + clip(potentiation*A, 0, clip(ceiling - w, 0, 1)) - depression*M, 0, 1)"
+    )
 
     @classmethod
     def from_bound(cls, bound: float, *, coding_level: float = 0.05) -> Self:
@@ -156,6 +174,13 @@ class BoundedAdditive(BoundedLeaky):
         potentiation = min(1.0, (1 - f) ** 2 / (2 * bound))
         return cls(potentiation=potentiation, depression=potentiation * f / (2 * (1 - f)))
 
-    def change(self, w: NDArray, gate: NDArray | float, A: NDArray, M: NDArray) -> None:
-        w += self.potentiation * A - self.depression * M
+    def change(
+        self,
+        w: NDArray,
+        gate: NDArray | float,
+        A: NDArray,
+        M: NDArray,
+        ceiling: NDArray | float = 1.0,
+    ) -> None:
+        w += np.minimum(self.potentiation * A, np.clip(ceiling - w, 0, 1)) - self.depression * M
         np.clip(w, 0, 1, out=w)

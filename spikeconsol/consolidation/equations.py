@@ -7,6 +7,7 @@ at run time: only sizes, switches, the text of the cells and that of the rule ar
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -20,6 +21,7 @@ from brian2 import (
     SpikeMonitor,
     Synapses,
     TimedArray,
+    linked_var,
     second,
 )
 
@@ -31,9 +33,7 @@ from spikeconsol.brian.wiring import connect_pairs, read_elsewhere
 #: rheobase; `awake` is 0 in the refractory period, in a form that compilers vectorise.
 CELLS = """
 awake = int(t - lastspike > {refractory} - dt/2)       : 1
-dx/dt = -x/burst_time                                  : 1   # burst trace
 dfacilitation/dt = -facilitation/facilitation_time     : 1
-u                                                      : 1   # burst signal that partners read
 h                                                      : 1   # transmission of the last spike
 drive                                                  : 1
 forced_rate                                            : Hz
@@ -44,15 +44,26 @@ noise_seed                                             : integer (shared, consta
 #: inhibition act in recall only (a switch as by acetylcholine).
 STORING_CELLS = """
 current = drive + noise*sqrt(noise_time/dt)*normal(noise_seed, 1, t_in_timesteps, i) : 1
+u                                                      : 1   # burst signal that partners read
 learn                                                  : 1 (shared)  # 1 while a pattern is shown
+total                                                  : 1 (linked)  # heard spikes of all cells
+crowd                                                  : 1   # the same, where synapses reach it
 """
+HEARD = {
+    "latched": "heard                              : 1   # heard spikes of this presentation\n",
+    "continuous": "dheard/dt = -heard/counter_time : 1\ncounter_time : second (shared, constant)\n",
+}
+#: Graded inhibition takes off the share `balance` of what a cell of average weights would get.
 RECALLING_CELLS = """
-current = drive + retrieve*(recurrent_gain*g + afterdepolarisation + tonic_current) - inhibition
+current = drive + retrieve*(recurrent_gain*(g - balance*load*feedback) + afterdepolarisation
+          + tonic_current) - inhibition
           + noise*sqrt(noise_time/dt)*normal(noise_seed, 1, t_in_timesteps, i) : 1
 dg/dt = -g/synaptic_time                               : 1   # recurrent excitation
 dinhibition/dt = -inhibition/inhibition_time           : 1
 dafterdepolarisation/dt = -afterdepolarisation/afterdepolarisation_time : 1
 retrieve                                               : 1 (shared)  # 1 during recall
+load                                                   : 1 (constant)  # mean weight of the cell
+feedback                                               : 1 (linked)  # what all cells transmit
 """
 
 CELL_CONSTANTS = {
@@ -62,10 +73,6 @@ CELL_CONSTANTS = {
     "noise_time": "second",
     "background_rate": "Hz",
     "background_share": "1",
-    "burst_time": "second",
-    "burst_jump": "1",
-    "burst_scale": "1",
-    "burst_threshold": "1",
     "facilitation_time": "second",
     "facilitation_jump": "1",
     "facilitation_threshold": "1",
@@ -75,6 +82,7 @@ RECALLING_CONSTANTS = {
     "tonic_current": "1",
     "synaptic_time": "second",
     "recurrent_gain": "1",
+    "balance": "1",
     "inhibition_time": "second",
     "afterdepolarisation_peak": "1",
     "afterdepolarisation_time": "second",
@@ -83,14 +91,15 @@ RECALLING_CONSTANTS = {
 #: A cell is heard only once it bursts: an isolated spike finds no facilitation, hence h = 0.
 CELL_RESET = """
 h = clip((facilitation - facilitation_threshold)/facilitation_range, 0, 1)
-x += burst_jump*(1 - x)
 facilitation += facilitation_jump*(1 - facilitation)
 """
 RECALLING_RESET = (
     "afterdepolarisation = clip(afterdepolarisation, afterdepolarisation_peak*h, 1000)\n"
 )
 
-BURST_SIGNAL = "u = clip((x/burst_scale - burst_threshold)/(1 - burst_threshold), 0, 1)"
+BURST_SIGNAL = "u = clip((facilitation - facilitation_threshold)/facilitation_range, 0, 1)"
+
+CROWD = "crowd = total"
 
 #: Row 0 of the table of inputs is silence. In recall the drive is always a current.
 PROTOCOL = """
@@ -113,44 +122,58 @@ noise            : 1 (shared, constant)
 noise_seed       : integer (shared, constant)
 """
 
-#: Both directions of a pair see the same two updates from the same spikes, and both pathways have
-#: the same delay: the weights stay symmetric and one synapse can serve both directions.
+#: One unit hears all cells: the pool whose size it tells when patterns are stored, and graded
+#: inhibition in recall.
+POOL = {
+    "latched": "total : 1",
+    "continuous": "dtotal/dt = -total/counter_time : 1\ncounter_time : second (shared, constant)",
+    "recall": "dfeedback/dt = -feedback/synaptic_time : 1\nsynaptic_time : second (shared, constant)",
+}
+#: Heard spikes are counted where they arrive, once for a cell and not for each of its pairs.
+TALLY = "heard_pre += learn_pre*h_pre\ntotal_post += learn_pre*h_pre"
+FEEDBACK = "feedback_post += h_pre"
 TRANSMIT = "g_{to} += w*h_{source}"
-COUNT = """
-c += learn_pre*u_{partner}
-m += learn_pre*(1 - u_{partner})
-"""
 
-#: A and M of the presentation that has just ended; with latch = 0, before the first pattern,
-#: nothing changes.
+#: Both directions of a pair see the same updates from the same spikes, and both pathways have the
+#: same delay: the weights stay symmetric and one synapse can serve both directions.
+COUNT = "c += learn_pre*h_{own}*u_{partner}"
+
+#: Coincidence A and mismatch M of a pair, from the share of its heard spikes that met a bursting
+#: partner; the ceiling of its weight, from the size of the pattern as the pool and the pair tell
+#: it; and the activity S of either cell. Of c + m = n_i + n_j spikes m need not be counted.
+EVIDENCE = """
+spikes = heard_pre + heard_post
+share = c/clip(spikes, 1e-6, inf)
+enough = clip(spikes/evidence - 1, 0, 1)
+A = enough*clip((share - coincident_share)*slope, 0, 1)
+M = enough*clip((coincident_share - share)*slope, 0, 1)
+ceiling = clip(sqrt(ceiling_size*spikes/clip(2*crowd_pre, 1e-6, inf)), 0, 1)
+"""
+ACTIVITY = """
+S_i = clip(heard_pre/evidence - 1, 0, 1)
+S_j = clip(heard_post/evidence - 1, 0, 1)
+"""
+EVIDENCE_CONSTANTS = ("evidence", "coincident_share", "slope", "ceiling_size")
+
+#: The presentation that has just ended; with latch = 0, before the first one, nothing changes.
 LATCH = """
 latch = int(t_in_timesteps > 0)
-A = clip((c - coincidence_threshold)*coincidence_gain, 0, 1)
-M = clip((m - mismatch_threshold)*mismatch_gain, 0, 1)*(1 - A)
+{evidence}
 {before}
 {rule}
 {after}
 c = 0
-m = 0
 """
-LATCH_CONSTANTS = (
-    "coincidence_threshold",
-    "coincidence_gain",
-    "mismatch_threshold",
-    "mismatch_gain",
-)
 
 #: The rule without a clock, at every spike of either side.
 CONTINUOUS = """
 elapsed = t - last
-c = c*exp(-elapsed/counter_time) + learn_pre*u_{partner}
-m = m*exp(-elapsed/counter_time) + learn_pre*(1 - u_{partner})
+c = c*exp(-elapsed/counter_time) + learn_pre*h_{own}*u_{partner}
 trace = trace*exp(-elapsed/trace_time)
 fast = fast*exp(-elapsed/fast_time)
+{evidence}
 gate = residual_plasticity + (1 - residual_plasticity)/(1 + (clip(trace - fast, 0, 1)/trace_threshold)**steepness)
-A = clip((c - coincidence_threshold)*coincidence_gain, 0, 1)
-M = clip((m - mismatch_threshold)*mismatch_gain, 0, 1)*(1 - clip(c/coincidence_threshold, 0, 1))
-w += learn_pre*gate*(potentiation*A*(1 - w) - depression*M*w)
+w += learn_pre*gate*(potentiation*A*clip(ceiling - w, 0, 1) - depression*M*w)
 jump = learn_pre*trace_jump*A*(1 - trace)
 trace += jump
 fast += jump
@@ -160,10 +183,6 @@ CONTINUOUS_CONSTANTS = {
     "counter_time": "second",
     "trace_time": "second",
     "fast_time": "second",
-    "coincidence_threshold": "1",
-    "coincidence_gain": "1",
-    "mismatch_threshold": "1",
-    "mismatch_gain": "1",
     "potentiation": "1",
     "depression": "1",
     "trace_jump": "1",
@@ -171,6 +190,8 @@ CONTINUOUS_CONSTANTS = {
     "residual_plasticity": "1",
     "steepness": "1",
 }
+#: First of the streams of random numbers that a rule may draw by ``rand()``.
+RULE_STREAM = 16
 
 
 def build(structure: Mapping[str, Any]) -> Built:
@@ -190,17 +211,42 @@ def build(structure: Mapping[str, Any]) -> Built:
     """
     # One clock for all: every further one costs time in every step.
     clock = Clock(structure["dt"] * second, name="step")
-    cells, timed_arrays = _cells(structure, clock)
-    objects = [cells, SpikeMonitor(cells, name="spikes")]
+    pool = NeuronGroup(1, POOL[_kind(structure)], method="euler", clock=clock, name="pool")
+    cells, timed_arrays = _cells(structure, clock, pool)
+    objects = [cells, pool, SpikeMonitor(cells, name="spikes"), _to_pool(cells, pool, structure)]
     if structure["phase"] == "store":
-        pairs, finish = _plastic_pairs(cells, structure, clock)
+        pairs, finish = _plastic_pairs(cells, pool, structure, clock)
     else:
         objects += _inhibition(cells, structure, clock)
         pairs, finish = _transmitting_pairs(cells, structure, clock)
     return Built(Network(pairs, *objects), clock, timed_arrays, finish)
 
 
-def _cells(structure: Mapping[str, Any], clock: Clock) -> tuple[NeuronGroup, dict[str, TimedArray]]:
+def _kind(structure: Mapping[str, Any]) -> str:
+    """Which network, and of those that store which one."""
+    if structure["phase"] == "recall":
+        return "recall"
+    return "continuous" if structure["slot"] is None else "latched"
+
+
+def _to_pool(cells: NeuronGroup, pool: NeuronGroup, structure: Mapping[str, Any]) -> Synapses:
+    storing = structure["phase"] == "store"
+    tally = Synapses(
+        cells,
+        pool,
+        on_pre=TALLY if storing else FEEDBACK,
+        delay=structure["delay"] * second,
+        clock=cells.clock,
+        name="cells_to_pool",
+    )
+    tally.connect()
+    tally.pre.order = -1  # before the pairs, which read what is counted here
+    return tally
+
+
+def _cells(
+    structure: Mapping[str, Any], clock: Clock, pool: NeuronGroup
+) -> tuple[NeuronGroup, dict[str, TimedArray]]:
     storing, cell = structure["phase"] == "store", structure["cell"]
     sizes = {"row": structure["bins"], "window": structure["bins"]}
     timed_arrays = {
@@ -211,7 +257,7 @@ def _cells(structure: Mapping[str, Any], clock: Clock) -> tuple[NeuronGroup, dic
     timed_arrays["table"] = TimedArray(table, dt=1 * second, name="table")
     units = CELL_CONSTANTS | ({} if storing else RECALLING_CONSTANTS)
     text = CELLS.format(refractory=cell["refractory"])
-    text += STORING_CELLS if storing else RECALLING_CELLS
+    text += STORING_CELLS + HEARD[_kind(structure)] if storing else RECALLING_CELLS
     _refuse_taken_names(cell, {*units, *Equations(text).names, *noise.functions(), *timed_arrays})
     per_cell = structure["per_cell"]
     text += cell["equations"] + "\n"
@@ -230,6 +276,8 @@ def _cells(structure: Mapping[str, Any], clock: Clock) -> tuple[NeuronGroup, dic
         namespace={**noise.functions(), **timed_arrays},
         name="cells",
     )
+    linked = "total" if storing else "feedback"
+    setattr(cells, linked, linked_var(pool, linked))
     poisson = storing and structure["poisson"]
     protocol = PROTOCOL.format(
         window="learn" if storing else "retrieve",
@@ -242,8 +290,13 @@ def _cells(structure: Mapping[str, Any], clock: Clock) -> tuple[NeuronGroup, dic
         protocol, dt=structure["bin"] * second, when="start", order=-1, name="cells_protocol"
     )
     if storing:
-        signal = dict(clock=clock, when="after_groups", name="cells_burst_signal")
-        cells.run_regularly(BURST_SIGNAL, **signal)
+        latched = structure["slot"] is not None
+        cells.run_regularly(
+            BURST_SIGNAL if latched else f"{BURST_SIGNAL}\n{CROWD}",
+            clock=clock,
+            when="after_groups",
+            name="cells_burst_signal",
+        )
     return cells, timed_arrays
 
 
@@ -305,42 +358,61 @@ def _transmitting_pairs(cells: NeuronGroup, structure: Mapping[str, Any], clock:
     )
 
 
-def _plastic_pairs(cells: NeuronGroup, structure: Mapping[str, Any], clock: Clock) -> Any:
-    traces = structure["traces"]
-    lines = []
-    if structure["slot"] is None:
-        plasticity = CONTINUOUS
-        lines += [
-            f"{name} : {unit} (shared, constant)" for name, unit in CONTINUOUS_CONSTANTS.items()
-        ]
-        lines += ["last : second"]
-    else:
+def _plastic_pairs(
+    cells: NeuronGroup, pool: NeuronGroup, structure: Mapping[str, Any], clock: Clock
+) -> Any:
+    traces, latched = structure["traces"], structure["slot"] is not None
+    units = dict.fromkeys(EVIDENCE_CONSTANTS, "1")
+    if latched:
         plasticity = COUNT
-        constants = (*LATCH_CONSTANTS, *structure["rule_constants"])
-        lines += [f"{name} : 1 (shared, constant)" for name in constants]
-        if structure["elsewhere"]:
-            lines += ["trace_elsewhere : 1", "partner : integer (constant)"]
+        units |= dict.fromkeys(structure["rule_constants"], "1")
+    else:
+        plasticity = CONTINUOUS.replace("{evidence}", EVIDENCE)
+        units |= CONTINUOUS_CONSTANTS
+    lines = [f"{name} : {unit} (shared, constant)" for name, unit in units.items()]
+    if not latched:
+        lines += ["last : second"]
+    elif structure["elsewhere"]:
+        lines += ["trace_elsewhere : 1", "partner : integer (constant)"]
     pairs, finish = _pairs(
         cells,
         structure,
         clock,
-        ["w", "c", "m", *traces],
+        ["w", "c", *traces],
         "\n".join(lines),
-        on_pre=plasticity.format(partner="post"),
-        on_post=plasticity.format(partner="pre"),
+        on_pre=plasticity.format(own="pre", partner="post"),
+        on_post=plasticity.format(own="post", partner="pre"),
     )
-    if structure["slot"] is not None:
+    if latched:
         kept = ["w", *traces]
+        rule = _random_numbers(structure["rule"])
         latch = LATCH.format(
+            evidence=EVIDENCE + (ACTIVITY if re.search(r"\bS_[ij]\b", rule) else ""),
             before="\n".join(f"{name}_before = {name}" for name in kept),
-            rule=structure["rule"],
+            rule=rule,
             after="\n".join(f"{name} = latch*{name} + (1 - latch)*{name}_before" for name in kept),
         )
         slot = structure["slot"] * second
         pairs.run_regularly(latch, dt=slot, when="start", order=0, name="pairs_latch")
         if structure["elsewhere"]:
             read_elsewhere(pairs, "trace_elsewhere", "trace", "partner", dt=slot, order=-1)
+        for group, name, code, order in (
+            (cells, "cells_crowd", CROWD, -2),
+            (cells, "cells_forget", "heard = 0", 1),
+            (pool, "pool_forget", "total = 0", 1),
+        ):
+            group.run_regularly(code, dt=slot, when="start", order=order, name=name)
     return pairs, finish
+
+
+def _random_numbers(rule: str) -> str:
+    """Let ``rand()`` in a rule's text draw numbers that depend on seed, step and pair only."""
+    streams = itertools.count(RULE_STREAM)
+    return re.sub(
+        r"\brand\(\)",
+        lambda _: f"uniform(noise_seed_pre, {next(streams)}, t_in_timesteps, i*N_pre + j)",
+        rule,
+    )
 
 
 def _pairs(

@@ -55,6 +55,14 @@ class Pairs:
         ends = np.r_[self.i, self.j] if self.symmetric else self.j
         return np.bincount(ends, minlength=self.n)
 
+    def mean_weight(self) -> NDArray[np.float64]:
+        """Mean weight onto each cell from all others; where there is no synapse it is 0."""
+        w = self.state["w"].astype(float)
+        total = np.bincount(self.j, w, self.n)
+        if self.symmetric:
+            total += np.bincount(self.i, w, self.n)
+        return total / (self.n - 1)
+
     def matrix(self, values: NDArray) -> NDArray:
         """Return values of all pairs as a matrix, shape (N, N), zero where there is no pair."""
         matrix = np.zeros((self.n, self.n), np.result_type(values, np.float64))

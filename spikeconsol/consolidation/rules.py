@@ -79,7 +79,9 @@ class Rule(Parameters):
         """Return the synaptic variables of an empty memory, all of the given shape."""
         return {name: np.zeros(shape) for name in ("w", *self.traces)}
 
-    def step(self, state: State, A: NDArray, M: NDArray) -> None:
+    def step(
+        self, state: State, A: NDArray, M: NDArray, ceiling: NDArray | float = 1.0
+    ) -> None:
         """Apply one presentation, in place.
 
         Parameters
@@ -88,6 +90,8 @@ class Rule(Parameters):
             Weights ``"w"`` and traces, as made by `state`.
         A, M : ndarray of float, broadcastable to (..., N, N)
             Coincidence and mismatch of each pair, in [0, 1].
+        ceiling : float or ndarray of float, optional
+            Largest weight that potentiation reaches; rules with signed weights have none.
         """
         gate = self.gate(state)
         self.change(state["w"], gate, A, M)
@@ -191,7 +195,9 @@ class SpikeGatedLeaky(Leaky):
 
     gate_text: ClassVar[str] = "gate = int(A + M > 0)"
 
-    def step(self, state: State, A: NDArray, M: NDArray) -> None:
+    def step(
+        self, state: State, A: NDArray, M: NDArray, ceiling: NDArray | float = 1.0
+    ) -> None:
         self.change(state["w"], self.gate(state) * (A + M > 0), A, M)
         self.remember(state, A)
 
@@ -396,11 +402,13 @@ class Shuffled(Rule):
         """Fixed permutation of the labels of `n` units."""
         return np.random.default_rng([self.seed, n]).permutation(n)
 
-    def step(self, state: State, A: NDArray, M: NDArray) -> None:
+    def step(
+        self, state: State, A: NDArray, M: NDArray, ceiling: NDArray | float = 1.0
+    ) -> None:
         trace = state["trace"]
         order = self.permutation(trace.shape[-1])
         elsewhere = state | {"trace": trace[..., order[:, None], order]}
-        self.rule.step(elsewhere, A, M)  # w is shared; the shuffled copy of the trace is dropped
+        self.rule.step(elsewhere, A, M, ceiling)  # w is shared; the shuffled copy of the trace is dropped
         self.rule.remember(state, A)
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 
 import numpy as np
@@ -21,11 +22,15 @@ from spikeconsol.parameters import ParameterError
 
 __all__ = ["SpikingMemory"]
 
+#: Synaptic time for which the gain of recurrent excitation is given [s].
+REFERENCE_TIME = 0.02
 #: Constants of the cells that the storing network does not have.
 RECALLING_ONLY = (
     "tonic_current",
     "synaptic_time",
     "recurrent_gain",
+    "balance",
+    "load",
     "inhibition_time",
     "afterdepolarisation_peak",
     "afterdepolarisation_time",
@@ -219,8 +224,30 @@ class SpikingMemory:
             recordings.append(self._recorded(result, total[part]))
         self.recording = Recording.joined(recordings)
         spikes, volleys = self.recording.counts(phases.recall - phases.read_out, phases.recall)
-        needed = phases.read_out_fraction * volleys / self.parameters.inhibition.cells
-        return spikes >= np.maximum(needed, 1)[:, None]
+        cycles = volleys / self.parameters.inhibition.cells
+        self._warn_of_cycles(cycles)
+        recalled = spikes >= np.maximum(phases.read_out_fraction * cycles, 1)[:, None]
+        return recalled & (cycles >= phases.volleys)[:, None]
+
+    def _warn_of_cycles(self, cycles: NDArray[np.float64]) -> None:
+        """Warn where recall died out, or went on too slowly for cells to hear each other."""
+        phases, burst_rate = self.parameters.phases, self.parameters.cells.burst_rate
+        going = cycles >= phases.volleys
+        if not going.all():
+            warnings.warn(
+                f"recall: inhibition fell silent in {np.sum(~going)} of {len(cycles)} recalls, in "
+                "which nothing counts as recalled; more cells.recurrent_gain, cells.tonic_current "
+                "or better cues would keep it going",
+                stacklevel=3,
+            )
+        rate = np.median(cycles[going]) / phases.read_out if going.any() else burst_rate
+        if rate < burst_rate:
+            warnings.warn(
+                f"recall: {rate:.3g} cycles a second, fewer than the {burst_rate:.3g} Hz above "
+                "which cells hear each other; a lower cells.burst_rate, shorter refractory and "
+                "membrane times or more cells.recurrent_gain would mend it",
+                stacklevel=3,
+            )
 
     def _bins(self, duration: float) -> int:
         return round(duration / self.parameters.phases.bin)
@@ -299,7 +326,7 @@ class SpikingMemory:
                 "traces": [name for name in self._pairs.state if name != "w"],
                 "elsewhere": isinstance(self.rule, Shuffled),
             }
-            outputs = (*(f"pairs.{name}" for name in self._pairs.state), "pairs.c", "pairs.m")
+            outputs = (*(f"pairs.{name}" for name in self._pairs.state), "pairs.c")
         else:
             structure |= {
                 "inhibitory_cells": p.inhibition.cells,
@@ -334,11 +361,15 @@ class SpikingMemory:
         cells = self._cell_constants()
         pairs: dict[str, ArrayLike] = {}
         inhibition: dict[str, ArrayLike] = {}
+        pool: dict[str, ArrayLike] = {}
         if storing:
             for name in RECALLING_ONLY:
                 del cells[name]
             pairs = self._pair_constants()
+            if self._continuous:
+                cells["counter_time"] = pool["counter_time"] = p.continuous.counter_time
         else:
+            pool["synaptic_time"] = p.cells.synaptic_time
             inhibition = {
                 # Half a spike below a whole number of spikes, which the leak never quite reaches.
                 "firing_threshold": p.inhibition.threshold * self.active - 0.5,
@@ -348,10 +379,11 @@ class SpikingMemory:
                 "noise": p.inhibition.noise,
                 "noise_seed": noise_seed,
             }
-        groups = {"cells": cells | {"noise_seed": noise_seed}, "inhibition": inhibition}
+        cells["noise_seed"] = noise_seed
+        groups = {"cells": cells, "pool": pool, "inhibition": inhibition, "pairs": pairs}
         return {
             f"{group}.{name}": value
-            for group, values in (groups | {"pairs": pairs}).items()
+            for group, values in groups.items()
             for name, value in values.items()
         }
 
@@ -371,7 +403,15 @@ class SpikingMemory:
         cells["background_share"] = (
             (1 - correlation) * mean / ((1 - correlation) * mean + correlation) if mean else 1.0
         )
-        cells["recurrent_gain"] = p.cells.recurrent_gain / self.active
+        del cells["burst_rate"]
+        cells["facilitation_threshold"] = p.cells.facilitation_threshold
+        # Excitation of an active cell grows a little with the number of cells that excite it, so
+        # as to keep its advantage over the noise of many.
+        gain = p.cells.recurrent_gain / self.active * (self.active / 10) ** 0.15
+        cells["recurrent_gain"] = gain * REFERENCE_TIME / p.cells.synaptic_time
+        cells["balance"] = p.inhibition.balance
+        mean = self._pairs.mean_weight()
+        cells["load"] = mean.mean() + p.inhibition.scaling * (mean - mean.mean())
         if self._pairs.listed:
             share = self._pairs.in_degree / (self.n - 1)
             cells["recurrent_gain"] /= np.where(share > 0, share, 1.0)
@@ -394,7 +434,7 @@ class SpikingMemory:
         self._spread: dict[str, NDArray[np.float64]] = {}
         if spread is None:
             return {}
-        known = set(self._cell_constants()) - {"noise_time", "background_share", "inhibition_time"}
+        known = set(self._cell_constants()) - {"noise_time", "background_share", "load"}
         names = spread.of or tuple(self.cells.constants)
         for name in names:
             if name not in known:
@@ -406,11 +446,13 @@ class SpikingMemory:
     def _pair_constants(self) -> dict[str, ArrayLike]:
         """Constants of the plastic synapses, by name."""
         p, rule = self.parameters, self.rule
+        evidence = p.evidence.flat()
+        evidence["ceiling_size"] = evidence.pop("ceiling") * self.coding_level * self.n
         if not self._continuous:
-            return p.latch.flat() | rule.constants
+            return evidence | rule.constants
         assert isinstance(rule, BoundedCurvatureGate)
         lifetime = rule.protection_time * (p.phases.present + p.phases.gap)
-        return p.continuous.constants(lifetime, rule.trace_threshold) | {
+        return evidence | p.continuous.constants(lifetime, rule.trace_threshold) | {
             "trace_threshold": rule.trace_threshold,
             "residual_plasticity": rule.residual_plasticity,
         }
