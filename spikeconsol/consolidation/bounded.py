@@ -57,9 +57,7 @@ class BoundedLeaky(Rule):
         "w += gate*(potentiation*A*clip(ceiling - w, 0, 1) - depression*M*w)"
     )
 
-    def step(
-        self, state: State, A: NDArray, M: NDArray, ceiling: NDArray | float = 1.0
-    ) -> None:
+    def step(self, state: State, A: NDArray, M: NDArray, ceiling: NDArray | float = 1.0) -> None:
         self.change(state["w"], self.gate(state), A, M, ceiling)
         self.remember(state, A)
 

@@ -1,9 +1,8 @@
-"""Models of the excitatory cells of a spiking memory: three that ship, and any other by its text."""
+"""Models of the excitatory cells of a spiking memory: three that ship, any other by its text."""
 
 from __future__ import annotations
 
 import math
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -70,17 +69,18 @@ class LIF(CellModel):
 class AdEx(CellModel):
     """Adaptive exponential integrate-and-fire cell (Brette and Gerstner 2005).
 
-    Constants of tonic firing (Naud et al. 2008); their rheobase is that without adaptation.
+    The rheobase is that without adaptation, of which the default constants have none.
     """
 
-    C: float = parameter("200 pF", unit="farad", above=0, doc="membrane capacitance")
-    g_L: float = parameter("10 nS", unit="siemens", above=0, doc="leak conductance")
+    C: float = parameter("100 pF", unit="farad", above=0, doc="membrane capacitance")
+    # Names are those of the paper.
+    g_L: float = parameter("10 nS", unit="siemens", above=0, doc="leak conductance")  # noqa: N815
     E_L: float = parameter("-70 mV", unit="volt", doc="resting potential")
     V_T: float = parameter("-50 mV", unit="volt", doc="threshold of the exponential")
     Delta_T: float = parameter("2 mV", unit="volt", above=0, doc="its slope")
     V_reset: float = parameter("-58 mV", unit="volt", doc="reset")
     V_peak: float = parameter("0 mV", unit="volt", doc="potential at which a spike is counted")
-    a: float = parameter("2 nS", unit="siemens", doc="subthreshold adaptation")
+    a: float = parameter("0 nS", unit="siemens", doc="subthreshold adaptation")
     b: float = parameter("0 pA", unit="amp", at_least=0, doc="adaptation per spike")
     tau_w: float = parameter("30 ms", unit="second", above=0, doc="decay of adaptation")
     refractory_time: float = parameter("4 ms", unit="second", above=0, doc="refractory period")
@@ -106,7 +106,7 @@ class Izhikevich(CellModel):
     C dv/dt = k (v - v_r)(v - v_t) - u + I; the rheobase k (v_t - v_r)^2/4 is that without recovery.
     """
 
-    C: float = parameter("100 pF", unit="farad", above=0, doc="membrane capacitance")
+    C: float = parameter("50 pF", unit="farad", above=0, doc="membrane capacitance")
     gain: float = parameter("14 nS", unit="siemens", above=0, doc="k (v_t - v_r)")
     v_r: float = parameter("-60 mV", unit="volt", doc="resting potential")
     v_t: float = parameter("-40 mV", unit="volt", doc="instantaneous threshold")

@@ -126,8 +126,14 @@ noise_seed       : integer (shared, constant)
 #: inhibition in recall.
 POOL = {
     "latched": "total : 1",
-    "continuous": "dtotal/dt = -total/counter_time : 1\ncounter_time : second (shared, constant)",
-    "recall": "dfeedback/dt = -feedback/synaptic_time : 1\nsynaptic_time : second (shared, constant)",
+    "continuous": """
+dtotal/dt = -total/counter_time : 1
+counter_time : second (shared, constant)
+""",
+    "recall": """
+dfeedback/dt = -feedback/synaptic_time : 1
+synaptic_time : second (shared, constant)
+""",
 }
 #: Heard spikes are counted where they arrive, once for a cell and not for each of its pairs.
 TALLY = "heard_pre += learn_pre*h_pre\ntotal_post += learn_pre*h_pre"

@@ -79,9 +79,7 @@ class Rule(Parameters):
         """Return the synaptic variables of an empty memory, all of the given shape."""
         return {name: np.zeros(shape) for name in ("w", *self.traces)}
 
-    def step(
-        self, state: State, A: NDArray, M: NDArray, ceiling: NDArray | float = 1.0
-    ) -> None:
+    def step(self, state: State, A: NDArray, M: NDArray, ceiling: NDArray | float = 1.0) -> None:
         """Apply one presentation, in place.
 
         Parameters
@@ -195,9 +193,7 @@ class SpikeGatedLeaky(Leaky):
 
     gate_text: ClassVar[str] = "gate = int(A + M > 0)"
 
-    def step(
-        self, state: State, A: NDArray, M: NDArray, ceiling: NDArray | float = 1.0
-    ) -> None:
+    def step(self, state: State, A: NDArray, M: NDArray, ceiling: NDArray | float = 1.0) -> None:
         self.change(state["w"], self.gate(state) * (A + M > 0), A, M)
         self.remember(state, A)
 
@@ -402,13 +398,13 @@ class Shuffled(Rule):
         """Fixed permutation of the labels of `n` units."""
         return np.random.default_rng([self.seed, n]).permutation(n)
 
-    def step(
-        self, state: State, A: NDArray, M: NDArray, ceiling: NDArray | float = 1.0
-    ) -> None:
+    def step(self, state: State, A: NDArray, M: NDArray, ceiling: NDArray | float = 1.0) -> None:
         trace = state["trace"]
         order = self.permutation(trace.shape[-1])
         elsewhere = state | {"trace": trace[..., order[:, None], order]}
-        self.rule.step(elsewhere, A, M, ceiling)  # w is shared; the shuffled copy of the trace is dropped
+        self.rule.step(
+            elsewhere, A, M, ceiling
+        )  # w is shared; the shuffled copy of the trace is dropped
         self.rule.remember(state, A)
 
     @property

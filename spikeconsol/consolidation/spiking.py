@@ -2,39 +2,29 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spikeconsol.brian import backend
-from spikeconsol.brian.layout import TILE
 from spikeconsol.brian.recording import Recording
 from spikeconsol.consolidation.bounded import BoundedCurvatureGate
 from spikeconsol.consolidation.cells import LIF, AdEx, CellModel, Izhikevich, Spread
+from spikeconsol.consolidation.checks import (
+    agreed_coding_level,
+    refuse_unheard,
+    warn_of_cycles,
+)
 from spikeconsol.consolidation.pairs import Pairs
 from spikeconsol.consolidation.parameters import SpikingParameters
+from spikeconsol.consolidation.programs import Programs
 from spikeconsol.consolidation.rules import Rule, Shuffled
 from spikeconsol.consolidation.wiring import AllToAll, Wiring
-from spikeconsol.data.patterns import active_units, check_patterns, warn_activity
+from spikeconsol.data.patterns import check_patterns, warn_activity
 from spikeconsol.parameters import ParameterError
 
 __all__ = ["SpikingMemory"]
-
-#: Synaptic time for which the gain of recurrent excitation is given [s].
-REFERENCE_TIME = 0.02
-#: Constants of the cells that the storing network does not have.
-RECALLING_ONLY = (
-    "tonic_current",
-    "synaptic_time",
-    "recurrent_gain",
-    "balance",
-    "load",
-    "inhibition_time",
-    "afterdepolarisation_peak",
-    "afterdepolarisation_time",
-)
 
 
 class SpikingMemory:
@@ -100,8 +90,7 @@ class SpikingMemory:
                 raise TypeError(f"{name}: got {value!r}; allowed: a {kind.__name__}")
         self.n = n
         self.parameters = SpikingParameters() if parameters is None else parameters
-        self.coding_level = _coding_level(rule, self.parameters)
-        self.active = active_units(n, self.coding_level)
+        self.coding_level = agreed_coding_level(rule, self.parameters)
         self.rule = rule.bounded()
         self.cells = LIF() if cells is None else cells
         self.target = target
@@ -119,9 +108,15 @@ class SpikingMemory:
         if self._continuous:
             empty = {"w": empty["w"], "trace": empty["trace"], "fast": empty["trace"]}
         self._pairs.state = {name: array.astype(self._dtype) for name, array in empty.items()}
-        if isinstance(self.rule, Shuffled):
-            self._partners = self._pairs.partners(self.rule.permutation(n))
-        self._spread = self._spread_constants(spread, np.random.default_rng(for_spread))
+        self._programs = Programs(
+            self.parameters,
+            self.coding_level,
+            self.rule,
+            self.cells,
+            self._pairs,
+            spread,
+            np.random.default_rng(for_spread),
+        )
         if type(self.cells) not in (LIF, AdEx, Izhikevich):
             backend.check(self.program())
 
@@ -189,6 +184,7 @@ class SpikingMemory:
         shown = np.full(len(patterns), self._bins(phases.present))
         if durations is not None:
             shown = self._checked_durations(durations, len(patterns))
+        refuse_unheard(self.cells, self.parameters, shown.min() * phases.bin)
         total = shown + self._bins(phases.gap)
         recordings = []
         for part in self._parts(total):
@@ -225,29 +221,9 @@ class SpikingMemory:
         self.recording = Recording.joined(recordings)
         spikes, volleys = self.recording.counts(phases.recall - phases.read_out, phases.recall)
         cycles = volleys / self.parameters.inhibition.cells
-        self._warn_of_cycles(cycles)
+        warn_of_cycles(cycles, self.parameters)
         recalled = spikes >= np.maximum(phases.read_out_fraction * cycles, 1)[:, None]
         return recalled & (cycles >= phases.volleys)[:, None]
-
-    def _warn_of_cycles(self, cycles: NDArray[np.float64]) -> None:
-        """Warn where recall died out, or went on too slowly for cells to hear each other."""
-        phases, burst_rate = self.parameters.phases, self.parameters.cells.burst_rate
-        going = cycles >= phases.volleys
-        if not going.all():
-            warnings.warn(
-                f"recall: inhibition fell silent in {np.sum(~going)} of {len(cycles)} recalls, in "
-                "which nothing counts as recalled; more cells.recurrent_gain, cells.tonic_current "
-                "or better cues would keep it going",
-                stacklevel=3,
-            )
-        rate = np.median(cycles[going]) / phases.read_out if going.any() else burst_rate
-        if rate < burst_rate:
-            warnings.warn(
-                f"recall: {rate:.3g} cycles a second, fewer than the {burst_rate:.3g} Hz above "
-                "which cells hear each other; a lower cells.burst_rate, shorter refractory and "
-                "membrane times or more cells.recurrent_gain would mend it",
-                stacklevel=3,
-            )
 
     def _bins(self, duration: float) -> int:
         return round(duration / self.parameters.phases.bin)
@@ -273,189 +249,19 @@ class SpikingMemory:
         """Cut a stream, of so many bins for each pattern, into what the program can hold."""
         start = 0
         while start < len(total):
-            fitting = np.searchsorted(np.cumsum(total[start:]), self._bin_capacity)
-            stop = start + max(1, min(self._rows - 1, int(fitting)))
+            fitting = np.searchsorted(np.cumsum(total[start:]), self._programs.bins)
+            stop = start + max(1, min(self._programs.rows - 1, int(fitting)))
             yield slice(start, stop)
             start = stop
 
     # ------------------------------------------------------------------------------ program
-
-    @property
-    def _rows(self) -> int:
-        return max(64, min(1024, 2**20 // self.n)) + 1
-
-    @property
-    def _bin_capacity(self) -> int:
-        return 10 * self._rows
 
     def program(self, *, storing: bool = True) -> backend.Program:
         """Return the program that stores, or the one that recalls.
 
         It is the same for all values of the parameters.
         """
-        p = self.parameters
-        cell = self.cells
-        structure = {
-            "phase": "store" if storing else "recall",
-            "n": self.n,
-            "dt": p.time_step,
-            "delay": p.cells.delay,
-            "bin": p.phases.bin,
-            "bins": self._bin_capacity,
-            "rows": self._rows,
-            "cell": {
-                "equations": cell.equations,
-                "threshold": cell.threshold,
-                "reset": cell.reset,
-                "refractory": cell.refractory,
-                "constants": {name: unit for name, (_, unit) in cell.constants.items()},
-            },
-            "per_cell": sorted({*self._spread, *(["recurrent_gain"] if self._pairs.listed else [])}),
-            "symmetric": self._pairs.symmetric,
-            "tile": TILE,
-            "pairs": len(self._pairs) if self._pairs.listed else None,
-            "precision": p.precision,
-            "forced": p.cells.background_rate > 0 or (storing and p.cells.input_rate > 0),
-            "poisson": storing and p.cells.input_rate > 0,
-        }
-        if storing:
-            structure |= {
-                "slot": None if self._continuous else p.phases.present + p.phases.gap,
-                "rule": "" if self._continuous else self.rule.statements,
-                "rule_constants": () if self._continuous else tuple(self.rule.constants),
-                "traces": [name for name in self._pairs.state if name != "w"],
-                "elsewhere": isinstance(self.rule, Shuffled),
-            }
-            outputs = (*(f"pairs.{name}" for name in self._pairs.state), "pairs.c")
-        else:
-            structure |= {
-                "inhibitory_cells": p.inhibition.cells,
-                "inhibition_delay": p.inhibition.delay,
-            }
-            outputs = ("inhibitory_spikes.i", "inhibitory_spikes.t")
-        return backend.Program(
-            name="spiking-memory" if storing else "spiking-recall",
-            builder="spikeconsol.consolidation.equations:build",
-            structure=structure,
-            inputs=(
-                *self._constants(storing=storing, noise_seed=0),
-                *self._synapses(storing=storing),
-                *("row", "window", "table"),
-            ),
-            outputs=(*outputs, "spikes.i", "spikes.t"),
-        )
-
-    def _synapses(self, *, storing: bool) -> dict[str, ArrayLike]:
-        """Synaptic variables that a run starts from, by input name."""
-        pairs = self._pairs
-        values = dict(pairs.state) if storing else {"w": pairs.state["w"]}
-        if storing and isinstance(self.rule, Shuffled):
-            values["partner"] = self._partners
-        if pairs.listed:
-            values |= {"source_cell": pairs.i, "target_cell": pairs.j}
-        return {f"pairs.{name}": value for name, value in values.items()}
-
-    def _constants(self, *, storing: bool, noise_seed: int) -> dict[str, ArrayLike]:
-        """Constants of a phase, by input name."""
-        p = self.parameters
-        cells = self._cell_constants()
-        pairs: dict[str, ArrayLike] = {}
-        inhibition: dict[str, ArrayLike] = {}
-        pool: dict[str, ArrayLike] = {}
-        if storing:
-            for name in RECALLING_ONLY:
-                del cells[name]
-            pairs = self._pair_constants()
-            if self._continuous:
-                cells["counter_time"] = pool["counter_time"] = p.continuous.counter_time
-        else:
-            pool["synaptic_time"] = p.cells.synaptic_time
-            inhibition = {
-                # Half a spike below a whole number of spikes, which the leak never quite reaches.
-                "firing_threshold": p.inhibition.threshold * self.active - 0.5,
-                "membrane_time": p.inhibition.membrane_time,
-                "refractory_time": p.inhibition.refractory_time,
-                "strength": p.inhibition.strength / p.inhibition.cells,
-                "noise": p.inhibition.noise,
-                "noise_seed": noise_seed,
-            }
-        cells["noise_seed"] = noise_seed
-        groups = {"cells": cells, "pool": pool, "inhibition": inhibition, "pairs": pairs}
-        return {
-            f"{group}.{name}": value
-            for group, values in groups.items()
-            for name, value in values.items()
-        }
-
-    def _cell_constants(self) -> dict[str, ArrayLike]:
-        """Constants of the cells and their initial values, by name."""
-        p = self.parameters
-        cells: dict[str, ArrayLike] = dict(p.cells.flat())
-        del cells["delay"]
-        # Forced spikes are drawn outside the refractory period only.
-        if p.cells.input_rate:
-            refractory = getattr(self.cells, "refractory_time", 0.0)
-            cells["input_rate"] = p.cells.input_rate / (1 - p.cells.input_rate * refractory)
-        # Rates that are on for a share s of the bins correlate counts by rho if
-        # 1/s - 1 = rho / ((1 - rho) times the mean count in a bin).
-        correlation = cells.pop("background_correlation")
-        mean = p.cells.background_rate * p.phases.bin
-        cells["background_share"] = (
-            (1 - correlation) * mean / ((1 - correlation) * mean + correlation) if mean else 1.0
-        )
-        del cells["burst_rate"]
-        cells["facilitation_threshold"] = p.cells.facilitation_threshold
-        # Excitation of an active cell grows a little with the number of cells that excite it, so
-        # as to keep its advantage over the noise of many.
-        gain = p.cells.recurrent_gain / self.active * (self.active / 10) ** 0.15
-        cells["recurrent_gain"] = gain * REFERENCE_TIME / p.cells.synaptic_time
-        cells["balance"] = p.inhibition.balance
-        mean = self._pairs.mean_weight()
-        cells["load"] = mean.mean() + p.inhibition.scaling * (mean - mean.mean())
-        if self._pairs.listed:
-            share = self._pairs.in_degree / (self.n - 1)
-            cells["recurrent_gain"] /= np.where(share > 0, share, 1.0)
-        cells["afterdepolarisation_peak"] = cells.pop("afterdepolarisation")
-        cells["inhibition_time"] = p.inhibition.decay_time
-        cells["noise_time"] = self.cells.noise_time
-        cells |= {name: value for name, (value, _) in self.cells.constants.items()}
-        for name, factors in self._spread.items():
-            cells[name] = cells[name] * factors
-        start = {
-            name: cells[value] if isinstance(value, str) else value
-            for name, value in self.cells.start.items()
-        }
-        return cells | start
-
-    def _spread_constants(
-        self, spread: Spread | None, rng: np.random.Generator
-    ) -> dict[str, NDArray[np.float64]]:
-        """Factor of every constant that differs from cell to cell."""
-        self._spread: dict[str, NDArray[np.float64]] = {}
-        if spread is None:
-            return {}
-        known = set(self._cell_constants()) - {"noise_time", "background_share", "load"}
-        names = spread.of or tuple(self.cells.constants)
-        for name in names:
-            if name not in known:
-                raise ParameterError(
-                    f"spread.of: got {name!r}; allowed: {', '.join(sorted(known))}"
-                )
-        return {name: np.exp(spread.share * rng.standard_normal(self.n)) for name in names}
-
-    def _pair_constants(self) -> dict[str, ArrayLike]:
-        """Constants of the plastic synapses, by name."""
-        p, rule = self.parameters, self.rule
-        evidence = p.evidence.flat()
-        evidence["ceiling_size"] = evidence.pop("ceiling") * self.coding_level * self.n
-        if not self._continuous:
-            return evidence | rule.constants
-        assert isinstance(rule, BoundedCurvatureGate)
-        lifetime = rule.protection_time * (p.phases.present + p.phases.gap)
-        return evidence | p.continuous.constants(lifetime, rule.trace_threshold) | {
-            "trace_threshold": rule.trace_threshold,
-            "residual_plasticity": rule.residual_plasticity,
-        }
+        return self._programs.program(storing=storing)
 
     def _run(
         self,
@@ -473,14 +279,14 @@ class SpikingMemory:
         """
         slot = np.repeat(np.arange(len(patterns)), total)
         phase = np.arange(len(slot)) - np.repeat(np.cumsum(total) - total, total)
-        rows, windows = np.zeros((2, self._bin_capacity))
+        rows, windows = np.zeros((2, self._programs.bins))
         rows[: len(slot)] = np.where(phase < shown[slot], slot + 1, 0)
         windows[: len(slot)] = phase < window[slot]
-        table = np.zeros((self._rows, self.n))
+        table = np.zeros((self._programs.rows, self.n))
         table[1 : len(patterns) + 1] = patterns
         noise_seed = int(self._seeds.spawn(1)[0].generate_state(1)[0] >> 1)
-        values = self._constants(storing=storing, noise_seed=noise_seed)
-        values |= self._synapses(storing=storing)
+        values = self._programs.constants(storing=storing, noise_seed=noise_seed)
+        values |= self._programs.synapses(storing=storing)
         values |= {"row": rows, "window": windows, "table": table}
         if storing:
             outputs = [f"pairs.{name}" for name in self._pairs.state]
@@ -516,14 +322,3 @@ class SpikingMemory:
                 f"rule: got {type(self.rule).__name__}; allowed: CurvatureGate, "
                 "the only rule with a continuous trace"
             )
-
-
-def _coding_level(rule: Rule, parameters: SpikingParameters) -> float:
-    """Return the coding level that rule or parameters say, refused where they disagree."""
-    of_rule, ours = getattr(rule, "coding_level", None), parameters.coding_level
-    if of_rule is not None and ours is not None and of_rule != ours:
-        raise ParameterError(
-            f"coding_level: got {ours:g} in the parameters and {of_rule:g} in the rule; "
-            "allowed: one of the two, or the same in both"
-        )
-    return next(level for level in (ours, of_rule, 0.05) if level is not None)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from spikeconsol.brian.backend import default_target
-from spikeconsol.consolidation import HopfieldNetwork, SpikingMemory, SpikingParameters
 from spikeconsol.brian.layout import TILE, pair_indices
+from spikeconsol.consolidation import HopfieldNetwork, SpikingMemory, SpikingParameters
 from spikeconsol.consolidation.rules import CurvatureGate, HardBounds, Leaky, Shuffled
 from spikeconsol.data import sparse_patterns
 from spikeconsol.parameters import ParameterError

@@ -41,7 +41,11 @@ def test_the_table_has_every_part_and_the_parameters_in_force(memory):
         "Measurements",
     )
     assert re.findall(r"^## (.*)", text, re.MULTILINE) == [
-        *(f"{title}: {phase}" for phase in ("spiking-memory", "spiking-recall") for title in sections),
+        *(
+            f"{title}: {phase}"
+            for phase in ("spiking-memory", "spiking-recall")
+            for title in sections
+        ),
         "Parameters",
     ]
     assert "| pairs | cells | cells | 780 | 1 ms |" in text  # 40 * 39 / 2
