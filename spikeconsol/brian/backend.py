@@ -482,15 +482,21 @@ def _explained(program: str) -> Iterator[None]:
         raise BuildError(f"{program}: could not be built: {explain(error)}") from error
 
 
-def check(program: Program) -> None:
+def check(program: Program, values: Mapping[str, ArrayLike]) -> None:
     """Build a program's network on the numpy target and run one step, compiling nothing.
+
+    Parameters
+    ----------
+    program : Program
+    values : dict of array_like
+        Run-time values, as for `run`.
 
     Raises
     ------
     BuildError
         If Brian2 refuses its text.
     """
-    _run_at_runtime(program, {}, 1, (), "numpy")
+    _run_at_runtime(program, values, 1, (), "numpy")
 
 
 @contextlib.contextmanager

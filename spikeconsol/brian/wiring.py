@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from brian2 import Function, Quantity, Synapses, all_devices, get_device
+from brian2 import Clock, Function, Synapses, all_devices, get_device
 from brian2.codegen.runtime.numpy_rt import NumpyCodeObject
 
 from spikeconsol.brian.layout import pair_indices
@@ -90,7 +90,7 @@ def _rewire(synapses: Synapses) -> None:
 
 
 def read_elsewhere(
-    synapses: Synapses, into: str, variable: str, index: str, *, dt: Quantity, order: int
+    synapses: Synapses, into: str, variable: str, index: str, *, clock: Clock, order: int
 ) -> None:
     """Copy one variable of another synapse, at fixed times.
 
@@ -103,8 +103,8 @@ def read_elsewhere(
         Where to, and the variable of the other synapse.
     index : str
         Integer variable with the number of the other synapse.
-    dt : Quantity
-        Period.
+    clock : brian2.Clock
+        When.
     order : int
         Order among the operations at the start of a time step.
     """
@@ -128,7 +128,7 @@ def read_elsewhere(
     synapses.namespace["elsewhere"] = read
     synapses.run_regularly(
         f"{into} = elsewhere({index})",
-        dt=dt,
+        clock=clock,
         when="start",
         order=order,
         name=f"{synapses.name}_elsewhere",

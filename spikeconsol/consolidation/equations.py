@@ -215,6 +215,7 @@ def build(structure: Mapping[str, Any]) -> Built:
         (statements), ``rule_constants``, ``traces``, ``elsewhere`` (the gate reads another pair's
         trace). Of the one that recalls: ``inhibitory_cells``, ``inhibition_delay`` [s].
     """
+    _refuse_taken_names(structure["cell"])
     # One clock for all: every further one costs time in every step.
     clock = Clock(structure["dt"] * second, name="step")
     pool = NeuronGroup(1, POOL[_kind(structure)], method="euler", clock=clock, name="pool")
@@ -264,7 +265,6 @@ def _cells(
     units = CELL_CONSTANTS | ({} if storing else RECALLING_CONSTANTS)
     text = CELLS.format(refractory=cell["refractory"])
     text += STORING_CELLS + HEARD[_kind(structure)] if storing else RECALLING_CELLS
-    _refuse_taken_names(cell, {*units, *Equations(text).names, *noise.functions(), *timed_arrays})
     per_cell = structure["per_cell"]
     text += cell["equations"] + "\n"
     for name, unit in {**units, **cell["constants"]}.items():
@@ -306,7 +306,12 @@ def _cells(
     return cells, timed_arrays
 
 
-def _refuse_taken_names(cell: Mapping[str, Any], taken: set[str]) -> None:
+def _refuse_taken_names(cell: Mapping[str, Any]) -> None:
+    """Refuse a cell model that uses a name of either network."""
+    text = CELLS.format(refractory="0*second") + STORING_CELLS + RECALLING_CELLS
+    taken = {"heard", "counter_time", "row", "window", "table", *noise.functions()}
+    taken |= {*re.findall(r"^(?:d(?=\w+/dt))?(\w+)(?:/dt)?\s*[=:]", text, re.MULTILINE)}
+    taken |= {*CELL_CONSTANTS, *RECALLING_CONSTANTS}
     own = {*Equations(cell["equations"]).names, *cell["constants"]}
     if clash := sorted(own & taken):
         raise ValueError(
@@ -398,16 +403,16 @@ def _plastic_pairs(
             rule=rule,
             after="\n".join(f"{name} = latch*{name} + (1 - latch)*{name}_before" for name in kept),
         )
-        slot = structure["slot"] * second
-        pairs.run_regularly(latch, dt=slot, when="start", order=0, name="pairs_latch")
+        slot = Clock(structure["slot"] * second, name="slot")
+        pairs.run_regularly(latch, clock=slot, when="start", order=0, name="pairs_latch")
         if structure["elsewhere"]:
-            read_elsewhere(pairs, "trace_elsewhere", "trace", "partner", dt=slot, order=-1)
+            read_elsewhere(pairs, "trace_elsewhere", "trace", "partner", clock=slot, order=-1)
         for group, name, code, order in (
             (cells, "cells_crowd", CROWD, -2),
             (cells, "cells_forget", "heard = 0", 1),
             (pool, "pool_forget", "total = 0", 1),
         ):
-            group.run_regularly(code, dt=slot, when="start", order=order, name=name)
+            group.run_regularly(code, clock=slot, when="start", order=order, name=name)
     return pairs, finish
 
 

@@ -118,7 +118,11 @@ class SpikingMemory:
             np.random.default_rng(for_spread),
         )
         if type(self.cells) not in (LIF, AdEx, Izhikevich):
-            backend.check(self.program())
+            programs = self._programs
+            for storing in (True, False):
+                values = programs.constants(storing=storing, noise_seed=0)
+                values |= programs.synapses(storing=storing)
+                backend.check(self.program(storing=storing), values)
 
     # ------------------------------------------------------------------------------- state
 
