@@ -17,7 +17,9 @@ from numpy.typing import NDArray
 
 from spikeconsol.consolidation import HopfieldNetwork, SpikingMemory
 from spikeconsol.consolidation.bounded import BoundedAdditive, BoundedCurvatureGate, BoundedLeaky
+from spikeconsol.consolidation.cells import LIF, CellModel
 from spikeconsol.consolidation.rules import CurvatureGate, Rule
+from spikeconsol.consolidation.wiring import AllToAll, Wiring
 from spikeconsol.lab import Condition, Experiment
 from spikeconsol.models.sequential_memory import (
     TUNED_BOUNDS,
@@ -37,6 +39,8 @@ class Trial:
 
     rule: Rule
     network: Mapping[str, Any] = field(default_factory=dict)
+    cells: CellModel = field(default_factory=LIF)
+    wiring: Wiring = field(default_factory=AllToAll)
     #: Differences in recall only; the same as in storage where there is none.
     recall: Mapping[str, Any] | None = None
     protocol: Mapping[str, Any] = field(default_factory=dict)
@@ -55,7 +59,7 @@ def run(protocol: Protocol, condition: Condition, seeds: tuple[int, ...]) -> xr.
     trial: Trial = condition.setup
     protocol = protocol.replace(**trial.protocol)
     patterns, cues = draw(protocol, seed)
-    memory = network(protocol, trial.rule, trial.network, seed)
+    memory = network(protocol, trial, trial.network, seed)
     memory.store(patterns, durations=_durations(protocol, trial, seed))
     assert memory.recording is not None
     rates = memory.recording.rates()
@@ -63,20 +67,29 @@ def run(protocol: Protocol, condition: Condition, seeds: tuple[int, ...]) -> xr.
     if trial.lesion is not None:
         weights = weights * ~trial.lesion(weights, memory.curvature, np.random.default_rng(seed))
     if trial.recall is not None or trial.lesion is not None:
-        memory = network(protocol, trial.rule, trial.recall or trial.network, seed)
+        memory = network(protocol, trial, trial.recall or trial.network, seed)
         memory.weights = weights
     recalled = memory.recall(cues)
     tested = patterns[-protocol.tested :]
     rates_recall = HopfieldNetwork(protocol.units, rule=CurvatureGate(), seed=seed)
     rates_recall.weights = covariance_form(weights, protocol.coding_level)
-    by_rates = rates_recall.recall(cues, active=int(tested[0].sum()))
+    by_rates = rates_recall.recall(cues, active=tested.sum(axis=1))
     return measured(protocol, seed, recalled, by_rates, tested, rates[~patterns].mean())
 
 
-def network(protocol: Protocol, rule: Rule, changes: Mapping[str, Any], seed: int) -> SpikingMemory:
+def network(
+    protocol: Protocol, trial: Trial, changes: Mapping[str, Any], seed: int
+) -> SpikingMemory:
     """Make a spiking memory that differs from the protocol's in some constants."""
     parameters = protocol.spiking.with_settings({"coding_level": protocol.coding_level, **changes})
-    return SpikingMemory(protocol.units, rule=rule, seed=seed, parameters=parameters)
+    return SpikingMemory(
+        protocol.units,
+        rule=trial.rule,
+        seed=seed,
+        cells=trial.cells,
+        wiring=trial.wiring,
+        parameters=parameters,
+    )
 
 
 def covariance_form(weights: Weights, coding_level: float) -> Weights:

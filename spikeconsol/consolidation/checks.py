@@ -55,7 +55,9 @@ def expected_spikes(
     heard, facilitation = 0.0, 0.0
     if not math.isfinite(interval):
         return heard
-    for _ in range(math.floor((duration - ours.delay) / interval)):
+    # The first spike comes without a refractory period before it.
+    lead = 0.0 if rate else getattr(cells, "refractory_time", 0.0)
+    for _ in range(math.floor((duration - ours.delay + lead) / interval)):
         above = facilitation - ours.facilitation_threshold
         heard += min(1.0, max(0.0, above / ours.facilitation_range))
         facilitation += ours.facilitation_jump * (1 - facilitation)

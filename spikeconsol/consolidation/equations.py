@@ -51,7 +51,7 @@ crowd                                                  : 1   # the same, where s
 """
 HEARD = {
     "latched": "heard                              : 1   # heard spikes of this presentation\n",
-    "continuous": "dheard/dt = -heard/counter_time : 1\ncounter_time : second (shared, constant)\n",
+    "continuous": "dheard/dt = -heard/heard_time : 1\nheard_time : second (shared, constant)\n",
 }
 #: Graded inhibition takes off the share `balance` of what a cell of average weights would get.
 RECALLING_CELLS = """
@@ -127,8 +127,8 @@ noise_seed       : integer (shared, constant)
 POOL = {
     "latched": "total : 1",
     "continuous": """
-dtotal/dt = -total/counter_time : 1
-counter_time : second (shared, constant)
+dtotal/dt = -total/heard_time : 1
+heard_time : second (shared, constant)
 """,
     "recall": """
 dfeedback/dt = -feedback/synaptic_time : 1
@@ -309,7 +309,7 @@ def _cells(
 def _refuse_taken_names(cell: Mapping[str, Any]) -> None:
     """Refuse a cell model that uses a name of either network."""
     text = CELLS.format(refractory="0*second") + STORING_CELLS + RECALLING_CELLS
-    taken = {"heard", "counter_time", "row", "window", "table", *noise.functions()}
+    taken = {"heard", "heard_time", "row", "window", "table", *noise.functions()}
     taken |= {*re.findall(r"^(?:d(?=\w+/dt))?(\w+)(?:/dt)?\s*[=:]", text, re.MULTILINE)}
     taken |= {*CELL_CONSTANTS, *RECALLING_CONSTANTS}
     own = {*Equations(cell["equations"]).names, *cell["constants"]}

@@ -157,7 +157,7 @@ class Programs:
                 del cells[name]
             pairs = self._pair_constants()
             if self.continuous:
-                cells["counter_time"] = pool["counter_time"] = p.continuous.counter_time
+                cells["heard_time"] = pool["heard_time"] = p.continuous.counter_time
         else:
             pool["synaptic_time"] = p.cells.synaptic_time
             inhibition = {

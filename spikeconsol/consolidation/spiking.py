@@ -135,6 +135,11 @@ class SpikingMemory:
         return self.parameters.trace == "continuous"
 
     @property
+    def saturation_size(self) -> float:
+        """Size of patterns above which weights saturate earlier, as `HopfieldNetwork` takes it."""
+        return self.parameters.evidence.ceiling * self.coding_level * self.n
+
+    @property
     def weights(self) -> NDArray[np.float64]:
         """Weights, shape (N, N), in [0, 1] with a zero diagonal; assign to replace them."""
         return self._matrix("w", "weights")

@@ -7,7 +7,14 @@ import pytest
 
 from spikeconsol.brian.backend import default_target
 from spikeconsol.brian.layout import TILE, pair_indices
-from spikeconsol.consolidation import HopfieldNetwork, SpikingMemory, SpikingParameters
+from spikeconsol.consolidation import (
+    LIF,
+    AdEx,
+    HopfieldNetwork,
+    SpikingMemory,
+    SpikingParameters,
+)
+from spikeconsol.consolidation.checks import expected_spikes
 from spikeconsol.consolidation.rules import CurvatureGate, HardBounds, Leaky, Shuffled
 from spikeconsol.data import sparse_patterns
 from spikeconsol.parameters import ParameterError
@@ -119,7 +126,10 @@ def evidence(recording, parameters, size):
     spikes = np.zeros((slot * slots + 1, n), bool)
     spikes[np.rint(recording.times / dt).astype(int), recording.cells] = True
     trace, h = np.zeros(n), np.zeros(n)
-    above = lambda x: np.clip((x - cells.facilitation_threshold) / cells.facilitation_range, 0, 1)
+
+    def above(x):
+        return np.clip((x - cells.facilitation_threshold) / cells.facilitation_range, 0, 1)
+
     c, heard = np.zeros((n, n)), np.zeros(n)
     for step in range(slot * slots):
         trace *= 1 - dt / cells.facilitation_time
@@ -251,6 +261,36 @@ def test_continuous_trace_learns_without_a_clock():
     assert dice(network.recall(PATTERNS[2:3]), PATTERNS[2:3]) > 0.9
 
 
+@pytest.mark.parametrize("lifetime", [5.0, 12.5, 42.5, 1000.0])
+def test_both_traces_close_the_gate_at_the_window_and_open_it_after_the_lifetime(lifetime):
+    continuous, threshold = DEFAULTS.continuous, np.exp(-3.81)
+    constants = continuous.constants(lifetime, threshold)
+    after = np.array([0.99 * continuous.window, 1.01 * continuous.window, 0.999 * lifetime])
+    after = np.r_[after, 1.001 * lifetime]
+    difference = np.exp(-after / constants["trace_time"]) - np.exp(-after / constants["fast_time"])
+    np.testing.assert_array_equal(difference > threshold, [False, True, True, False])
+
+
+def test_a_protection_that_no_two_traces_give_is_refused():
+    with pytest.raises(ParameterError, match=r"continuous\.window: got 0\.3 second for a .* 1 sec"):
+        DEFAULTS.continuous.constants(1.0, np.exp(-3.81))
+
+
+def test_without_a_clock_the_gate_protects_at_short_protection_times():
+    """A pair that has just coincided is not depressed by a pattern with one of its cells."""
+    small = sparse_patterns(1, 30, coding_level=F, seed=1)
+    other = ~small & (np.cumsum(~small, axis=1) <= 2)
+    other[0, np.flatnonzero(small)[0]] = True
+    weights = []
+    for residual in (0.06, 1.0):
+        rule = replace(RULE, protection_time=20.0, residual_plasticity=residual)
+        network = memory(DOUBLE.replace(trace="continuous"), rule=rule, target="numpy", n=30)
+        network.store(np.r_[small, other, other, other])
+        i, j = np.flatnonzero(small)[:2]
+        weights.append(network.weights[i, j])
+    assert weights[0] > weights[1] + 0.05
+
+
 def test_inhibitory_population_takes_the_place_of_the_unit():
     parameters = DEFAULTS.with_settings({"inhibition.cells": 5})
     network = stored(parameters, PATTERNS[:2], target="numpy")
@@ -333,6 +373,29 @@ def test_weights_that_do_not_fit_are_refused():
 def test_impossible_protocols_are_refused(settings, message):
     with pytest.raises(ValueError, match=message):
         memory(DEFAULTS.with_settings(settings))
+
+
+def test_presentations_that_would_not_be_stored_are_refused(compiled):
+    weak = memory(DEFAULTS.with_settings({"cells.input_current": 1.2}))
+    with pytest.raises(ValueError, match=r"input_current 1\.2 for 0\.25 second .* phases\.present"):
+        weak.store(PATTERNS)
+    np.testing.assert_array_equal(weak.weights, 0)
+
+
+@pytest.mark.parametrize(
+    ("current", "duration", "heard"), [(1.2, 0.25, 1.5), (1.4, 0.15, 3.8), (2.0, 0.1, 5.0)]
+)
+def test_heard_spikes_are_foreseen(current, duration, heard):
+    parameters = DEFAULTS.with_settings({"cells.input_current": current})
+    assert expected_spikes(LIF(), parameters, duration) == pytest.approx(heard, abs=0.7)
+    assert expected_spikes(AdEx(), parameters, duration) is None
+
+
+def test_silence_is_not_recall():
+    silent = memory(DEFAULTS.with_settings({"cells.input_current": 1.01}), target="numpy")
+    with pytest.warns(UserWarning, match="fell silent in 1 of 1 recalls"):
+        recalled = silent.recall(PATTERNS[:1])
+    assert not recalled.any()
 
 
 def test_impossible_combinations_are_refused():

@@ -25,14 +25,14 @@ RULE = CurvatureGate(coding_level=F, protection_time=20.0)
 PATTERNS = sparse_patterns(2, N, coding_level=F, seed=3)
 CUES = corrupt(PATTERNS, deleted=0.2, added=0.0, seed=1)
 #: A leaky cell in volts.
-MINE = dict(
-    equations="dv/dt = awake*(rest - v + current*(theta - rest))/tau : volt",
-    threshold="v > theta",
-    reset="v = rest",
-    refractory="5*ms",
-    constants={"rest": "-70 mV", "theta": "-50 mV", "tau": "10 ms"},
-    start={"v": "rest"},
-)
+MINE = {
+    "equations": "dv/dt = awake*(rest - v + current*(theta - rest))/tau : volt",
+    "threshold": "v > theta",
+    "reset": "v = rest",
+    "refractory": "5*ms",
+    "constants": {"rest": "-70 mV", "theta": "-50 mV", "tau": "10 ms"},
+    "start": {"v": "rest"},
+}
 
 
 def memory(n=N, *, rule=RULE, target="numpy", **options):
