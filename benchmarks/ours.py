@@ -25,7 +25,7 @@ def measured(function, *arguments):
 def main(n, stored, recalled):
     memory = SpikingMemory(n, rule=bounded.BoundedCurvatureGate(), seed=1)
     backend.compiled(memory.program())
-    values = {f"pairs.{name}": array for name, array in memory._state.items()}
+    values = memory._programs.synapses(storing=True)
     step = [
         measured(lambda: backend.run(memory.program(), values, steps=1, outputs=["pairs.w"]))
         for _ in range(3)
