@@ -14,7 +14,8 @@ import numpy as np
 from brian2 import ms
 
 from benchmarks.common import patterns_of
-from spikeconsol.consolidation import LIF, SpikingParameters, bounded
+from spikeconsol.consolidation import LIF, SpikingParameters
+from spikeconsol.consolidation.rules import BoundedCurvatureGate
 
 CELLS = """
 dv/dt = (drive - v)/tau + noise*xi/sqrt(tau) : 1 (unless refractory)
@@ -51,7 +52,7 @@ std::cout << "{\\"loop\\": " << double(clock() - started)/CLOCKS_PER_SEC << "}" 
 
 def network(n, patterns):
     """Return the network and its spike monitor."""
-    p, rule = SpikingParameters(), bounded.BoundedCurvatureGate()
+    p, rule = SpikingParameters(), BoundedCurvatureGate()
     b2.defaultclock.dt = 0.5 * ms
     bins = np.zeros((6 * len(patterns), n))
     for bin_ in range(5):

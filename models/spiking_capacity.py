@@ -16,9 +16,14 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from spikeconsol.consolidation import HopfieldNetwork, SpikingMemory
-from spikeconsol.consolidation.bounded import BoundedAdditive, BoundedCurvatureGate, BoundedLeaky
 from spikeconsol.consolidation.cells import LIF, CellModel
-from spikeconsol.consolidation.rules import CurvatureGate, Rule
+from spikeconsol.consolidation.rules import (
+    BoundedAdditive,
+    BoundedCurvatureGate,
+    BoundedLeaky,
+    CurvatureGate,
+    Rule,
+)
 from spikeconsol.consolidation.wiring import AllToAll, Wiring
 from spikeconsol.lab import Condition, Experiment
 from spikeconsol.models.sequential_memory import (
@@ -39,8 +44,6 @@ class Trial:
 
     rule: Rule
     network: Mapping[str, Any] = field(default_factory=dict)
-    cells: CellModel = field(default_factory=LIF)
-    wiring: Wiring = field(default_factory=AllToAll)
     #: Differences in recall only; the same as in storage where there is none.
     recall: Mapping[str, Any] | None = None
     protocol: Mapping[str, Any] = field(default_factory=dict)
@@ -48,6 +51,8 @@ class Trial:
     durations: tuple[float, float] | None = None
     #: Weights to be deleted, from weights and curvature.
     lesion: Callable[[Weights, Weights, np.random.Generator], NDArray[np.bool_]] | None = None
+    cells: CellModel = field(default_factory=LIF)
+    wiring: Wiring = field(default_factory=AllToAll)
 
 
 GATE = BoundedCurvatureGate()
@@ -208,6 +213,10 @@ def large(protocol: Protocol) -> Sequence[Condition]:
     )
 
 
+#: Rate above which a cell is heard that bears more background [Hz].
+LATE = 47.6
+
+
 def background(protocol: Protocol) -> Sequence[Condition]:
     """Background firing of all cells, in both phases and in one; correlated; against it."""
     trials = {}
@@ -232,8 +241,8 @@ def background(protocol: Protocol) -> Sequence[Condition]:
             Trial(GATE, silent, together),
         )
     for rate in (0, 4, 8):
-        late = {"cells.background_rate": float(rate), "cells.facilitation_threshold": 0.5}
-        trials[f"late-{rate:02d}"] = (f"{rate} Hz, later facilitation", Trial(GATE, late))
+        late = {"cells.background_rate": float(rate), "cells.burst_rate": LATE}
+        trials[f"late-{rate:02d}"] = (f"{rate} Hz, longer bursts", Trial(GATE, late))
     poisson = {"cells.input_rate": 79.0}
     trials["poisson-00"] = ("Poisson input, 0 Hz", Trial(GATE, poisson))
     trials["poisson-04"] = ("Poisson input, 4 Hz, both phases", Trial(GATE, poisson | firing))

@@ -18,8 +18,8 @@ from typing import Any
 import xarray as xr
 
 from spikeconsol.consolidation import HopfieldNetwork
-from spikeconsol.consolidation.bounded import BoundedCurvatureGate
 from spikeconsol.consolidation.cells import LIF, AdEx, Izhikevich
+from spikeconsol.consolidation.rules import BoundedCurvatureGate
 from spikeconsol.consolidation.wiring import Sparse
 from spikeconsol.lab import Condition, Experiment
 from spikeconsol.models.sequential_memory import (

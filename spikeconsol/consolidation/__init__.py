@@ -1,6 +1,6 @@
-"""Curvature-gated consolidation: storing patterns one after another without overwriting the old."""
+"""Store patterns one after another, each seen once, and keep the newest."""
 
-from spikeconsol.consolidation import bounded, rules, variants
+from spikeconsol.consolidation import rules
 from spikeconsol.consolidation.cells import LIF, AdEx, Cell, Izhikevich, Spread
 from spikeconsol.consolidation.parameters import SpikingParameters
 from spikeconsol.consolidation.rate import HopfieldNetwork
@@ -19,7 +19,5 @@ __all__ = [
     "SpikingMemory",
     "SpikingParameters",
     "Spread",
-    "bounded",
     "rules",
-    "variants",
 ]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -164,11 +164,10 @@ EVIDENCE_CONSTANTS = ("evidence", "coincident_share", "slope", "ceiling_size")
 #: The presentation that has just ended; with latch = 0, before the first one, nothing changes.
 LATCH = """
 latch = int(t_in_timesteps > 0)
-{evidence}
+{seen}
 {before}
 {rule}
 {after}
-c = 0
 """
 
 #: The rule without a clock, at every spike of either side.
@@ -198,6 +197,10 @@ CONTINUOUS_CONSTANTS = {
 }
 #: First of the streams of random numbers that a rule may draw by ``rand()``.
 RULE_STREAM = 16
+#: The same number for both directions of a pair.
+PAIR = "int((i + j - abs(i - j))/2)*N_pre + int((i + j + abs(i - j))/2)"
+#: What precedes a constant of the rule among those of the cells.
+OF_RULE = "rule_"
 
 
 def build(structure: Mapping[str, Any]) -> Built:
@@ -266,6 +269,10 @@ def _cells(
     text = CELLS.format(refractory=cell["refractory"])
     text += STORING_CELLS + HEARD[_kind(structure)] if storing else RECALLING_CELLS
     per_cell = structure["per_cell"]
+    if storing and structure["cell_traces"]:
+        text += "".join(f"{name} : 1\n" for name in structure["cell_traces"])
+        constants = ("evidence", *structure["rule_constants"])
+        units |= {f"{OF_RULE}{name}": "1" for name in constants}
     text += cell["equations"] + "\n"
     for name, unit in {**units, **cell["constants"]}.items():
         flags = "(constant)" if name in per_cell else "(shared, constant)"
@@ -395,25 +402,57 @@ def _plastic_pairs(
         on_post=plasticity.format(own="post", partner="pre"),
     )
     if latched:
-        kept = ["w", *traces]
-        rule = _random_numbers(structure["rule"])
-        latch = LATCH.format(
-            evidence=EVIDENCE + (ACTIVITY if re.search(r"\bS_[ij]\b", rule) else ""),
-            before="\n".join(f"{name}_before = {name}" for name in kept),
-            rule=rule,
-            after="\n".join(f"{name} = latch*{name} + (1 - latch)*{name}_before" for name in kept),
-        )
         slot = Clock(structure["slot"] * second, name="slot")
-        pairs.run_regularly(latch, clock=slot, when="start", order=0, name="pairs_latch")
-        if structure["elsewhere"]:
-            read_elsewhere(pairs, "trace_elsewhere", "trace", "partner", clock=slot, order=-1)
-        for group, name, code, order in (
-            (cells, "cells_crowd", CROWD, -2),
-            (cells, "cells_forget", "heard = 0", 1),
-            (pool, "pool_forget", "total = 0", 1),
-        ):
-            group.run_regularly(code, clock=slot, when="start", order=order, name=name)
+        _latch(cells, pool, pairs, structure, slot)
     return pairs, finish
+
+
+def _latch(
+    cells: NeuronGroup,
+    pool: NeuronGroup,
+    pairs: Synapses,
+    structure: Mapping[str, Any],
+    slot: Clock,
+) -> None:
+    """Apply the rule at the end of every presentation, and forget the presentation."""
+    before, after = _random_numbers("\n---\n".join(structure["rule"])).split("---")
+    cell_traces = structure["cell_traces"]
+    for name in cell_traces:
+        for side, suffix in (("i", "pre"), ("j", "post")):
+            of = rf"\b{name}_{side}\b", f"{name}_{suffix}"
+            before, after = re.sub(*of, before), re.sub(*of, after)
+    seen = EVIDENCE
+    if re.search(r"\bS_[ij]\b", before + after):
+        seen += ACTIVITY
+    kept = ["w", *structure["traces"]]
+    # The rule's variables of cells are updated between its two parts, if it has any.
+    parts = [f"{before}\n{after}"] if not cell_traces else [before, after]
+    for order, part in zip((0, 2), parts, strict=False):
+        code = _latched(part, seen, kept) + ("c = 0\n" if part is parts[-1] else "")
+        pairs.run_regularly(code, clock=slot, when="start", order=order, name=f"latch_{order}")
+    if cell_traces:
+        own = _latched(structure["cell_rule"], "S = clip(heard/evidence - 1, 0, 1)", cell_traces)
+        for name in ("evidence", *structure["rule_constants"]):
+            own = re.sub(rf"\b{name}\b", f"{OF_RULE}{name}", own)
+        cells.run_regularly(own, clock=slot, when="start", order=1, name="latch_1")
+    if structure["elsewhere"]:
+        read_elsewhere(pairs, "trace_elsewhere", "trace", "partner", clock=slot, order=-1)
+    for group, name, code, order in (
+        (cells, "cells_crowd", CROWD, -2),
+        (cells, "cells_forget", "heard = 0", 3),
+        (pool, "pool_forget", "total = 0", 3),
+    ):
+        group.run_regularly(code, clock=slot, when="start", order=order, name=name)
+
+
+def _latched(rule: str, seen: str, kept: Sequence[str]) -> str:
+    """Return a rule's statements with what they see, undone before the first presentation."""
+    return LATCH.format(
+        seen=seen,
+        before="\n".join(f"{name}_before = {name}" for name in kept),
+        rule=rule,
+        after="\n".join(f"{name} = latch*{name} + (1 - latch)*{name}_before" for name in kept),
+    )
 
 
 def _random_numbers(rule: str) -> str:
@@ -421,7 +460,7 @@ def _random_numbers(rule: str) -> str:
     streams = itertools.count(RULE_STREAM)
     return re.sub(
         r"\brand\(\)",
-        lambda _: f"uniform(noise_seed_pre, {next(streams)}, t_in_timesteps, i*N_pre + j)",
+        lambda _: f"uniform(noise_seed_pre, {next(streams)}, t_in_timesteps, {PAIR})",
         rule,
     )
 

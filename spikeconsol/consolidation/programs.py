@@ -9,11 +9,10 @@ from numpy.typing import NDArray
 
 from spikeconsol.brian import backend
 from spikeconsol.brian.layout import TILE
-from spikeconsol.consolidation.bounded import BoundedCurvatureGate
 from spikeconsol.consolidation.cells import CellModel, Spread
 from spikeconsol.consolidation.pairs import Pairs
 from spikeconsol.consolidation.parameters import SpikingParameters
-from spikeconsol.consolidation.rules import Rule, Shuffled
+from spikeconsol.consolidation.rules import BoundedCurvatureGate, Rule, Shuffled
 from spikeconsol.data.patterns import active_units
 from spikeconsol.parameters import ParameterError
 
@@ -71,6 +70,10 @@ class Programs:
         #: Patterns, and bins of the protocol, that one run has room for.
         self.rows = max(64, min(1024, 2**20 // self.n)) + 1
         self.bins = 10 * self.rows
+        #: Variables of the cells that the rule has.
+        self.cell_state = {
+            name: np.full(self.n, rule.state((self.n, 1))[name][0]) for name in rule.cell_traces
+        }
         if isinstance(rule, Shuffled):
             self._partners = pairs.partners(rule.permutation(self.n))
         self._spread: dict[str, NDArray[np.float64]] = {}
@@ -111,12 +114,18 @@ class Programs:
         if storing:
             structure |= {
                 "slot": None if self.continuous else p.phases.present + p.phases.gap,
-                "rule": "" if self.continuous else self.rule.statements,
+                "rule": ["", ""] if self.continuous else [self.rule.before, self.rule.after],
+                "cell_traces": self.rule.cell_traces,
+                "cell_rule": self.rule.cell_statements,
                 "rule_constants": () if self.continuous else tuple(self.rule.constants),
                 "traces": [name for name in self.pairs.state if name != "w"],
                 "elsewhere": isinstance(self.rule, Shuffled),
             }
-            outputs = (*(f"pairs.{name}" for name in self.pairs.state), "pairs.c")
+            outputs = (
+                *(f"pairs.{name}" for name in self.pairs.state),
+                *(f"cells.{name}" for name in self.cell_state),
+                "pairs.c",
+            )
         else:
             structure |= {
                 "inhibitory_cells": p.inhibition.cells,
@@ -129,21 +138,24 @@ class Programs:
             structure=structure,
             inputs=(
                 *self.constants(storing=storing, noise_seed=0),
-                *self.synapses(storing=storing),
+                *self.state(storing=storing),
                 *("row", "window", "table"),
             ),
             outputs=(*outputs, "spikes.i", "spikes.t"),
         )
 
-    def synapses(self, *, storing: bool) -> dict[str, Any]:
-        """Synaptic variables that a run starts from, by input name."""
+    def state(self, *, storing: bool) -> dict[str, Any]:
+        """Variables of synapses, and of cells for the rule, that a run starts from."""
         pairs = self.pairs
         values = dict(pairs.state) if storing else {"w": pairs.state["w"]}
         if storing and isinstance(self.rule, Shuffled):
             values["partner"] = self._partners
         if pairs.listed:
             values |= {"source_cell": pairs.i, "target_cell": pairs.j}
-        return {f"pairs.{name}": value for name, value in values.items()}
+        cells = self.cell_state if storing else {}
+        return {f"pairs.{name}": value for name, value in values.items()} | {
+            f"cells.{name}": value for name, value in cells.items()
+        }
 
     def constants(self, *, storing: bool, noise_seed: int) -> dict[str, Any]:
         """Constants of a phase, by input name."""
@@ -156,6 +168,9 @@ class Programs:
             for name in RECALLING_ONLY:
                 del cells[name]
             pairs = self._pair_constants()
+            if self.rule.cell_traces:
+                constants = ("evidence", *self.rule.constants)
+                cells |= {f"rule_{name}": pairs[name] for name in constants}
             if self.continuous:
                 cells["heard_time"] = pool["heard_time"] = p.continuous.counter_time
         else:

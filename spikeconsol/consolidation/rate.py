@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from spikeconsol.consolidation.rules import Rule, State
+from spikeconsol.consolidation.rules.base import Rule, State, checked_rule
 from spikeconsol.data.patterns import active_units, check_patterns, warn_activity
 
 __all__ = ["HopfieldNetwork"]
@@ -41,7 +42,7 @@ class HopfieldNetwork:
     Attributes
     ----------
     state : dict of ndarray, shape ([S,] N, N)
-        Weights ``"w"`` and the traces of the rule.
+        Weights ``"w"`` and the other variables of the rule; of cells, shape ([S,] N).
 
     Examples
     --------
@@ -76,17 +77,19 @@ class HopfieldNetwork:
         if saturation_size is not None and not saturation_size > 0:
             raise ValueError(f"saturation_size: got {saturation_size!r}; allowed: > 0")
         self.n = n
-        self.rule = rule
+        self.rule = checked_rule(rule)
         self.homeostasis = homeostasis
         self.self_coupling = self_coupling
         self.saturation_size = saturation_size
         self._batch = () if np.isscalar(seed) else (len(np.asarray(seed)),)
         self._rngs = [np.random.default_rng(s) for s in np.atleast_1d(np.asarray(seed))]
+        # Rules that draw have numbers of their own: recall does not depend on them.
+        self._draws = [np.random.default_rng([s, 1]) for s in np.atleast_1d(np.asarray(seed))]
         self.state = rule.state((*self._batch, n, n))
 
     @property
     def weights(self) -> NDArray[np.floating]:
-        """Weights, shape ([S,] N, N), symmetric with a zero diagonal; assign to replace them."""
+        """Weights, shape ([S,] N, N), with a zero diagonal; assign to replace them."""
         return self.state["w"]
 
     @weights.setter
@@ -124,21 +127,21 @@ class HopfieldNetwork:
         patterns = self._checked(patterns, "patterns")
         warn_activity(patterns, getattr(self.rule, "coding_level", None))
         # One network after the other: its matrices stay in the processor's cache.
-        for index in np.ndindex(*self._batch):
+        for index, rng in zip(np.ndindex(*self._batch), self._draws, strict=True):
             state = {name: array[index] for name, array in self.state.items()}
             for s in patterns[index].astype(float):
-                self._present(state, s)
+                self._present(state, s, rng)
 
-    def _present(self, state: State, s: NDArray[np.float64]) -> None:
+    def _present(self, state: State, s: NDArray[np.float64], rng: np.random.Generator) -> None:
         """Present one pattern to one network, in place."""
-        ceiling = 1.0
+        seen: dict[str, Any] = {}
         if self.saturation_size is not None:
-            ceiling = min(1.0, float(np.sqrt(self.saturation_size / s.sum())))
+            seen["ceiling"] = min(1.0, float(np.sqrt(self.saturation_size / s.sum())))
         if self.rule.elementwise:
             # Only the rows of active units see a coincidence or a mismatch; columns mirror them.
             active = np.flatnonzero(s)
             rows = {name: array[active] for name, array in state.items()}
-            self.rule.step(rows, s[None], 1 - s[None], ceiling)
+            self.rule.step(rows, s[None], 1 - s[None], **seen)
             height = max(1, CACHED // self.n)
             for top in range(0, self.n, height):
                 self.rule.rest({name: array[top : top + height] for name, array in state.items()})
@@ -147,9 +150,9 @@ class HopfieldNetwork:
                 array[:, active] = rows[name].T
         else:
             A = s[:, None] * s
-            self.rule.step(state, A, s[:, None] + s - 2 * A, ceiling)
-        for array in state.values():
-            np.fill_diagonal(array, 0.0)
+            self.rule.step(state, A, s[:, None] + s - 2 * A, S=s, rng=rng, **seen)
+        for name in ("w", *self.rule.traces):
+            np.fill_diagonal(state[name], 0.0)
 
     def recall(
         self,

@@ -9,7 +9,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from spikeconsol.brian import backend
 from spikeconsol.brian.recording import Recording
-from spikeconsol.consolidation.bounded import BoundedCurvatureGate
 from spikeconsol.consolidation.cells import LIF, AdEx, CellModel, Izhikevich, Spread
 from spikeconsol.consolidation.checks import (
     agreed_coding_level,
@@ -19,7 +18,7 @@ from spikeconsol.consolidation.checks import (
 from spikeconsol.consolidation.pairs import Pairs
 from spikeconsol.consolidation.parameters import SpikingParameters
 from spikeconsol.consolidation.programs import Programs
-from spikeconsol.consolidation.rules import Rule, Shuffled
+from spikeconsol.consolidation.rules import BoundedCurvatureGate, Rule, Shuffled, spiking_form
 from spikeconsol.consolidation.wiring import AllToAll, Wiring
 from spikeconsol.data.patterns import check_patterns, warn_activity
 from spikeconsol.parameters import ParameterError
@@ -91,7 +90,7 @@ class SpikingMemory:
         self.n = n
         self.parameters = SpikingParameters() if parameters is None else parameters
         self.coding_level = agreed_coding_level(rule, self.parameters)
-        self.rule = rule.bounded()
+        self.rule = spiking_form(rule)
         self.cells = LIF() if cells is None else cells
         self.target = target
         self.recording: Recording | None = None
@@ -105,6 +104,7 @@ class SpikingMemory:
             half=self.parameters.symmetric,
         )
         empty = self.rule.state((len(self._pairs),))
+        empty = {name: empty[name] for name in ("w", *self.rule.traces)}
         if self._continuous:
             empty = {"w": empty["w"], "trace": empty["trace"], "fast": empty["trace"]}
         self._pairs.state = {name: array.astype(self._dtype) for name, array in empty.items()}
@@ -121,7 +121,7 @@ class SpikingMemory:
             programs = self._programs
             for storing in (True, False):
                 values = programs.constants(storing=storing, noise_seed=0)
-                values |= programs.synapses(storing=storing)
+                values |= programs.state(storing=storing)
                 backend.check(self.program(storing=storing), values)
 
     # ------------------------------------------------------------------------------- state
@@ -200,6 +200,8 @@ class SpikingMemory:
             result = self._run(patterns[part], shown[part], shown[part], total[part], storing=True)
             for name in self._pairs.state:
                 self._pairs.state[name] = result[f"pairs.{name}"]
+            for name in self._programs.cell_state:
+                self._programs.cell_state[name] = result[f"cells.{name}"]
             recordings.append(self._recorded(result, total[part]))
         self.recording = Recording.joined(recordings)
 
@@ -295,10 +297,12 @@ class SpikingMemory:
         table[1 : len(patterns) + 1] = patterns
         noise_seed = int(self._seeds.spawn(1)[0].generate_state(1)[0] >> 1)
         values = self._programs.constants(storing=storing, noise_seed=noise_seed)
-        values |= self._programs.synapses(storing=storing)
+        values |= self._programs.state(storing=storing)
         values |= {"row": rows, "window": windows, "table": table}
         if storing:
-            outputs = [f"pairs.{name}" for name in self._pairs.state]
+            outputs = list(self._programs.state(storing=True))
+            unread = ("pairs.partner", "pairs.source_cell", "pairs.target_cell")
+            outputs = [name for name in outputs if name not in unread]
         else:
             outputs = ["inhibitory_spikes.i", "inhibitory_spikes.t"]
         # The last pattern is latched at the very end of the protocol, one step more; and another,

@@ -15,7 +15,7 @@ from spikeconsol.consolidation import (
     SpikingParameters,
 )
 from spikeconsol.consolidation.checks import expected_spikes
-from spikeconsol.consolidation.rules import CurvatureGate, HardBounds, Leaky, Shuffled
+from spikeconsol.consolidation.rules import CurvatureGate, HardBounds, Leaky, Shuffled, spiking_form
 from spikeconsol.data import sparse_patterns
 from spikeconsol.parameters import ParameterError
 from spikeconsol.statistics import dice
@@ -159,10 +159,10 @@ def test_spike_trains_and_numpy_rule_give_the_weights(rule):
     patterns = PATTERNS[:3].copy()
     patterns[1, np.flatnonzero(~patterns[1])[:3]] = True  # a larger one
     network = stored(DOUBLE, patterns, rule=rule, target="numpy")
-    bounded = rule.bounded()
+    bounded = spiking_form(rule)
     state = bounded.state((N, N))
     for A, M, ceiling in evidence(network.recording, DOUBLE, F * N):
-        bounded.step(state, A, M, ceiling)
+        bounded.step(state, A, M, ceiling=ceiling)
     pairs = ~np.eye(N, dtype=bool)
     assert state["w"][pairs].max() > 0.5
     np.testing.assert_allclose(network.weights[pairs], state["w"][pairs], rtol=0, atol=1e-12)

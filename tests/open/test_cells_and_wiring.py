@@ -1,5 +1,7 @@
 """The spiking memory with other cells, other wiring and constants that differ from cell to cell."""
 
+from typing import ClassVar
+
 import numpy as np
 import pytest
 
@@ -15,7 +17,13 @@ from spikeconsol.consolidation import (
     SpikingParameters,
     Spread,
 )
-from spikeconsol.consolidation.rules import CurvatureGate, Leaky, Shuffled
+from spikeconsol.consolidation.rules import (
+    BoundedLeaky,
+    CurvatureGate,
+    Leaky,
+    Shuffled,
+    spiking_form,
+)
 from spikeconsol.data import corrupt, sparse_patterns
 from spikeconsol.parameters import ParameterError
 from spikeconsol.statistics import dice
@@ -24,6 +32,7 @@ N, F = 40, 0.15
 RULE = CurvatureGate(coding_level=F, protection_time=20.0)
 PATTERNS = sparse_patterns(2, N, coding_level=F, seed=3)
 CUES = corrupt(PATTERNS, deleted=0.2, added=0.0, seed=1)
+TENTH = SpikingParameters(coding_level=F)
 #: A leaky cell in volts.
 MINE = {
     "equations": "dv/dt = awake*(rest - v + current*(theta - rest))/tau : volt",
@@ -110,42 +119,48 @@ def test_spread_constants_differ_by_the_share_that_is_asked_for():
     assert dice(network.recall(CUES[:1]), PATTERNS[:1]) > 0.9
 
 
+class HalfOfAll(BoundedLeaky):
+    """Potentiates a random half of the coincident pairs."""
+
+    change_text = "w += A*int(rand() < 0.5)*(1 - w)*S_i*S_j"
+
+
+class Counting(BoundedLeaky):
+    """Potentiates the less the more often a cell has been active before."""
+
+    cell_model = "uses : 1"
+    cell_text = "uses += S"
+    initial: ClassVar = {"w": 0.5}
+    change_text = "w += A*(1 - w)/(1 + uses_i + uses_j)"
+
+
 def test_a_rule_may_draw_random_numbers():
-    class Stochastic(Leaky):
-        """Potentiates a random half of the coincident pairs."""
-
-        def bounded(self):
-            return self
-
-        @property
-        def statements(self):
-            return "w += A*int(rand() < 0.5)*(1 - w)*S_i*S_j"
-
-    network, again, other = memory(rule=Stochastic(coding_level=F)), None, None
-    network.store(PATTERNS[:1])
     pairs = np.outer(PATTERNS[0], PATTERNS[0]) & ~np.eye(N, dtype=bool)
+    network, again, other = (
+        SpikingMemory(N, rule=HalfOfAll(), seed=seed, target="numpy", parameters=TENTH)
+        for seed in (1, 1, 2)
+    )
+    for each in (network, again, other):
+        each.store(PATTERNS[:1])
     assert 0.1 < (network.weights[pairs] > 0.5).mean() < 0.9
     assert np.all(network.weights[~pairs] == 0)
-    again, other = (
-        SpikingMemory(N, rule=Stochastic(coding_level=F), seed=seed, target="numpy")
-        for seed in (1, 2)
-    )
-    for each in (again, other):
-        each.store(PATTERNS[:1])
     np.testing.assert_array_equal(network.weights, again.weights)
     assert not np.array_equal(network.weights, other.weights)
 
 
-def test_memory_starts_from_the_state_that_its_rule_gives():
-    class Half(Leaky):
-        def bounded(self):
-            return self
-
-        def state(self, shape):
-            return {"w": np.full(shape, 0.5)}
-
-    weights = memory(rule=Half(coding_level=F)).weights
-    assert np.all(weights[~np.eye(N, dtype=bool)] == 0.5)
+def test_a_rule_may_have_variables_of_cells_and_a_state_to_start_from():
+    network = memory(rule=Counting(), parameters=TENTH)
+    i, j = np.flatnonzero(PATTERNS[0])[:2]
+    k = np.flatnonzero(~PATTERNS[0])[0]
+    assert network.weights[i, j] == network.weights[i, k] == 0.5
+    for expected in (1.0, 1.0):  # nothing is left to potentiate
+        network.store(PATTERNS[:1])
+        assert network.weights[i, j] == pytest.approx(expected)
+    network.weights = np.zeros((N, N))
+    network.store(PATTERNS[:1])  # used twice before, each of the two
+    # Weights saturate at 1/(1 + 4).
+    assert network.weights[i, j] == pytest.approx(0.2, abs=1e-5)
+    assert network.weights[i, k] == 0
 
 
 @pytest.mark.parametrize(
@@ -202,7 +217,7 @@ def test_values_that_do_not_fit_are_refused():
 
 def test_the_coding_level_of_the_rule_is_that_of_the_memory():
     assert memory().coding_level == F
-    assert SpikingMemory(N, rule=Leaky(coding_level=0.1).bounded(), seed=1).coding_level == 0.05
+    assert SpikingMemory(N, rule=spiking_form(Leaky(coding_level=0.1)), seed=1).coding_level == 0.05
 
 
 def test_a_rate_of_regular_firing_has_the_interval_of_the_membrane():
