@@ -52,7 +52,7 @@ def connect_pairs(
     Returns
     -------
     callable or None
-        To be called when the run's values are set, where the target needs it.
+        What is left to do when the run's values have been set, see `Built`.
     """
     n = len(synapses.source)
     device = get_device()
@@ -69,18 +69,26 @@ def connect_pairs(
         synapses.connect(condition=f"i*{n} + j < {count}")
     if not compiled:
         return lambda: _rewire(synapses)
-
-    def array(name: str) -> str:
-        return device.get_array_name(synapses.variables[name], access_data=False)
-
-    names = {"pre": array("_synaptic_pre"), "post": array("_synaptic_post")}
-    if count is None:
-        code = LAYOUT.format(n=n, tile=tile, condition=condition, **names)
-    else:
-        device.apply_run_args()
-        code = GIVEN.format(source=array("source_cell"), target=array("target_cell"), **names)
-    device.insert_code("main", code)
+    if count is not None:
+        return lambda: _rewire_compiled(synapses)
+    device.insert_code(
+        "main", LAYOUT.format(n=n, tile=tile, condition=condition, **_index_arrays(synapses))
+    )
     return None
+
+
+def _index_arrays(synapses: Synapses, **more: str) -> dict[str, str]:
+    """Names, in the compiled program, of the arrays that say which cells are joined."""
+    names = {"pre": "_synaptic_pre", "post": "_synaptic_post", **more}
+    return {
+        key: get_device().get_array_name(synapses.variables[name], access_data=False)
+        for key, name in names.items()
+    }
+
+
+def _rewire_compiled(synapses: Synapses) -> None:
+    names = _index_arrays(synapses, source="source_cell", target="target_cell")
+    get_device().insert_code("main", GIVEN.format(**names))
 
 
 def _rewire(synapses: Synapses) -> None:

@@ -2,6 +2,8 @@
 
 from spikeconsol.consolidation import rules
 from spikeconsol.consolidation.cells import LIF, AdEx, Cell, Izhikevich, Spread
+from spikeconsol.consolidation.cortical import CorticalMemory
+from spikeconsol.consolidation.cortical_parameters import CorticalParameters
 from spikeconsol.consolidation.parameters import SpikingParameters
 from spikeconsol.consolidation.rate import HopfieldNetwork
 from spikeconsol.consolidation.spiking import SpikingMemory
@@ -12,6 +14,8 @@ __all__ = [
     "AdEx",
     "AllToAll",
     "Cell",
+    "CorticalMemory",
+    "CorticalParameters",
     "HopfieldNetwork",
     "Izhikevich",
     "Joined",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from spikeconsol import checks
 from spikeconsol.brian.layout import pair_indices
 from spikeconsol.consolidation.wiring import Wiring
 
@@ -71,7 +72,7 @@ class Pairs:
 
     def assign(self, variable: str, values: ArrayLike, name: str) -> None:
         """Replace a variable by the entries of a matrix, refused where it does not fit."""
-        values = np.asarray(values, float)
+        values = checks.array(name, values, finite=False).astype(float)
         if values.shape != (self.n, self.n):
             raise ValueError(f"{name}: got shape {values.shape}; allowed: {(self.n, self.n)}")
         if not np.all(np.isfinite(values)):

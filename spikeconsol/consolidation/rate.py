@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from spikeconsol import checks
 from spikeconsol.consolidation.rules.base import Rule, State, checked_rule
 from spikeconsol.data.patterns import active_units, check_patterns, warn_activity
 
@@ -68,16 +70,22 @@ class HopfieldNetwork:
         self_coupling: float = 0.0,
         saturation_size: float | None = None,
     ) -> None:
-        if n < 2:
-            raise ValueError(f"n: got {n!r}; allowed: >= 2")
-        if not homeostasis >= 0:
-            raise ValueError(f"homeostasis: got {homeostasis!r}; allowed: >= 0")
-        if not self_coupling >= 0:
-            raise ValueError(f"self_coupling: got {self_coupling!r}; allowed: >= 0")
-        if saturation_size is not None and not saturation_size > 0:
-            raise ValueError(f"saturation_size: got {saturation_size!r}; allowed: > 0")
+        n = checks.whole("n", n, at_least=2)
+        rule = checked_rule(rule)
+        checks.number("homeostasis", homeostasis, at_least=0)
+        checks.number("self_coupling", self_coupling, at_least=0)
+        if saturation_size is not None:
+            checks.number("saturation_size", saturation_size, above=0)
+        if not isinstance(seed, list | tuple | np.ndarray):
+            checks.seed("seed", seed)
+        elif not len(np.atleast_1d(checks.array("seed", seed))):
+            raise checks.wrong("seed", seed, "at least one seed")
+        else:
+            for one in np.asarray(seed).ravel():
+                checks.whole("seed", one, at_least=0)
+        checks.memory(f"n: {n} units", 8.0 * n * n * np.size(seed) * (1 + len(rule.traces)))
         self.n = n
-        self.rule = checked_rule(rule)
+        self.rule = rule
         self.homeostasis = homeostasis
         self.self_coupling = self_coupling
         self.saturation_size = saturation_size
@@ -94,7 +102,7 @@ class HopfieldNetwork:
 
     @weights.setter
     def weights(self, weights: ArrayLike) -> None:
-        weights = np.array(weights, float)
+        weights = checks.array("weights", weights).astype(float)
         if weights.shape != self.state["w"].shape:
             raise ValueError(
                 f"weights: got shape {weights.shape}; allowed: {self.state['w'].shape}"
@@ -184,6 +192,20 @@ class HopfieldNetwork:
         states = self._checked(cues, "cues")
         if active is None and threshold is None:
             active = active_units(self.n, getattr(self.rule, "coding_level", 0.05))
+        steps = checks.whole("steps", steps, at_least=0)
+        if threshold is not None:
+            threshold = checks.number("threshold", threshold)
+        if active is not None:
+            active = checks.array("active", active)
+            for k in {0: (active[()],)}.get(active.ndim, active.ravel()):
+                checks.whole("active", k, at_least=1, at_most=self.n)
+            if active.ndim and active.shape != states.shape[:-1]:
+                raise ValueError(
+                    f"active: got shape {active.shape}; allowed: one number or {states.shape[:-1]}"
+                )
+            active = active.astype(int)
+        if not any(np.any(w) for w in self.weights):
+            warnings.warn("recall before anything is stored: all weights are 0", stacklevel=2)
         k = np.broadcast_to(0 if active is None else active, states.shape[:-1])
         final = [
             self._settle(states[index], self.weights[index], rng, k[index], threshold, steps)
@@ -225,7 +247,7 @@ class HopfieldNetwork:
         return states
 
     def _checked(self, patterns: ArrayLike, name: str) -> NDArray[np.bool_]:
-        array = np.asarray(patterns)
+        array = checks.array(name, patterns, finite=False)
         if not self._batch:
             return check_patterns(array, n=self.n, name=name)
         if array.ndim != 3 or array.shape[0] != self._batch[0]:

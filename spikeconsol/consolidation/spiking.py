@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from spikeconsol import checks
 from spikeconsol.brian import backend
 from spikeconsol.brian.recording import Recording
 from spikeconsol.consolidation.cells import LIF, AdEx, CellModel, Izhikevich, Spread
-from spikeconsol.consolidation.checks import (
+from spikeconsol.consolidation.limits import (
     agreed_coding_level,
     refuse_unheard,
     warn_of_cycles,
@@ -24,6 +26,9 @@ from spikeconsol.data.patterns import check_patterns, warn_activity
 from spikeconsol.parameters import ParameterError
 
 __all__ = ["SpikingMemory"]
+
+#: Memory that storing takes for each ordered pair of cells, of this process and the program's.
+BYTES_OF_A_PAIR = 32.0
 
 
 class SpikingMemory:
@@ -77,16 +82,20 @@ class SpikingMemory:
         parameters: SpikingParameters | None = None,
         target: str | None = None,
     ) -> None:
-        if n < 2:
-            raise ValueError(f"n: got {n!r}; allowed: >= 2")
+        n = checks.whole("n", n, at_least=2)
+        checks.instance("rule", rule, Rule, "a plasticity rule such as CurvatureGate()")
+        seed = checks.whole("seed", seed, at_least=0)
         for name, value, kind in (
             ("cells", cells, CellModel),
             ("wiring", wiring, Wiring),
             ("spread", spread, Spread),
             ("parameters", parameters, SpikingParameters),
         ):
-            if value is not None and not isinstance(value, kind):
-                raise TypeError(f"{name}: got {value!r}; allowed: a {kind.__name__}")
+            if value is not None:
+                checks.instance(name, value, kind)
+        if target is not None:
+            backend.checked_target(target)
+        checks.memory(f"n: {n} cells", BYTES_OF_A_PAIR * n * (n - 1.0))
         self.n = n
         self.parameters = SpikingParameters() if parameters is None else parameters
         self.coding_level = agreed_coding_level(rule, self.parameters)
@@ -220,6 +229,8 @@ class SpikingMemory:
         """
         cues = check_patterns(cues, n=self.n, name="cues")
         phases = self.parameters.phases
+        if not self._state["w"].any():
+            warnings.warn("recall before anything is stored: all weights are 0", stacklevel=2)
         shown, window, pause = (
             np.full(len(cues), self._bins(duration))
             for duration in (phases.cue, phases.recall, phases.pause)
@@ -241,7 +252,7 @@ class SpikingMemory:
 
     def _checked_durations(self, durations: ArrayLike, count: int) -> NDArray[np.int64]:
         """Durations in bins, or what is wrong with them."""
-        durations = np.asarray(durations, float)
+        durations = checks.array("durations", durations)
         step = self.parameters.phases.bin
         if not self._continuous:
             raise ValueError("durations: given; allowed: with parameters of trace='continuous'")

@@ -14,7 +14,7 @@ from spikeconsol.consolidation import (
     SpikingMemory,
     SpikingParameters,
 )
-from spikeconsol.consolidation.checks import expected_spikes
+from spikeconsol.consolidation.limits import expected_spikes
 from spikeconsol.consolidation.rules import CurvatureGate, HardBounds, Leaky, Shuffled, spiking_form
 from spikeconsol.data import sparse_patterns
 from spikeconsol.parameters import ParameterError

@@ -62,8 +62,8 @@ w                                : 1 (constant)
 alpha                            : 1 (constant)
 H                                : 1                   # Hebbian trace
 last                             : second              # time of its last update
-trace_time                       : second (shared, constant)
-trace_jump                       : 1 (shared, constant)
+trace_time                       : second (constant)
+trace_jump                       : 1 (constant)
 gain                             : 1 (shared, constant)
 """
 

@@ -1,12 +1,11 @@
-"""Memory cells that keep codes in their synapses: one per class, or one per remembered sample."""
+r"""Memory cells that keep codes in their synapses: one per class, or one per remembered sample.
 
-from __future__ import annotations
+Whatever the memory, the modulatory signal is
 
-from typing import Any
+.. math:: \xi_i = \sum_p c_p (z_i - m_{ip})
 
-from brian2 import NeuronGroup, Synapses, linked_var
-
-from spikeconsol.bottleneck.spiking_network.schedule import Schedule
+and only the coefficients of the memory cells differ.
+"""
 
 #: Cells of the working memory; `coefficient` is what the memories differ in.
 MEMORY = """
@@ -41,12 +40,12 @@ write       : 1
 """
 PROTOTYPES = {
     "kernel": KERNEL + "a = known*(2*code_weight*k - gamma*int(i == memory_label))\n",
-    "coefficient": "factor = known*k*(a - a_sum/held)" + COEFFICIENT,
+    "coefficients": "factor = known*k*(a - a_sum/held)" + COEFFICIENT,
 }
 #: The limit of a wide kernel: k = 1 and no code term; only if its own class is known.
 CLASS_MEANS = {
     "kernel": "a = -gamma*known*int(i == memory_label)\n",
-    "coefficient": "factor = known*int(a_sum < 0)*(a - a_sum/held)" + COEFFICIENT,
+    "coefficients": "factor = known*int(a_sum < 0)*(a - a_sum/held)" + COEFFICIENT,
 }
 WRITE = """
 write = taught*int(i == memory_label)*(1 - known*(1 - memory_rate))
@@ -79,7 +78,7 @@ column = 0
 """,
     # Rows and columns of the contrasts are the same, so that the row's mean is that of the newest
     # sample's column: a_sum / held.
-    "coefficient": """
+    "coefficients": """
 factor = known*k*(a - a_sum/held - column/held + column_sum/held**2)
 coefficient = -2*factor*int(cells_known > 1)/(clip(held - 1, 1, 1000000)*code_width)**2
 """,
@@ -90,58 +89,3 @@ A += newest_pre*(a_post - A)
 A += newest_post*(1 - newest_pre)*(a_pre - A)
 column_post += A
 """
-
-
-def memory(
-    kind: str,
-    n: int,
-    inputs: NeuronGroup,
-    cells: NeuronGroup,
-    number: int,
-    teacher: NeuronGroup,
-    at_end: Schedule,
-) -> list[Any]:
-    """Cells that hold codes: one for each class, or for each of the last samples."""
-    is_window = kind == "window"
-    statements = {"window": WINDOW, "prototypes": PROTOTYPES, "class_means": CLASS_MEANS}[kind]
-    hub = NeuronGroup(1, MEMORY_HUB, clock=at_end.step, name=f"memory_hub{number}")
-    memory = NeuronGroup(
-        n,
-        MEMORY + (WINDOW_EQUATIONS if is_window else MEANS_EQUATIONS),
-        clock=at_end.step,
-        name=f"memory{number}",
-    )
-    for name in ("memory_label", "taught"):
-        setattr(memory, name, linked_var(teacher, name))
-    for name in ("cells_known", "held", "a_sum", *(("column_sum",) if is_window else ())):
-        setattr(memory, name, linked_var(hub, name))
-    trace = Synapses(cells, memory, "m : 1", clock=at_end.step, name=f"trace{number}")
-    trace.connect()
-    gather = Synapses(memory, hub, clock=at_end.step, name=f"gather{number}")
-    gather.connect()
-    made = [hub, memory, trace, gather]
-    clear = "distance = 0"
-    sums = "cells_known_post += known_pre\na_sum_post += a_pre"
-    if is_window:
-        image = Synapses(inputs, memory, "x : 1", clock=at_end.step, name=f"image{number}")
-        image.connect()
-        pairs = Synapses(memory, memory, "A : 1", clock=at_end.step, name=f"pairs{number}")
-        pairs.connect()
-        made += [image, pairs]
-        clear += "\ninput_distance = 0\n" + TAKE_SLOT
-        sums += "\ncolumn_sum_post += column_pre"
-        at_end(image, "remember", "x += newest_post*(level_pre - x)")
-        at_end(image, "compare", "input_distance_post += (level_pre - x)**2/N_pre")
-        at_end(trace, "remember", "m += newest_post*(z_pre - m)")
-        at_end(pairs, "write pairs", PAIRS)
-    else:
-        at_end(memory, "normalise", WRITE)
-        at_end(trace, "learn", "m += write_post*(z_pre - m)")
-    at_end(hub, "begin", "cells_known = 0\na_sum = 0\ncolumn_sum = 0")
-    at_end(memory, "code", clear)
-    at_end(trace, "compare", "distance_post += (z_pre - m)**2/N_pre")
-    at_end(memory, "kernel", statements["kernel"])
-    at_end(gather, "sum kernel", sums)
-    at_end(memory, "coefficients", statements["coefficient"])
-    at_end(trace, "signal", "signal_pre += coefficient_post*(z_pre - m)/N_pre")
-    return made

@@ -16,6 +16,7 @@ ORDER = (
     "sum kernel",
     "coefficients",
     "signal",
+    "change signal",
     "sum signal",
     "normalise",
     "modulate",

@@ -8,13 +8,19 @@ from typing import Any
 import numpy as np
 from brian2 import NeuronGroup, Synapses, TimedArray, linked_var, second
 
-from spikeconsol.bottleneck.spiking_network.schedule import Schedule
+from spikeconsol.bottleneck.equations.schedule import Schedule
 from spikeconsol.brian import noise
 
 INPUTS = """
 level      : 1                          # intensity of the sample, 0 to 1
 peak_rate  : Hz (shared, constant)      # at intensity 1
-noise_seed : integer (shared, constant)
+noise_seed : integer (shared)           # of the sample: in tests from its content alone
+first_step : integer (shared)           # from which its noise is counted
+"""
+SHOW = """
+noise_seed = int(noise_seeds(t))
+first_step = int(first_steps(t))
+level = samples(t, i)
 """
 
 #: One cell that knows what all need to know: the class, and whether there is something to learn.
@@ -130,18 +136,19 @@ learning : 1 (linked)
 READOUT_LEARN = "r += readout_rate*error_post*z_pre"
 
 
-def inputs(structure: Mapping[str, Any], samples: TimedArray, at_end: Schedule) -> NeuronGroup:
+def inputs(n: int, timed_arrays: Mapping[str, TimedArray], at_end: Schedule) -> NeuronGroup:
     """Poisson cells, at the intensities of the sample that is shown."""
+    shown = {name: timed_arrays[name] for name in ("samples", "noise_seeds", "first_steps")}
     cells = NeuronGroup(
-        structure["sizes"][0],
+        n,
         INPUTS,
-        threshold="uniform(noise_seed, 1, t_in_timesteps, i) < level*peak_rate*dt",
+        threshold="uniform(noise_seed, 1, t_in_timesteps - first_step, i) < level*peak_rate*dt",
         reset="",
         clock=at_end.step,
-        namespace={**noise.functions(), "samples": samples},
+        namespace={**noise.functions(), **shown},
         name="inputs",
     )
-    at_end(cells, "rest", "level = samples(t, i)")
+    at_end(cells, "rest", SHOW)
     return cells
 
 
@@ -165,9 +172,12 @@ def teacher(
 
 
 def layer(
-    units: int, number: int, teacher: NeuronGroup, at_end: Schedule
+    units: int, number: int, teacher: NeuronGroup, signal: str, at_end: Schedule
 ) -> tuple[NeuronGroup, list[Any]]:
-    """Leaky integrate-and-fire cells and the hub that sums over them."""
+    """Leaky integrate-and-fire cells and the hub that sums over them.
+
+    `signal` are statements that change what the memory says, if there are any.
+    """
     hub = NeuronGroup(1, HUB, clock=at_end.step, name=f"hub{number}")
     hub.taught = linked_var(teacher, "taught")
     cells = NeuronGroup(
@@ -195,6 +205,8 @@ def layer(
         "layer_mean_post += count_pre/N_pre\nmean_square_post += count_pre**2/N_pre",
     )
     at_end(cells, "code", CODE)
+    if signal:
+        at_end(cells, "change signal", signal)
     at_end(
         collect,
         "sum signal",
@@ -212,11 +224,12 @@ def feedforward(
     below: NeuronGroup, cells: NeuronGroup, number: int, importance: str, at_end: Schedule
 ) -> Synapses:
     """Plastic synapses from the cells below, damped by what `importance` names."""
-    variables = ("w", "eligibility", *(("importance", "plasticity") if importance else ()))
+    protected = importance != "none"
+    variables = ("w", "eligibility", *(("importance", "plasticity") if protected else ()))
     synapses = Synapses(
         below,
         cells,
-        FEEDFORWARD + (PROTECTION if importance else ""),
+        FEEDFORWARD + (PROTECTION if protected else ""),
         on_pre="v_post += w\neligibility += open_post",
         delay=0 * second,
         dtype=dict.fromkeys(variables, np.float32),
@@ -224,7 +237,7 @@ def feedforward(
         name=f"feedforward{number}",
     )
     synapses.connect()
-    damping = "*plasticity" if importance else ""
+    damping = "*plasticity" if protected else ""
     at_end(synapses, "learn", LEARN.format(damping=damping, trace=TRACES.get(importance, "")))
     return synapses
 

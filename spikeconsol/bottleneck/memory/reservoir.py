@@ -14,24 +14,33 @@ Sussillo D, Abbott L F (2009). Neuron 63:544-557 (FORCE).
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
-from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from spikeconsol.bottleneck.hsic import Objective, layer_norm
-from spikeconsol.bottleneck.memory import Window, require_sample
-from spikeconsol.parameters import ParameterError, Parameters, parameter
+from spikeconsol.bottleneck.equations.reservoirs import GATED, RESERVOIR, RESERVOIR_STEP
+from spikeconsol.bottleneck.hsic import layer_norm
+from spikeconsol.bottleneck.memory.base import Array, Memory, Place, require_sample
+from spikeconsol.bottleneck.memory.cells import Cells, SpikingForm, Wires, readout, readout_weights
+from spikeconsol.bottleneck.memory.window import Window
+from spikeconsol.parameters import ParameterError, parameter
 
-__all__ = ["Reservoir", "ReservoirParameters", "Silenced", "class_structured_stream"]
-
-Array = NDArray[np.floating]
+__all__ = ["Reservoir", "class_structured_stream"]
 
 
-@dataclass(frozen=True)
-class ReservoirParameters(Parameters):
-    """Constants of a reservoir. Defaults hold a label-gated memory of some ten samples."""
+@dataclass
+class Reservoir(Memory):
+    r"""Rate reservoir with a readout of the modulatory signal.
+
+    .. math::
+        \tau \dot u = g W_r r + W_{in} i + W_{fb} o - u, \quad r = \tanh(u), \quad o = W_{y} \phi
+
+    with :math:`\phi` the rates and, if `direct`, the input; :math:`W_y` depends on the current
+    class if the readout is gated. Its readout has been trained when it begins, or has a window as
+    its teacher while it is used. Defaults hold a label-gated memory of some ten samples.
+    """
 
     cells: int = parameter(300, at_least=1, doc="number of recurrent units")
     gain: float = parameter(0.9, at_least=0, doc="factor on recurrent weights of unit radius")
@@ -60,102 +69,58 @@ class ReservoirParameters(Parameters):
     averaging: float = parameter(1.5, at_least=1, doc="steps of the reward and output averages")
     samples: int = parameter(4000, at_least=2, doc="samples of training beforehand")
     block: int = parameter(200, at_least=2, doc="samples between new random class structures")
+    window: int = parameter(8, at_least=2, doc="samples in the window that teaches the readout")
+    silenced: bool = parameter(
+        False, doc="control: the same inputs, readout and training, but silent recurrent units"
+    )
 
     @property
     def online(self) -> bool:
         """Whether the readout learns from a window while the reservoir is in use."""
         return self.training in ("lms", "reward_hebb")
 
+    def start(self, place: Place) -> None:
+        """Draw the network; train its readout on random samples, unless it learns online."""
+        self.draw(place)
+        if not self.online:
+            X, y, activity = class_structured_stream(
+                place.inputs, place.units, place.classes, self.samples, self.block, rng=place.rng
+            )
+            self.train(X, y, layer_norm(activity)[0])
 
-class Reservoir:
-    r"""Rate reservoir with a readout of the modulatory signal.
-
-    .. math::
-        \tau \dot u = g W_r r + W_{in} i + W_{fb} o - u, \quad r = \tanh(u), \quad o = W_{y} \phi
-
-    with :math:`\phi` the rates and, if `direct`, the input; :math:`W_y` depends on the current
-    class if the readout is gated.
-
-    Parameters
-    ----------
-    inputs, units, classes : int
-        Sizes of network input, code and set of classes.
-    parameters : ReservoirParameters
-    rng : numpy.random.Generator
-    teacher : Window, optional
-        Window whose signal the readout learns online; needed for ``lms`` and ``reward_hebb``.
-    """
-
-    def __init__(
-        self,
-        inputs: int,
-        units: int,
-        classes: int,
-        parameters: ReservoirParameters | None = None,
-        *,
-        rng: np.random.Generator,
-        teacher: Window | None = None,
-    ) -> None:
-        self.parameters = p = parameters or ReservoirParameters()
-        if p.online and teacher is None:
-            raise ParameterError(f"teacher: got None; allowed: a Window, for {p.training}")
-        self.teacher = teacher
-        self.learning = p.online
-        self.classes = classes
-        self._rng = rng
-        gx, gy, gz = p.input_gains
-        self._gains = np.repeat([gx, gy, gz], [inputs, classes, units])
+    def draw(self, place: Place) -> None:
+        """Draw the network; its readout is zero."""
+        rng, units, classes = place.rng, place.units, place.classes
+        # In double precision, whatever the network's.
+        taught = dataclasses.replace(place, dtype=float, below=None)
+        self.teacher = Window(self.window).begin(taught)
+        self.learning = self.online
+        self._gains = np.repeat(self.input_gains, [place.inputs, classes, units])
         heard = int(np.count_nonzero(self._gains))
-        gates = classes if p.gated else 1
-        connected = rng.random((p.cells, p.cells)) < p.connection_probability
-        deviation = 1 / np.sqrt(p.connection_probability * p.cells)
-        self.recurrent = p.gain * deviation * connected * rng.standard_normal(connected.shape)
-        self.input = rng.uniform(-p.input_scale, p.input_scale, (gates, p.cells, heard))
-        self.feedback = rng.uniform(-1, 1, (p.cells, units)) * p.feedback
-        n_features = p.cells + (heard + 1) * p.direct
+        gates = classes if self.gated else 1
+        connected = rng.random((self.cells, self.cells)) < self.connection_probability
+        deviation = 1 / np.sqrt(self.connection_probability * self.cells)
+        self.recurrent = self.gain * deviation * connected * rng.standard_normal(connected.shape)
+        scale = self.input_scale
+        self.input = rng.uniform(-scale, scale, (gates, self.cells, heard))
+        self.fed_back = rng.uniform(-1, 1, (self.cells, units)) * self.feedback
+        n_features = self.cells + (heard + 1) * self.direct
         self.readout = np.zeros((gates, units, n_features))
-        self.membrane = np.zeros(p.cells)
+        self.membrane = np.zeros(self.cells)
         self.heard = np.zeros(heard)
         self.output = np.zeros(units)
         self.averages = np.zeros((gates, units + 1))  # of outputs and rewards
         self.scale = np.ones(1)  # running root mean square of the signals learned online
         self.cursor = np.zeros(2, np.int64)  # readout in use, samples taken in
 
-    @classmethod
-    def trained(
-        cls,
-        inputs: int,
-        units: int,
-        classes: int,
-        window: int,
-        objective: Objective,
-        parameters: ReservoirParameters | None = None,
-        *,
-        rng: np.random.Generator,
-    ) -> Self:
-        """Make a reservoir that can be used at once.
-
-        Its readout has been trained on random class-structured samples, or has a window of the
-        given length as its teacher if it learns online.
-        """
-        teacher = Window(window, inputs, units, classes, objective=objective)
-        reservoir = cls(inputs, units, classes, parameters, rng=rng, teacher=teacher)
-        p = reservoir.parameters
-        if not p.online:
-            X, y, activity = class_structured_stream(
-                inputs, units, classes, p.samples, p.block, rng=rng
-            )
-            reservoir.train(X, y, layer_norm(activity)[0])
-        return reservoir
-
     def push(self, x: ArrayLike, y: int, z: ArrayLike) -> None:
         """Take in a sample for its whole duration; learn from the teacher if learning is on."""
         self._hear(x, y, z)
         target = None
-        if self.parameters.online and self.teacher is not None:
+        if self.online:
             self.teacher.push(x, y, z)
             target = self._scaled(self.teacher.signal()) if self.learning else None
-        for _ in range(self.parameters.steps):
+        for _ in range(self.steps):
             self._step()
             if target is not None:
                 self._learn(target)
@@ -174,7 +139,6 @@ class Reservoir:
         names = (
             "recurrent",
             "input",
-            "feedback",
             "readout",
             "membrane",
             "heard",
@@ -183,8 +147,8 @@ class Reservoir:
             "scale",
             "cursor",
         )
-        own = {name: getattr(self, name) for name in names}
-        if self.teacher is not None and self.parameters.online:
+        own = {name: getattr(self, name) for name in names} | {"feedback": self.fed_back}
+        if self.online:
             own |= {f"teacher.{name}": array for name, array in self.teacher.state().items()}
         return own
 
@@ -194,52 +158,51 @@ class Reservoir:
         By ridge regression over the whole stream, or recursive least squares along it, in which
         the output is fed back as it is being learned.
         """
-        p = self.parameters
-        if self.teacher is None:
-            raise ParameterError("teacher: got None; allowed: a Window, to train the readout")
         features, targets = [], []
-        inverse = np.eye(self.readout.shape[2]) / p.regularisation
+        inverse = np.eye(self.readout.shape[2]) / self.regularisation
         inverses = np.repeat(inverse[None], len(self.readout), axis=0)
-        gates = np.asarray(y) if p.gated else np.zeros(len(y), int)
+        gates = np.asarray(y) if self.gated else np.zeros(len(y), int)
         for x, label, z, gate in zip(X, y, Z, gates, strict=True):
             self.teacher.push(x, label, z)
             self.push(x, label, z)
             seen, target = self._seen(), self.teacher.signal()
             features.append(seen)
             targets.append(target)
-            if p.training == "force":
+            if self.training == "force":
                 P = inverses[gate]
                 step = P @ seen / (1 + seen @ P @ seen)
                 self.readout[gate] -= np.outer(self.readout[gate] @ seen - target, step)
                 P -= np.outer(step, P @ seen)
-        if p.training == "ridge":
+        if self.training == "ridge":
             F, T = np.array(features), np.array(targets)
             for gate in np.unique(gates):
-                self.readout[gate] = ridge(F[gates == gate], T[gates == gate], p.regularisation)
+                self.readout[gate] = ridge(F[gates == gate], T[gates == gate], self.regularisation)
 
     def _hear(self, x: ArrayLike, y: int, z: ArrayLike) -> None:
-        one_hot = np.full(self.classes, -1 / self.classes)
+        one_hot = np.full(self.place.classes, -1 / self.place.classes)
         one_hot[y] += 1
         everything = self._gains * np.concatenate([np.asarray(x), one_hot, np.asarray(z)])
         self.heard[:] = everything[self._gains > 0]
-        self.cursor[:] = y if self.parameters.gated else 0, self.cursor[1] + 1
+        self.cursor[:] = y if self.gated else 0, self.cursor[1] + 1
 
     def _step(self) -> None:
-        p = self.parameters
+        if self.silenced:
+            return
         drive = self.recurrent @ self._rates() - self.membrane
         drive += self.input[self.cursor[0]] @ self.heard
-        if p.feedback > 0:
-            drive += self.feedback @ (self.readout[self.cursor[0]] @ self._seen())
-        self.membrane += drive / (p.steps * p.time_constant)
+        if self.feedback > 0:
+            drive += self.fed_back @ (self.readout[self.cursor[0]] @ self._seen())
+        self.membrane += drive / (self.steps * self.time_constant)
 
     def _rates(self) -> Array:
-        rates = np.tanh(self.membrane)
-        noise = self.parameters.cell_noise
-        return rates + self._rng.uniform(-noise, noise, len(rates)) if noise else rates
+        if self.silenced:
+            return np.zeros(self.cells)
+        rates, noise = np.tanh(self.membrane), self.cell_noise
+        return rates + self.place.rng.uniform(-noise, noise, len(rates)) if noise else rates
 
     def _seen(self) -> Array:
         """What the readout sees: the rates and, if direct, the input and a constant."""
-        if not self.parameters.direct:
+        if not self.direct:
             return self._rates()
         return np.concatenate([self._rates(), self.heard, [1.0]])
 
@@ -252,27 +215,82 @@ class Reservoir:
         return target / self.scale
 
     def _learn(self, target: Array) -> None:
-        p, seen = self.parameters, self._seen()
+        seen = self._seen()
         readout, averages = self.readout[self.cursor[0]], self.averages[self.cursor[0]]
-        output = readout @ seen + self._rng.uniform(-1, 1, len(target)) * p.output_noise
+        output = readout @ seen + self.place.rng.uniform(-1, 1, len(target)) * self.output_noise
         reward = -np.sum((output - target) ** 2)
-        if p.training == "lms":
-            readout -= p.learning_rate * np.outer(output - target, seen)
+        if self.training == "lms":
+            readout -= self.learning_rate * np.outer(output - target, seen)
         elif reward > averages[-1]:
-            rate = p.learning_rate / (1 + self.cursor[1] / p.rate_halving)
+            rate = self.learning_rate / (1 + self.cursor[1] / self.rate_halving)
             readout += rate * np.outer(output - averages[:-1], seen)
-        averages[:-1] += (output - averages[:-1]) / p.averaging
-        averages[-1] += (reward - averages[-1]) / p.averaging
+        averages[:-1] += (output - averages[:-1]) / self.averaging
+        averages[-1] += (reward - averages[-1]) / self.averaging
 
+    def in_spikes(self) -> SpikingForm:
+        """Rate cells, one step per sample, with inputs and readouts gated by the class."""
+        self.require_one_step()
+        units, classes = self.place.units, self.place.classes
+        gates = np.arange(classes) if self.gated else np.zeros(classes, int)
+        _, class_gain, code_gain = self.input_gains
+        centred = class_gain * (np.eye(classes) - 1 / classes)
+        by_class, by_code = np.split(self.input[gates], [classes], axis=2)
+        cuts = [self.cells, self.cells + classes, self.cells + classes + units]
+        echo, from_class, from_code, constant = np.split(self.readout[gates], cuts, axis=2)
+        # The class is the same for all that a gate lets through: its readout is one more constant.
+        constant = constant + np.einsum("kuc,kc->ku", from_class, centred)[:, :, None]
+        direct = np.concatenate([code_gain * from_code, constant], axis=2)
+        population = Cells(
+            "reservoir",
+            self.cells,
+            RESERVOIR,
+            {"code": "class_now = memory_label", "coefficients": RESERVOIR_STEP},
+            {"memory_label": "teacher", "taught": "teacher"},
+            tables=("class_drive",),
+        )
+        hear = Wires(
+            "hear",
+            "cells",
+            "reservoir",
+            GATED,
+            at_end={"compare": "drive_post += w*z_pre*int(class_gate == class_now_post)"},
+            per_class=True,
+        )
+        recur = Wires(
+            "echo", "reservoir", "reservoir", "w : 1", at_end={"kernel": "drive_post += w*rate_pre"}
+        )
+        return SpikingForm(
+            (population, hear, recur, *readout("reservoir", "rate", units)),
+            state={
+                "reservoir.u": np.zeros(self.cells),
+                "reservoir.rate": np.zeros(self.cells),
+            },
+            fixed={
+                "hear.w": code_gain * by_code.transpose(2, 1, 0).ravel(),
+                "class_drive": np.einsum("knc,kc->kn", by_class, centred),
+                "echo.w": self.recurrent.T.ravel(),
+                **readout_weights(echo, direct),
+            },
+            constants={
+                "reservoir.leak": 1 / self.time_constant,
+                "reservoir.audible": float(not self.silenced),
+            },
+        )
 
-class Silenced(Reservoir):
-    """Control: the same inputs, readout and training, but the recurrent units are silent."""
-
-    def _rates(self) -> Array:
-        return np.zeros(len(self.membrane))
-
-    def _step(self) -> None:
-        pass
+    def require_one_step(self) -> None:
+        """Refuse what a rate reservoir cannot do inside the spiking network."""
+        wanted = Reservoir(steps=1, direct=True)
+        for name in ("steps", "feedback", "cell_noise", "output_noise", "direct", "training"):
+            if getattr(self, name) != getattr(wanted, name):
+                raise ParameterError(
+                    f"memory.{name}: got {getattr(self, name)!r}; allowed: "
+                    f"{getattr(wanted, name)!r}, in spikes"
+                )
+        if self.input_gains[0] != 0:
+            raise ParameterError(
+                f"memory.input_gains: got {self.input_gains!r}; allowed: 0 for network inputs, "
+                "in spikes"
+            )
 
 
 def class_structured_stream(
