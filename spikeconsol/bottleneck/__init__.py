@@ -2,6 +2,7 @@
 
 from spikeconsol.bottleneck.hsic import Objective, layer_objective, modulatory_signal
 from spikeconsol.bottleneck.memory import ClassMeans, Memory, Prototypes, Window
+from spikeconsol.bottleneck.memory_classifier import MemoryClassifier
 from spikeconsol.bottleneck.rate import BottleneckClassifier
 from spikeconsol.bottleneck.reservoir import Reservoir, ReservoirParameters, Silenced
 from spikeconsol.bottleneck.spiking import SpikingBottleneckClassifier
@@ -12,6 +13,7 @@ __all__ = [
     "BottleneckClassifier",
     "ClassMeans",
     "Memory",
+    "MemoryClassifier",
     "Objective",
     "Prototypes",
     "Reservoir",
