@@ -21,16 +21,15 @@ from numpy.typing import NDArray
 
 from spikeconsol.bottleneck.hsic import (
     Objective,
-    contrast,
-    label_similarity,
     layer_norm,
     layer_norm_gradient,
+    window_signals,
 )
 from spikeconsol.bottleneck.network import ADAM, FLOORS, softmax
 from spikeconsol.parameters import Parameters, parameter
 from spikeconsol.statistics import coincidences
 
-__all__ = ["IMPORTANCES", "ContinualNetwork", "ContinualRule", "window_signals"]
+__all__ = ["IMPORTANCES", "ContinualNetwork", "ContinualRule"]
 
 IMPORTANCES = ("none", "uniform", "fisher", "coincidence")
 
@@ -47,38 +46,6 @@ class ContinualRule(Parameters):
     window: int = parameter(32, at_least=2, doc="samples per window; all of them are learned from")
     importance: str = parameter("none", choices=IMPORTANCES, doc="what damps a synapse")
     damping: float = parameter(0.0, at_least=0, doc="lambda, the strength of damping")
-
-
-def window_signals(X: Array, labels: NDArray[np.int64], Z: Array, objective: Objective) -> Array:
-    """Exact gradient of the layer objective with respect to the codes of a whole window.
-
-    Parameters
-    ----------
-    X, labels, Z : ndarray, shapes (N, dx), (N,) and (N, d)
-    objective : Objective
-
-    Returns
-    -------
-    ndarray, shape (N, d)
-        Gradient times N, so that its size does not depend on the window's length.
-    """
-    N = len(Z)
-    sx, sy, sz = objective.widths
-    kz = _kernel(Z, sz)
-    kx = _kernel(X, sx) if objective.input_weight else np.zeros_like(kz)
-    other = label_similarity(int(np.max(labels)) + 1, sy)
-    ky = np.where(labels[:, None] == labels, 1.0, other).astype(kz.dtype)
-    A = contrast(kx, ky, kz, objective)
-    M = A - A.mean(axis=0) - A.mean(axis=1, keepdims=True) + A.mean()
-    pulls = M * kz * kz.dtype.type(-2 * N / (N - 1) ** 2 / (sz**2 * Z.shape[1]))
-    return pulls.sum(axis=1, keepdims=True) * Z - pulls @ Z
-
-
-def _kernel(A: Array, width: float) -> Array:
-    """Gaussian kernel of all pairs of rows, by their inner products."""
-    squares = np.sum(A**2, axis=1)
-    distance = np.maximum(squares[:, None] + squares - 2 * A @ A.T, 0) / A.shape[1]
-    return np.exp(-distance / A.dtype.type(2 * width**2))
 
 
 class ContinualNetwork:

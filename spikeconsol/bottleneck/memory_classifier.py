@@ -9,10 +9,10 @@ where :math:`n` counts how often it has been used, and a free cell takes a sampl
 others are further than the novelty threshold, :math:`|x - m|^2 > \theta`.
 
 The count is a curvature. What a cell has been used for is lost by
-:math:`E(m) = \frac12 \sum_t |x_t - m|^2`, whose Hessian is :math:`n` times the identity. The step is
-the gradient of the newest sample over the curvature of all samples, a Newton step, and :math:`m`
-stays at the minimum of E. A fixed rate :math:`\alpha` is the same step with a leaky count,
-:math:`n \leftarrow (1 - \alpha) n + 1`, which ends at :math:`1 / \alpha`.
+:math:`E(m) = \frac12 \sum_t |x_t - m|^2`, whose Hessian is :math:`n` times the identity. The step
+is the gradient of the newest sample over the curvature of all samples, a Newton step, and
+:math:`m` stays at the minimum of E. A fixed rate :math:`\alpha` is the same step with a leaky
+count, :math:`n \leftarrow (1 - \alpha) n + 1`, which ends at :math:`1 / \alpha`.
 """
 
 from __future__ import annotations

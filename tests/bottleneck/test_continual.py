@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from spikeconsol.bottleneck.continual import ContinualNetwork, ContinualRule, window_signals
-from spikeconsol.bottleneck.hsic import Objective, layer_objective
+from spikeconsol.bottleneck.continual import ContinualNetwork, ContinualRule
+from spikeconsol.bottleneck.hsic import Objective, layer_objective, window_signals
 from spikeconsol.data import digits_task
 from spikeconsol.statistics import coincidences
 
