@@ -7,6 +7,10 @@ from spikeconsol.bottleneck.rate import BottleneckClassifier
 from spikeconsol.bottleneck.reservoir import Reservoir, ReservoirParameters, Silenced
 from spikeconsol.bottleneck.spiking import SpikingBottleneckClassifier
 from spikeconsol.bottleneck.spiking_layer import SpikingLayer
+from spikeconsol.bottleneck.spiking_memory_classifier import (
+    SpikingMemoryCells,
+    SpikingMemoryClassifier,
+)
 from spikeconsol.bottleneck.spiking_reservoir import SpikingReservoir, SpikingReservoirParameters
 
 __all__ = [
@@ -21,6 +25,8 @@ __all__ = [
     "Silenced",
     "SpikingBottleneckClassifier",
     "SpikingLayer",
+    "SpikingMemoryCells",
+    "SpikingMemoryClassifier",
     "SpikingReservoir",
     "SpikingReservoirParameters",
     "Window",

@@ -33,7 +33,16 @@ from spikeconsol.parameters import ParameterError
 __all__ = ["REPLACEMENTS", "MemoryClassifier"]
 
 #: What becomes of a new sample when its pool is full.
-REPLACEMENTS = ("none", "oldest", "random", "least_used", "least_recent", "gate", "shuffled")
+REPLACEMENTS = (
+    "none",
+    "oldest",
+    "random",
+    "least_used",
+    "least_recent",
+    "weakest",
+    "gate",
+    "shuffled",
+)
 
 
 class MemoryClassifier(ClassifierMixin, BaseEstimator):
@@ -51,8 +60,9 @@ class MemoryClassifier(ClassifierMixin, BaseEstimator):
     replacement : str
         Which cell gives way to a novel sample when all are taken. ``"none"``: none, the nearest
         moves instead; the ``"oldest"``; a ``"random"`` one; the ``"least_used"``; the
-        ``"least_recent"``; ``"gate"``: a random one whose protection has run out, none if there
-        is none; ``"shuffled"``: the same with protection dealt out to cells at random.
+        ``"least_recent"``; the ``"weakest"``, with the smallest use trace; ``"gate"``: a random
+        one whose protection has run out, none if there is none; ``"shuffled"``: the same with
+        protection dealt out to cells at random.
     protection : float
         Samples of its class for which a cell that has been used once is protected by the gate:
         its use trace decays by exp(-1 / `protection`) a sample, grows by 1 with every use, and
@@ -128,7 +138,7 @@ class MemoryClassifier(ClassifierMixin, BaseEstimator):
             self._begin(unique_labels(classes), X)
         elif classes is not None and not np.array_equal(unique_labels(classes), self.classes_):
             raise ValueError(
-                f"classes: got {list(classes)}; allowed: {list(self.classes_)}, as at first"
+                f"classes: got {classes!r}; allowed: {self.classes_.tolist()}, as at first"
             )
         return self._learn(X.astype(self.centres_.dtype, copy=False), y)
 
@@ -196,7 +206,7 @@ class MemoryClassifier(ClassifierMixin, BaseEstimator):
     def _learn(self, X: NDArray, y: NDArray) -> Self:
         unknown = np.setdiff1d(y, self.classes_)
         if unknown.size:
-            raise ValueError(f"y: got class {unknown[0]!r}; allowed: {list(self.classes_)}")
+            raise ValueError(f"y: got class {unknown[0]}; allowed: {self.classes_.tolist()}")
         fixed = self.plasticity != "use"
         _compiled()(
             X,
@@ -214,7 +224,7 @@ class MemoryClassifier(ClassifierMixin, BaseEstimator):
             float(self.novelty),
             REPLACEMENTS.index(self.replacement),
             math.exp(-1 / self.protection),
-            self._rng.random((len(X), 2)),
+            self._rng.random(len(X)),
         )
         return self
 
@@ -252,19 +262,20 @@ def _store(
             if replacement == 1:  # oldest
                 new = np.argmin(born[pool])
             elif replacement == 2:  # random
-                new = int(draws[t, 0] * taken)
+                new = int(draws[t] * taken)
             elif replacement == 3:  # least used
                 new = np.argmin(uses[pool])
             elif replacement == 4:  # least recent
                 new = np.argmin(last_use[pool])
-            elif replacement >= 5:  # gate: a random one among those no longer protected
+            elif replacement >= 5:
                 trace = traces[pool] * decay ** (now - last_use[pool])
-                open_ = np.flatnonzero(trace < np.exp(-1.0))
-                if len(open_):
-                    # Shuffled: as many cells are open, but any may be among them.
-                    new = open_[int(draws[t, 0] * len(open_))]
-                    if replacement == 6:
-                        new = int(draws[t, 1] * taken)
+                unprotected = np.flatnonzero(trace < np.exp(-1.0))
+                if replacement == 5:  # weakest
+                    new = np.argmin(trace)
+                elif len(unprotected) and replacement == 6:  # gate
+                    new = unprotected[int(draws[t] * len(unprotected))]
+                elif len(unprotected):  # shuffled: as many are unprotected, but any cells
+                    new = int(draws[t] * taken)
             novel = new >= 0
             if novel:
                 cell = new

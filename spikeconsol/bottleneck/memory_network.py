@@ -47,8 +47,8 @@ peak_rate   : Hz (shared, constant)     # at intensity 1
 spike_value : 1 (shared, constant)      # one over the spikes expected at intensity 1
 """
 INPUT_SPIKES = (
-    "uniform(sample_seed, 1, t_in_timesteps % {period}, i) < level*peak_rate*dt"
-    " and t_in_timesteps % {period} < {shown}"
+    "t_in_timesteps % {period} < {shown}"
+    " and uniform(sample_seed, 1, t_in_timesteps % {period}, i) < level*peak_rate*dt"
 )
 NEXT_SAMPLE = """
 sample_seed = int(seeds(t))

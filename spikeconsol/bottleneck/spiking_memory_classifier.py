@@ -109,12 +109,14 @@ class SpikingMemoryClassifier(ClassifierMixin, BaseEstimator):
             self._begin(unique_labels(classes))
         elif classes is not None and not np.array_equal(unique_labels(classes), self.classes_):
             raise ValueError(
-                f"classes: got {list(classes)}; allowed: {list(self.classes_)}, as at first"
+                f"classes: got {classes!r}; allowed: {self.classes_.tolist()}, as at first"
             )
         return self._learn(X, y)
 
     def decision_function(self, X: ArrayLike) -> NDArray[np.float64]:
-        """Minus the latency of every class's first spike [s]; minus infinity where there is none.
+        """Score of every class: how long before the end of the ramp it has fired [s].
+
+        0 where inhibition by the first spike came before, or the ramp did not reach the cells.
 
         Returns
         -------
@@ -123,16 +125,15 @@ class SpikingMemoryClassifier(ClassifierMixin, BaseEstimator):
         check_is_fitted(self)
         X = self._intensities(validate_data(self, X, dtype=[np.float64, np.float32], reset=False))
         seeds = [zlib.crc32(np.ascontiguousarray(x, np.float32)) >> 1 for x in X]
-        scores = [
-            self._latencies(self._run(X[part], np.full(len(X[part]), -1), seeds[part]), part)
-            for part in self._parts(len(X))
-        ]
-        found = -np.concatenate(scores)
-        if len(self.classes_) > 2:
-            return found
-        # Where both or none has fired first there is nothing to tell them apart.
-        with np.errstate(invalid="ignore"):
-            return np.nan_to_num(found[:, 1] - found[:, 0])
+        found = np.concatenate(
+            [
+                self._earliness(
+                    self._run(X[part], np.full(len(X[part]), -1), seeds[part]), len(X[part])
+                )
+                for part in self._parts(len(X))
+            ]
+        )
+        return found if len(self.classes_) > 2 else found[:, 1] - found[:, 0]
 
     def predict(self, X: ArrayLike) -> NDArray:
         """Class of the cell that fires first for each sample, shape (n,)."""
@@ -246,7 +247,7 @@ class SpikingMemoryClassifier(ClassifierMixin, BaseEstimator):
     def _learn(self, X: NDArray, y: NDArray) -> Self:
         unknown = np.setdiff1d(y, self.classes_)
         if unknown.size:
-            raise ValueError(f"y: got class {unknown[0]!r}; allowed: {list(self.classes_)}")
+            raise ValueError(f"y: got class {unknown[0]}; allowed: {self.classes_.tolist()}")
         labels = np.searchsorted(self.classes_, y)
         seeds = self._rng.integers(2**31, size=len(X))
         for part in self._parts(len(X)):
@@ -277,11 +278,11 @@ class SpikingMemoryClassifier(ClassifierMixin, BaseEstimator):
             target=self.target,
         )
 
-    def _latencies(self, result: dict[str, NDArray], part: slice) -> NDArray[np.float64]:
-        """First spikes of every class after the samples' ends, shape (n, classes) [s]."""
+    def _earliness(self, result: dict[str, NDArray], samples: int) -> NDArray[np.float64]:
+        """Time from the first spike of every class to the ramp's end, shape (n, classes) [s]."""
         step = float(np.float32(self._constants.time_step))
         steps = np.round(result["spikes.t"] / step).astype(np.int64)
-        latencies = np.full((part.stop - part.start, len(self.classes_)), np.inf)
+        found = np.zeros((samples, len(self.classes_)))
         places = steps // self._period, result["spikes.i"] // int(self.cells)
-        np.minimum.at(latencies, places, (steps % self._period - self._shown) * step)
-        return latencies
+        np.maximum.at(found, places, (self._period - steps % self._period) * step)
+        return found
