@@ -28,7 +28,40 @@ Setup = dict[str, Any]
 
 #: Chosen on held-out training images: novelty thresholds (of cells with rate 1/use, fixed, 0),
 #: the fixed rates (with and without novelty), and the one constant of every opponent.
-TUNED: dict[str, dict[str, Any]] = {}
+TUNED: dict[str, dict[str, Any]] = {
+    "domain": {
+        "use": 70.0, "fixed": (0.2, 15.0), "first-come": 0.2, "never": 100.0,
+        "pixels": 1e-4, "frozen": 3e-6, "replay": 3e-4, "least-squares": 1e-3,
+        "undamped": 1e-3, "uniform": 1e2, "coincidence": 3e2, "squared": 1e3, "first": 1e-4,
+        "backprop": 3e-6, "ewc": 1e4, "si": 1e3, "mas": 1e2,
+    },
+    "permuted": {
+        "use": 70.0, "fixed": (0.03, 70.0), "first-come": 0.2, "never": 80.0,
+        "pixels": 1e-4, "frozen": 3e-5, "replay": 3e-4, "least-squares": 1e-3,
+        "undamped": 1e-3, "uniform": 1e2, "coincidence": 3e2, "squared": 1e3, "first": 1e-4,
+        "backprop": 1e-4, "ewc": 1e4, "si": 1e3, "mas": 1e2,
+    },
+    "class": {
+        "use": 50.0, "fixed": (0.1, 50.0), "first-come": 0.1, "never": 80.0,
+        "pixels": 1e-4, "frozen": 3e-6, "replay": 3e-4, "least-squares": 1e-3,
+        "undamped": 1e-3, "uniform": 1e2, "coincidence": 3e2, "squared": 1e3, "first": 1e-4,
+        "backprop": 1e-4, "ewc": 1e4, "si": 1e3, "mas": 1e2,
+    },
+    "task": {
+        "use": 50.0, "fixed": (0.1, 50.0), "first-come": 0.1, "never": 80.0,
+        "pixels": 1e-3, "frozen": 3e-4, "replay": 3e-4, "least-squares": 1e-3,
+        "undamped": 1e-4, "uniform": 1e2, "coincidence": 1e2, "squared": 1e2, "first": 1e-4,
+        "backprop": 1e-4, "ewc": 1e2, "si": 1e2, "mas": 1.0,
+    },
+    "spiking": {"use": 80.0, "fixed": (0.1, 80.0), "first-come": 0.1, "never": 100.0},
+    "pool": {
+        "gate": {"novelty": 70.0, "protection": 300.0},
+        "shuffled": {"novelty": 70.0, "protection": 300.0},
+        "weakest": {"novelty": 70.0, "protection": 200.0},
+        "least_used": {"novelty": 70.0}, "least_recent": {"novelty": 70.0},
+        "oldest": {"novelty": 70.0}, "random": {"novelty": 70.0}, "none": {"novelty": 70.0},
+    },
+}  # fmt: skip
 
 
 @dataclass(frozen=True)

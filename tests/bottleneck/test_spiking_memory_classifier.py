@@ -5,10 +5,10 @@ from spikeconsol.bottleneck import MemoryClassifier, SpikingMemoryCells, Spiking
 from spikeconsol.data import accuracy_course, course_summary, digits_task, task_stream
 
 #: A spike in every step at full intensity, and a short reach: spikes estimate distances well.
-PRECISE = SpikingMemoryCells(shown_time="40 ms", read_time="40 ms", peak_rate="1000 Hz", reach=4.0)
+PRECISE = SpikingMemoryCells(shown_time="20 ms", read_time="20 ms", peak_rate="1000 Hz", reach=4.0)
 
 
-def corners(n=12):
+def corners(n=9):
     """Samples at three corners of a cube, with labels 0, 0, 1."""
     X = np.eye(3)[np.arange(n) % 3] * 0.9
     return X, np.arange(n) % 3 // 2
@@ -22,9 +22,9 @@ def make(target="numpy", **settings):
 def test_cells_are_recruited_one_for_each_corner_and_hold_it():
     X, y = corners()
     memory = make().fit(X, y)
-    assert memory.uses_.tolist() == [[4, 4, 0], [4, 0, 0]]
-    np.testing.assert_allclose(memory.centres_[0, :2], 0.9 * np.eye(3)[:2], atol=0.05)
-    np.testing.assert_allclose(memory.centres_[1, 0], 0.9 * np.eye(3)[2], atol=0.05)
+    assert memory.uses_.tolist() == [[3, 3, 0], [3, 0, 0]]
+    np.testing.assert_allclose(memory.centres_[0, :2], 0.9 * np.eye(3)[:2], atol=0.1)
+    np.testing.assert_allclose(memory.centres_[1, 0], 0.9 * np.eye(3)[2], atol=0.1)
     np.testing.assert_array_equal(memory.centres_[1, 1:], 0.5)  # still free
     np.testing.assert_array_equal(memory.predict(X), y)
 
@@ -45,10 +45,10 @@ def test_rate_is_one_over_the_cell_s_own_spikes_or_fixed():
     y = np.tile([0, 1], 6)
     settings = {"cells": 1, "novelty": 3.0}
     used, fixed = (make(plasticity=rate, **settings).fit(X, y) for rate in ("use", 1.0))
-    np.testing.assert_allclose(used.centres_[:, 0], 0.5, atol=0.05)
-    np.testing.assert_allclose(fixed.centres_[:, 0], np.tile([0.1, 0.9], (2, 1)), atol=0.1)
+    np.testing.assert_allclose(used.centres_[:, 0], 0.5, atol=0.1)
+    np.testing.assert_allclose(fixed.centres_[:, 0], np.tile([0.1, 0.9], (2, 1)), atol=0.2)
     never = make(plasticity=0.0, **settings).fit(X, y)
-    np.testing.assert_allclose(never.centres_[:, 0], np.tile([0.9, 0.1], (2, 1)), atol=0.1)
+    np.testing.assert_allclose(never.centres_[:, 0], np.tile([0.9, 0.1], (2, 1)), atol=0.2)
     assert used.uses_.tolist() == fixed.uses_.tolist() == [[6], [6]]
 
 
@@ -62,7 +62,7 @@ def test_latency_is_distance():
     nearest = ((X[:, None] - np.eye(3) * 0.9) ** 2).sum(-1).min(1)
     # Feed-forward inhibition counts x where the square would be x^2.
     expected = nearest + (X - X**2).sum(1)
-    np.testing.assert_allclose(latency * PRECISE.reach / PRECISE.read_time, expected, atol=0.25)
+    np.testing.assert_allclose(latency * PRECISE.reach / PRECISE.read_time, expected, atol=0.4)
 
 
 def test_a_test_sample_s_answer_depends_on_nothing_else():
