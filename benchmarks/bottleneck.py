@@ -12,21 +12,22 @@ import numpy as np
 from sklearn.neural_network import MLPClassifier
 
 from benchmarks.common import Row, cpu_of, interleaved, row
-from spikeconsol.bottleneck import BottleneckClassifier
+from spikeconsol.bottleneck import BottleneckClassifier, Objective
 
 CLASSES = np.arange(10)
+EVERY_32 = {"optimiser__update_every": 32}
 HIDDEN, WIDTHS = (128, 64), (0.25, 0.1, 1.0)
 SAMPLES = 4000
 NUMPY = "NumPy twin, every 32 samples"
 #: Name, settings, samples relative to the full number.
 LEARNERS: tuple[tuple[str, dict[str, Any], float], ...] = (
-    ("exact N = 8, every 32 samples", {"update_every": 32}, 1),
-    ("exact N = 8, Adam every sample", {"update_every": 1}, 1),
-    ("exact N = 8, plain descent every sample", {"update_every": 1, "optimizer": "sgd"}, 1),
-    ("exact N = 32, every 32 samples", {"update_every": 32, "window": 32}, 1),
-    ("prototypes, every 32 samples", {"update_every": 32, "memory": "prototypes"}, 1),
-    (NUMPY, {"update_every": 32, "backend": "numpy"}, 0.05),
-    ("NumPy twin, Adam every sample", {"update_every": 1, "backend": "numpy"}, 0.05),
+    ("exact N = 8, every 32 samples", EVERY_32, 1),
+    ("exact N = 8, Adam every sample", {}, 1),
+    ("exact N = 8, plain descent every sample", {"optimiser": "sgd"}, 1),
+    ("exact N = 32, every 32 samples", EVERY_32 | {"memory__length": 32}, 1),
+    ("prototypes, every 32 samples", EVERY_32 | {"memory": "prototypes"}, 1),
+    (NUMPY, EVERY_32 | {"backend": "numpy"}, 0.05),
+    ("NumPy twin, Adam every sample", {"backend": "numpy"}, 0.05),
 )
 
 
@@ -35,7 +36,9 @@ def run(quick: bool) -> list[Row]:
     X, y = samples(SAMPLES // 4 if quick else SAMPLES)
     contenders = {}
     for name, settings, share in LEARNERS:
-        net = BottleneckClassifier(HIDDEN, widths=WIDTHS, random_state=0, **settings)
+        net = BottleneckClassifier(
+            HIDDEN, objective=Objective(widths=WIDTHS), random_state=0
+        ).set_params(**settings)
         contenders[name] = _turn(net, 64, X, y, share)
     for batch, share in ((1, 0.05), (32, 1)):
         peer = MLPClassifier(HIDDEN, batch_size=batch, max_iter=1, random_state=0)

@@ -17,8 +17,8 @@ from importlib.util import find_spec
 import numpy as np
 
 from benchmarks.common import Row, cpu_of, interleaved, row
-from spikeconsol.metaplasticity import train
-from spikeconsol.metaplasticity.rate import build, published_protocol
+from spikeconsol.metaplasticity import published_protocol, train
+from spikeconsol.metaplasticity.build import build
 from spikeconsol.metaplasticity.tasks import Completion, Episodes, OneShot, Reversal, Task
 
 NAME = "meta-training, 20 networks"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from benchmarks.common import PeakMemory, Row, cpu_of, interleaved, row
-from spikeconsol.bottleneck.spiking import SpikingBottleneckClassifier, SpikingLayer
+from spikeconsol.bottleneck import SpikingBottleneckClassifier, SpikingLayer
 from spikeconsol.brian import backend
 
 NAME = "spiking bottleneck, 784-100-10"

@@ -10,7 +10,7 @@ settings were chosen with seeds 0 to 9 or, for images, on the last 10,000 traini
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -58,14 +58,17 @@ class Training(Parameters):
 
     def settings(self) -> Setup:
         """Return these parameters as the classifier's."""
+        from spikeconsol.bottleneck import Adam, Objective, Window
+
         return {
             "hidden": self.hidden,
-            "window": self.window,
-            "gamma": self.gamma,
-            "widths": self.widths,
-            "learning_rate": self.learning_rate,
-            "readout_learning_rate": self.learning_rate,
-            "update_every": self.update_every,
+            "objective": Objective(self.gamma, self.widths),
+            "memory": Window(self.window),
+            "optimiser": Adam(
+                learning_rate=self.learning_rate,
+                readout_learning_rate=self.learning_rate,
+                update_every=self.update_every,
+            ),
             "epochs": self.epochs,
         }
 
@@ -127,6 +130,8 @@ FROZEN = Condition("frozen", "rate", "frozen layers", {"signal": "frozen"})
 PERMUTED = Condition("permuted", "rate", "permuted labels", {"signal": "permuted"})
 PER_CLASS = Condition("per-class", "rate", "fixed vector per class", {"signal": "per_class"})
 BACKPROP = Condition("backprop", "rate", "back-propagation", {"signal": "backprop"})
+GATE: Setup = {"signal__surprise_gate": True}
+CODE_TERM: Setup = {"objective__code_weight": 2.0, "objective__input_weight": 0.0}
 MAIN = (EXACT, PROTOTYPES, RELEASE, FROZEN, PERMUTED, BACKPROP)
 SIGNALS = (
     EXACT,
@@ -134,8 +139,8 @@ SIGNALS = (
     RELEASE,
     Condition("diag-prefix", "rate", "program of the figures", {"signal": "diag_prefix"}),
     Condition("phsic", "rate", "pHSIC, two points", {"signal": "phsic"}),
-    Condition("code-term", "rate", "exact + HSIC(Z, Z)", {"code_weight": 2.0, "input_weight": 0.0}),
-    Condition("gated", "rate", "exact, surprise gate", {"surprise_gate": True}),
+    Condition("code-term", "rate", "exact + HSIC(Z, Z)", CODE_TERM),
+    Condition("gated", "rate", "exact, surprise gate", GATE),
     FROZEN,
     PERMUTED,
     Condition("random", "rate", "random signal", {"signal": "random"}),
@@ -145,28 +150,23 @@ SIGNALS = (
 )
 #: Changes of weights after every sample instead of every 32, with half the epochs.
 ONLINE: Setup = {
-    "update_every": 1,
     "epochs": 5,
-    "learning_rate": 1e-4,
-    "readout_learning_rate": 3e-4,
+    "optimiser__update_every": 1,
+    "optimiser__learning_rate": 1e-4,
+    "optimiser__readout_learning_rate": 3e-4,
 }
 GATED_PROTOTYPES: Setup = {
     "memory": "prototypes",
-    "code_weight": 4.0,
-    "surprise_gate": True,
-    "widths": (0.25, 0.1, 0.7),
+    "objective__code_weight": 4.0,
+    "objective__widths": (0.25, 0.1, 0.7),
+    **GATE,
 }
-GATED_WINDOW: Setup = {
-    "window": 32,
-    "input_weight": 0.0,
-    "code_weight": 2.0,
-    "surprise_gate": True,
-}
+GATED_WINDOW: Setup = {"memory__length": 32, **CODE_TERM, **GATE}
 IMAGES = (
     *MAIN,
     Condition("online-exact", "rate", "exact, every sample", ONLINE),
     Condition("online-diag-release", "rate", "released, every sample", RELEASE.setup | ONLINE),
-    Condition("gate", "rate", "exact, surprise gate", {"surprise_gate": True}),
+    Condition("gate", "rate", "exact, surprise gate", GATE),
     Condition("gated-window", "rate", "exact with code term and gate", GATED_WINDOW),
     Condition("gated-prototypes", "rate", "prototypes with code term and gate", GATED_PROTOTYPES),
     Condition(
@@ -187,12 +187,13 @@ def learn(parameters: Training, condition: Condition, seeds: Seeds) -> xr.Datase
     images = parameters.task in ("mnist", "fashion-mnist")
     X, y = (split.X, split.y) if images else (split.X_test, split.y_test)
     X, y = X[:PROBE], y[:PROBE]
+    window = condition.setup.get("memory__length", parameters.window)
     course, objectives, cosines = [], [], []
 
     def follow(net: BottleneckClassifier) -> None:
         course.append(net.score(X, y))
         objectives.append(net.layer_objectives(X[:WINDOWED], y[:WINDOWED]))
-        cosines.append(net.signal_alignment(X[:ALIGNED], y[:ALIGNED]))
+        cosines.append(net.signal_alignment(X[:ALIGNED], y[:ALIGNED], window=window))
 
     net.fit(split.X, split.y, on_epoch=follow)
     course_of = "training images" if images else "test samples"
@@ -232,7 +233,7 @@ def learn(parameters: Training, condition: Condition, seeds: Seeds) -> xr.Datase
 def _network(parameters: Training, setup: Setup, seed: int) -> BottleneckClassifier:
     from spikeconsol.bottleneck import BottleneckClassifier
 
-    return BottleneckClassifier(**(parameters.settings() | {"random_state": seed} | setup))
+    return BottleneckClassifier(**parameters.settings(), random_state=seed).set_params(**setup)
 
 
 def compare_signals(parameters: Training, condition: Condition, seeds: Seeds) -> xr.Dataset:
@@ -283,7 +284,9 @@ CONFOUNDED = {2: 0.1, 4: 1.0, 8: 1.0, 16: 5.0, 32: 50.0}
 
 def window_conditions(parameters: Training) -> Sequence[Condition]:
     """Every window length at one learning rate, and at the rates of 2021."""
-    plain = [Condition(f"length-{n:02}", "rate", f"window {n}", {"window": n}) for n in LENGTHS]
+    plain = [
+        Condition(f"length-{n:02}", "rate", f"window {n}", {"memory__length": n}) for n in LENGTHS
+    ]
     # Normalised signals, so that the length does not scale the step by itself.
     confounded = [
         Condition(
@@ -291,9 +294,11 @@ def window_conditions(parameters: Training) -> Sequence[Condition]:
             "rate",
             f"window {n}, rate x {factor:g}",
             {
-                "window": n,
-                "optimizer": "sgd",
-                "learning_rate": factor * parameters.learning_rate,
+                "memory__length": n,
+                "optimiser": "sgd",
+                "optimiser__learning_rate": factor * parameters.learning_rate,
+                "optimiser__readout_learning_rate": parameters.learning_rate,
+                "optimiser__update_every": parameters.update_every,
             },
         )
         for n, factor in CONFOUNDED.items()
@@ -302,70 +307,78 @@ def window_conditions(parameters: Training) -> Sequence[Condition]:
 
 
 LEARNED = ("accuracy", "final_cosine")
+
+
+def _experiment(
+    name: str,
+    summary: str,
+    parameters: type[Training],
+    conditions: Sequence[Condition] | Callable[..., Sequence[Condition]],
+    *figures: str,
+    seeds: int = 5,
+    run: Callable[..., xr.Dataset] = learn,
+    demo: Setup | None = None,
+) -> Experiment:
+    return Experiment(
+        name=f"bottleneck/{name}",
+        summary=summary,
+        parameters=parameters,
+        conditions=conditions if callable(conditions) else lambda parameters: conditions,
+        run=run,
+        columns=LEARNED,
+        seeds=(100, seeds),
+        presets={"demo": {"epochs": 2, "seeds": 2} | (demo or {})},
+        figures=tuple(f"bottleneck_{figure}" for figure in figures),
+    )
+
+
 EXPERIMENTS = (
-    Experiment(
-        name="bottleneck/linear",
-        summary="A line between two classes: exact signal, prototypes, controls",
-        parameters=Linear,
-        conditions=lambda parameters: MAIN,
-        run=learn,
-        columns=LEARNED,
-        seeds=(100, 10),
-        presets={"demo": {"epochs": 2, "seeds": 3}},
+    _experiment(
+        "linear",
+        "A line between two classes: exact signal, prototypes, controls",
+        Linear,
+        MAIN,
+        seeds=10,
+        demo={"seeds": 3},
     ),
-    Experiment(
-        name="bottleneck/xor",
-        summary="XOR by local rules, with every control beside it",
-        parameters=Xor,
-        conditions=lambda parameters: (*MAIN, PER_CLASS),
-        run=learn,
-        columns=LEARNED,
-        seeds=(100, 10),
-        presets={"demo": {"epochs": 4, "seeds": 3}},
-        figures=("bottleneck_learning",),
+    _experiment(
+        "xor",
+        "XOR by local rules, with every control beside it",
+        Xor,
+        (*MAIN, PER_CLASS),
+        "learning",
+        seeds=10,
+        demo={"epochs": 4, "seeds": 3},
     ),
-    Experiment(
-        name="bottleneck/digits",
-        summary="8 x 8 digits, 64-64-16-10, with every control beside it",
-        parameters=Training,
-        conditions=lambda parameters: MAIN,
-        run=learn,
-        columns=LEARNED,
-        seeds=(100, 5),
-        presets={"demo": {"epochs": 2, "seeds": 2}},
-        figures=("bottleneck_learning",),
+    _experiment(
+        "digits",
+        "8 x 8 digits, 64-64-16-10, with every control beside it",
+        Training,
+        MAIN,
+        "learning",
     ),
-    Experiment(
-        name="bottleneck/mnist",
-        summary="MNIST, 784-128-64-10: the exact rule, its extensions and its controls",
-        parameters=Images,
-        conditions=lambda parameters: IMAGES,
-        run=learn,
-        columns=LEARNED,
-        seeds=(100, 3),
-        presets={"demo": {"epochs": 1, "train": 10000, "seeds": 1}},
-        figures=("bottleneck_learning", "bottleneck_fields"),
+    _experiment(
+        "mnist",
+        "MNIST, 784-128-64-10: the exact rule, its extensions and its controls",
+        Images,
+        IMAGES,
+        *("learning", "fields"),
+        seeds=3,
+        demo={"epochs": 1, "train": 10000, "seeds": 1},
     ),
-    Experiment(
-        name="bottleneck/signals",
-        summary="The exact signal, what the published programs computed, and meaningless signals",
-        parameters=Training,
-        conditions=lambda parameters: SIGNALS,
+    _experiment(
+        "signals",
+        "The exact signal, what the published programs computed, and meaningless signals",
+        Training,
+        SIGNALS,
+        "signals",
         run=compare_signals,
-        columns=LEARNED,
-        seeds=(100, 5),
-        presets={"demo": {"epochs": 2, "seeds": 2}},
-        figures=("bottleneck_signals",),
     ),
-    Experiment(
-        name="bottleneck/window",
-        summary="How long the window must be, apart from and entangled with the learning rate",
-        parameters=Training,
-        conditions=window_conditions,
-        run=learn,
-        columns=LEARNED,
-        seeds=(100, 5),
-        presets={"demo": {"epochs": 2, "seeds": 2}},
-        figures=("bottleneck_signals",),
+    _experiment(
+        "window",
+        "How long the window must be, apart from and entangled with the learning rate",
+        Training,
+        window_conditions,
+        "signals",
     ),
 )

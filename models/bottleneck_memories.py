@@ -74,23 +74,26 @@ def memory_conditions(parameters: MemoryProtocol) -> Sequence[Condition]:
 
 def compare_memories(parameters: MemoryProtocol, condition: Condition, seeds: Seeds) -> xr.Dataset:
     """Train one network with one memory."""
-    setup = condition.setup | {"surprise_gate": parameters.surprise_gate}
+    setup = condition.setup | {"signal__surprise_gate": parameters.surprise_gate}
     training = MEMORY_TASKS[setup.pop("task")].replace(epochs=parameters.epochs)
     readout = setup.pop("training", "ridge")
     if setup.get("memory") in ("reservoir", "silenced"):
-        setup["reservoir"] = _reservoir(readout, parameters)
+        silenced = setup["memory"] == "silenced"
+        setup["memory"] = _reservoir(readout, parameters, training.window, silenced)
     trained = Condition(condition.name, condition.level, condition.label, setup)
     return learn(training, trained, seeds)
 
 
-def _reservoir(readout: str, parameters: MemoryProtocol) -> Any:
-    from spikeconsol.bottleneck import ReservoirParameters
+def _reservoir(readout: str, parameters: MemoryProtocol, window: int, silenced: bool) -> Any:
+    from spikeconsol.bottleneck import Reservoir
 
     online: Setup = {
         "lms": {"learning_rate": 5e-4},
         "reward_hebb": {"learning_rate": 2e-3, "output_noise": 0.5},
     }.get(readout, {})
-    return ReservoirParameters(
+    return Reservoir(
+        window=window,
+        silenced=silenced,
         cells=parameters.cells,
         time_constant=parameters.time_constant,
         samples=parameters.rehearsed,
@@ -138,10 +141,9 @@ def measure_capacity(
     from spikeconsol.bottleneck import (
         ClassMeans,
         Objective,
+        Place,
         Prototypes,
         Reservoir,
-        ReservoirParameters,
-        Silenced,
         Window,
     )
     from spikeconsol.bottleneck.capacity import memory_capacity
@@ -154,21 +156,22 @@ def measure_capacity(
     stream = xor_task(seed, train=parameters.samples)
     weights = rng.standard_normal((2, parameters.units)) / np.sqrt(2)
     codes, _ = layer_norm(np.maximum(stream.X @ weights, 0))
-    sizes = (2, parameters.units, 2)
+    place = Place(2, parameters.units, 2, objective, rng=rng)
     memory: Any
     if condition.name == "window":
-        memory = Window(parameters.window, *sizes, objective=objective)
+        memory = Window(parameters.window)
     elif condition.name in ("prototypes", "class-means"):
-        means = Prototypes if condition.name == "prototypes" else ClassMeans
-        memory = means(parameters.units, 2, objective=objective)
+        memory = Prototypes() if condition.name == "prototypes" else ClassMeans()
     else:
-        kind = Silenced if condition.name == "silenced" else Reservoir
-        constants = ReservoirParameters(
-            cells=parameters.cells, samples=parameters.rehearsed, **condition.setup
+        memory = Reservoir(
+            cells=parameters.cells,
+            samples=parameters.rehearsed,
+            window=parameters.window,
+            silenced=condition.name == "silenced",
+            **condition.setup,
         )
-        memory = kind.trained(*sizes, parameters.window, objective, constants, rng=rng)
     found = memory_capacity(
-        memory,
+        memory.begin(place),
         stream.X,
         stream.y,
         codes,
@@ -247,7 +250,7 @@ def freeze_release(parameters: ReleaseProtocol, condition: Condition, seeds: See
     Errors are normalised by the variance of the signal: 1 is what a constant would reach.
     """
     from spikeconsol import data
-    from spikeconsol.bottleneck import Objective, Reservoir, ReservoirParameters
+    from spikeconsol.bottleneck import Objective, Place, Reservoir
 
     (seed,) = seeds
     rng = np.random.default_rng(seed)
@@ -255,12 +258,11 @@ def freeze_release(parameters: ReleaseProtocol, condition: Condition, seeds: See
     chosen = rng.permutation(len(split.X))[: 2 * parameters.samples]
     X = (split.X[chosen].astype(float) - 0.5) / 0.5
     y, Z = split.y[chosen], rng.random((len(chosen), parameters.units))
-    constants = ReservoirParameters(cells=parameters.cells, **condition.setup)
-    sizes = (X.shape[1], parameters.units, 10)
     objective = Objective(gamma=2.0, widths=(0.5, 0.5, 0.5))
-    reservoir = Reservoir.trained(*sizes, parameters.window, objective, constants, rng=rng)
+    place = Place(X.shape[1], parameters.units, 10, objective, rng=rng)
+    constants = Reservoir(cells=parameters.cells, window=parameters.window, **condition.setup)
+    reservoir = constants.begin(place)
     teacher = reservoir.teacher
-    assert teacher is not None
     full = parameters.window - 1  # signals count from the first full window
 
     def show(rows: Any) -> tuple[Any, Any]:
@@ -303,38 +305,50 @@ def _error(outputs: Any, targets: Any) -> float:
     return float(np.mean((outputs - targets) ** 2) / np.mean((targets - targets.mean(axis=0)) ** 2))
 
 
+def _experiment(name: str, summary: str, *rest: Any, demo: Setup, seeds: int) -> Experiment:
+    parameters, conditions, run, columns = rest
+    return Experiment(
+        name=f"bottleneck/{name}",
+        summary=summary,
+        parameters=parameters,
+        conditions=conditions,
+        run=run,
+        columns=columns,
+        seeds=(100, seeds),
+        presets={"demo": demo},
+        figures=("bottleneck_memory",),
+    )
+
+
 EXPERIMENTS = (
-    Experiment(
-        name="bottleneck/memories",
-        summary="Window, prototypes, class means, reservoirs and a silenced one, on XOR and digits",
-        parameters=MemoryProtocol,
-        conditions=memory_conditions,
-        run=compare_memories,
-        columns=LEARNED,
-        seeds=(100, 10),
-        presets={"demo": {"epochs": 2, "rehearsed": 1000, "cells": 100, "seeds": 1}},
-        figures=("bottleneck_memory",),
+    _experiment(
+        "memories",
+        "Window, prototypes, class means, reservoirs and a silenced one, on XOR and digits",
+        MemoryProtocol,
+        memory_conditions,
+        compare_memories,
+        LEARNED,
+        seeds=10,
+        demo={"epochs": 2, "rehearsed": 1000, "cells": 100, "seeds": 1},
     ),
-    Experiment(
-        name="bottleneck/reservoir-capacity",
-        summary="What each memory holds: recall by lag, exact signal on unseen samples",
-        parameters=CapacityProtocol,
-        conditions=capacity_conditions,
-        run=measure_capacity,
-        columns=("readout_r2", "own_cosine", "memoryless_r2", "total_recall"),
-        seeds=(100, 5),
-        presets={"demo": {"samples": 600, "cells": 100, "rehearsed": 500, "seeds": 2}},
-        figures=("bottleneck_memory",),
+    _experiment(
+        "reservoir-capacity",
+        "What each memory holds: recall by lag, exact signal on unseen samples",
+        CapacityProtocol,
+        capacity_conditions,
+        measure_capacity,
+        ("readout_r2", "own_cosine", "memoryless_r2", "total_recall"),
+        seeds=5,
+        demo={"samples": 600, "cells": 100, "rehearsed": 500, "seeds": 2},
     ),
-    Experiment(
-        name="bottleneck/release-reservoir",
-        summary="The published training of the reservoir, tested with a frozen readout",
-        parameters=ReleaseProtocol,
-        conditions=release_conditions,
-        run=freeze_release,
-        columns=("same_sample", "same_sample_last", "frozen_known", "frozen_unknown", "saturated"),
-        seeds=(100, 3),
-        presets={"demo": {"images": "digits", "cells": 200, "epochs": 2, "seeds": 1}},
-        figures=("bottleneck_memory",),
+    _experiment(
+        "release-reservoir",
+        "The published training of the reservoir, tested with a frozen readout",
+        ReleaseProtocol,
+        release_conditions,
+        freeze_release,
+        ("same_sample", "same_sample_last", "frozen_known", "frozen_unknown", "saturated"),
+        seeds=3,
+        demo={"images": "digits", "cells": 200, "epochs": 2, "seeds": 1},
     ),
 )

@@ -126,86 +126,77 @@ def conditions(level: str) -> Any:
 
 def learn_in_rates(parameters: RateProtocol, condition: Condition, seeds: Seeds) -> xr.Dataset:
     """Train a rate network task after task, testing all tasks after each."""
-    from spikeconsol.bottleneck.continual import ContinualNetwork, ContinualRule
-    from spikeconsol.bottleneck.hsic import Objective
+    from spikeconsol.bottleneck import Adam, BottleneckClassifier, Objective, Window
 
-    setup: Setup = condition.setup
-    importance = setup.get("importance", "none")
-    rule = ContinualRule(
+    net = BottleneckClassifier(
+        parameters.hidden,
         objective=Objective(parameters.gamma, parameters.widths),
-        learning_rate=0.0 if setup.get("frozen") else parameters.learning_rate,
-        readout_learning_rate=parameters.readout_learning_rate,
-        window=parameters.window,
-        importance=importance,
-        damping=parameters.damping(importance),
+        memory=Window(parameters.window),
+        optimiser=Adam(
+            learning_rate=parameters.learning_rate,
+            readout_learning_rate=parameters.readout_learning_rate,
+            update_every=parameters.window,
+        ),
     )
-    (seed,) = seeds
-    split = parameters.data(seed)
-    X, X_test = split.X.astype(np.float32), split.X_test.astype(np.float32)
-    rng = np.random.default_rng(seed)
-    sizes = (X.shape[1], *parameters.hidden)
-    net = ContinualNetwork(sizes, TASKS, CLASSES, rule, rng)
-
-    def learn(rows: NDArray[np.intp]) -> None:
-        rows = np.tile(rows, parameters.passes)
-        net.learn(X[rows], split.y[rows] % CLASSES, split.y[rows] // CLASSES)
-
-    def test(task: int, rows: NDArray[np.intp]) -> float:
-        return net.score(X_test[rows], split.y_test[rows] % CLASSES, task)
-
-    return _course(split, learn, test, setup, seed)
+    return _course(net, parameters, condition.setup, seeds)
 
 
 def learn_in_spikes(parameters: SpikingDigits, condition: Condition, seeds: Seeds) -> xr.Dataset:
     """Train a spiking network task after task, testing all tasks after each."""
-    from spikeconsol.bottleneck.spiking import SpikingBottleneckClassifier
-    from spikeconsol.bottleneck.spiking_layer import SpikingLayer
+    from spikeconsol.bottleneck import (
+        Descent,
+        FromMemory,
+        Objective,
+        SpikingBottleneckClassifier,
+        SpikingLayer,
+    )
 
-    setup: Setup = condition.setup
-    importance = setup.get("importance", "none")
-    (seed,) = seeds
-    split = parameters.data(seed)
     net = SpikingBottleneckClassifier(
         parameters.hidden,
+        objective=Objective(
+            parameters.gamma, parameters.widths, code_weight=parameters.code_weight
+        ),
         memory="prototypes",
-        signal="frozen" if setup.get("frozen") else "exact",
-        gamma=parameters.gamma,
-        widths=parameters.widths,
-        code_weight=parameters.code_weight,
-        surprise_gate=parameters.surprise_gate,
-        learning_rate=parameters.learning_rate,
-        readout_learning_rate=parameters.readout_learning_rate,
-        importance=importance,
-        damping=parameters.damping(importance),
-        separate_tasks=True,
+        signal=FromMemory(surprise_gate=parameters.surprise_gate),
+        optimiser=Descent(
+            learning_rate=parameters.learning_rate,
+            readout_learning_rate=parameters.readout_learning_rate,
+        ),
         layer=SpikingLayer(count_variance=parameters.count_variance),
-        random_state=seed,
     )
-    rng = np.random.default_rng(seed)
-    everything = np.unique(split.y)
-
-    def learn(rows: NDArray[np.intp]) -> None:
-        rows = np.concatenate([rng.permutation(rows) for _ in range(parameters.passes)])
-        net.partial_fit(split.X[rows], split.y[rows], classes=everything)
-
-    def test(task: int, rows: NDArray[np.intp]) -> float:
-        return net.score_task(split.X_test[rows], split.y_test[rows])
-
-    return _course(split, learn, test, setup, seed)
+    return _course(net, parameters, condition.setup, seeds)
 
 
-def _course(split: Split, learn: Any, test: Any, setup: Setup, seed: int) -> xr.Dataset:
+def _course(net: Any, parameters: RateProtocol, setup: Setup, seeds: Seeds) -> xr.Dataset:
     """Show all tasks in turn (or at once); accuracies after each, and what was forgotten."""
+    from spikeconsol.bottleneck import Protection
+
+    (seed,) = seeds
+    split = parameters.data(seed)
+    importance = setup.get("importance", "none")
+    protection = Protection(importance, parameters.damping(importance), separate_tasks=True)
+    net.set_params(protection=protection, random_state=seed)
+    if setup.get("frozen"):
+        net.set_params(signal="frozen")
     trained = [np.flatnonzero(split.y // CLASSES == task) for task in range(TASKS)]
     tested = [np.flatnonzero(split.y_test // CLASSES == task) for task in range(TASKS)]
     found = np.full((TASKS, TASKS), np.nan)
+    rng = np.random.default_rng(seed)
+
+    def learn(rows: NDArray[np.intp]) -> None:
+        rows = np.concatenate([rng.permutation(rows) for _ in range(parameters.passes)])
+        net.partial_fit(split.X[rows], split.y[rows], classes=np.unique(split.y))
+
+    def test(task: int) -> float:
+        return net.score_task(split.X_test[tested[task]], split.y_test[tested[task]])
+
     if setup.get("interleaved"):
         learn(np.arange(len(split.y)))
-        found[:] = [test(task, rows) for task, rows in enumerate(tested)]
+        found[:] = [test(task) for task in range(TASKS)]
     else:
         for now, rows in enumerate(trained):
             learn(rows)
-            found[now, : now + 1] = [test(task, tested[task]) for task in range(now + 1)]
+            found[now, : now + 1] = [test(task) for task in range(now + 1)]
     after = np.diagonal(found)
 
     def percent(value: float, name: str) -> Any:

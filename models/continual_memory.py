@@ -32,25 +32,25 @@ TUNED: dict[str, dict[str, Any]] = {
     "domain": {
         "use": 70.0, "fixed": (0.2, 15.0), "first-come": 0.2, "never": 100.0,
         "pixels": 1e-4, "frozen": 3e-6, "replay": 3e-4, "least-squares": 1e-3,
-        "undamped": 1e-3, "uniform": 1e2, "coincidence": 3e2, "squared": 1e3, "first": 1e-4,
+        "none": 1e-3, "uniform": 1e2, "coincidence": 3e2, "fisher": 1e3, "first": 1e-4,
         "backprop": 3e-6, "ewc": 1e4, "si": 1e3, "mas": 1e2,
     },
     "permuted": {
         "use": 70.0, "fixed": (0.03, 70.0), "first-come": 0.2, "never": 80.0,
         "pixels": 1e-4, "frozen": 3e-5, "replay": 3e-4, "least-squares": 1e-3,
-        "undamped": 1e-3, "uniform": 1e2, "coincidence": 3e2, "squared": 1e3, "first": 1e-4,
+        "none": 1e-3, "uniform": 1e2, "coincidence": 3e2, "fisher": 1e3, "first": 1e-4,
         "backprop": 1e-4, "ewc": 1e4, "si": 1e3, "mas": 1e2,
     },
     "class": {
         "use": 50.0, "fixed": (0.1, 50.0), "first-come": 0.1, "never": 80.0,
         "pixels": 1e-4, "frozen": 3e-6, "replay": 3e-4, "least-squares": 1e-3,
-        "undamped": 1e-3, "uniform": 1e2, "coincidence": 3e2, "squared": 1e3, "first": 1e-4,
+        "none": 1e-3, "uniform": 1e2, "coincidence": 3e2, "fisher": 1e3, "first": 1e-4,
         "backprop": 1e-4, "ewc": 1e4, "si": 1e3, "mas": 1e2,
     },
     "task": {
         "use": 50.0, "fixed": (0.1, 50.0), "first-come": 0.1, "never": 80.0,
         "pixels": 1e-3, "frozen": 3e-4, "replay": 3e-4, "least-squares": 1e-3,
-        "undamped": 1e-4, "uniform": 1e2, "coincidence": 1e2, "squared": 1e2, "first": 1e-4,
+        "none": 1e-4, "uniform": 1e2, "coincidence": 1e2, "fisher": 1e2, "first": 1e-4,
         "backprop": 1e-4, "ewc": 1e2, "si": 1e2, "mas": 1.0,
     },
     "spiking": {"use": 80.0, "fixed": (0.1, 80.0), "first-come": 0.1, "never": 100.0},
@@ -206,12 +206,12 @@ def table_conditions(parameters: Stream) -> tuple[Condition, ...]:
     """Return every opponent, and memory cells."""
     tuned = TUNED[parameters.scenario]
     networks = (
-        ("undamped", "HSIC, undamped, rate tuned"),
+        ("none", "HSIC, undamped, rate tuned"),
         ("uniform", "HSIC, uniform damping"),
         ("coincidence", "HSIC, coincidence trace"),
-        ("squared", "HSIC, squared changes"),
-        ("first", "HSIC, frozen after the first task"),
+        ("fisher", "HSIC, squared changes"),
         ("backprop", "back-propagation, rate tuned"),
+        ("first", "back-propagation, frozen after the first task"),
         ("ewc", "EWC"),
         ("si", "SI"),
         ("mas", "MAS"),
@@ -274,16 +274,25 @@ def make_learner(setup: Setup, parameters: Stream, seed: int) -> Any:
         width = setup.get("width", 2048)
         features = None if kind == "pixels" else opponents.RandomFeatures(width, random_state=seed)
         return opponents.OnFeatures(readout, features)
+    if kind in ("none", "uniform", "coincidence", "fisher"):
+        from spikeconsol.bottleneck import Adam, BottleneckClassifier, Objective, Protection, Window
+
+        return BottleneckClassifier(
+            (128, 64),
+            objective=Objective(2.0, (0.25, 0.1, 1.0)),
+            memory=Window(32),
+            optimiser=Adam(value if kind == "none" else 1e-3, 3e-3, update_every=32),
+            protection=Protection(kind, 0.0 if kind == "none" else value, known),
+            random_state=seed,
+        )
     settings: Setup = {"separate_tasks": known, "random_state": seed}
-    if kind in ("replay", "backprop", *opponents.PENALTIES):
-        settings["signal"] = "backprop"
+    if kind in opponents.PENALTIES:
+        return opponents.ProtectedNetwork(protection=kind, strength=value, **settings)
     if kind == "replay":
         settings["replay"] = 200
-    if kind in ("first", *opponents.PENALTIES, *opponents.DAMPINGS):
-        settings["protection"] = kind
-    if kind in ("undamped", "backprop", "first", "replay"):
-        return opponents.ProtectedNetwork(learning_rate=value, **settings)
-    return opponents.ProtectedNetwork(strength=value, **settings)
+    elif kind == "first":
+        settings["protection"] = "first"
+    return opponents.ProtectedNetwork(learning_rate=value, **settings)
 
 
 def learn(parameters: Stream, condition: Condition, seeds: Seeds) -> xr.Dataset:

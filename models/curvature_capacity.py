@@ -29,25 +29,23 @@ from spikeconsol.consolidation.capacity import (
 )
 from spikeconsol.consolidation.curvature import activity_from_spikes
 from spikeconsol.consolidation.rules import (
+    BayesianWeight,
     Covariance,
+    CovarianceProxy,
+    CurvatureDamping,
     CurvatureGate,
+    CurvatureThreshold,
+    ElasticConsolidation,
+    ExponentialWeight,
     HardBounds,
+    HistoryMask,
     Leaky,
+    Precision,
+    RateProduct,
     Rule,
     Shuffled,
     SmoothCurvatureGate,
     SpikeGatedLeaky,
-)
-from spikeconsol.consolidation.variants import (
-    BayesianWeight,
-    CovarianceProxy,
-    CurvatureDamping,
-    CurvatureThreshold,
-    ElasticConsolidation,
-    ExponentialWeight,
-    HistoryMask,
-    Precision,
-    RateProduct,
     WeightThreshold,
 )
 from spikeconsol.data import correlated_patterns, corrupt, sparse_patterns

@@ -11,18 +11,16 @@ import xarray as xr
 
 from spikeconsol.consolidation import HopfieldNetwork
 from spikeconsol.consolidation.rules import (
+    ContrastiveDivergence,
     CurvatureGate,
+    DepressionGate,
     HardBounds,
     Leaky,
+    RefreshedCurvatureGate,
     Rule,
     Shuffled,
     SmoothCurvatureGate,
     SpikeGatedLeaky,
-)
-from spikeconsol.consolidation.variants import (
-    ContrastiveDivergence,
-    DepressionGate,
-    RefreshedCurvatureGate,
     StablePerceptron,
 )
 from spikeconsol.data import corrupt

@@ -16,11 +16,14 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from spikeconsol.consolidation import HopfieldNetwork, batch, curvature
-from spikeconsol.consolidation.rules import CurvatureGate, Leaky, Rule, State
-from spikeconsol.consolidation.variants import (
+from spikeconsol.consolidation.rules import (
     BayesianWeight,
+    CurvatureGate,
     ExponentialWeight,
     HistoryMask,
+    Leaky,
+    Rule,
+    State,
     WeightThreshold,
 )
 from spikeconsol.data import corrupt, sparse_patterns

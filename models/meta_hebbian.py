@@ -57,6 +57,7 @@ def learn(protocol: Protocol, case: Case, seeds: tuple[int, ...]) -> Training:
         backend=protocol.backend if case.gradient == "exact" else "numpy",
         plasticity=case.plasticity,
         optimiser=case.optimiser,
+        progress=False,
     )
 
 

@@ -1,7 +1,6 @@
 """What networks with meta-learned plasticity can do beyond what they were trained for.
 
-Similar and noisy patterns, long episodes, spikes in place of rates, and what the learned plasticity
-of a synapse has to do with consolidation.
+Similar and noisy patterns, long episodes, spikes in place of rates, and traces made permanent.
 """
 
 from __future__ import annotations
@@ -15,9 +14,9 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from spikeconsol.lab import Condition
-from spikeconsol.metaplasticity import Plasticity, evaluate, tasks
+from spikeconsol.metaplasticity import evaluate, tasks
+from spikeconsol.metaplasticity.parameters import SpikingParameters
 from spikeconsol.models.meta_hebbian import (
-    PUBLISHED,
     SCORES,
     Case,
     Protocol,
@@ -55,8 +54,7 @@ def similarity(protocol: ProbeProtocol, condition: Condition, seeds: tuple[int, 
     noise = np.array([0, 0.05, 0.1, 0.2, 0.3])
 
     def accuracy(**settings: Any) -> NDArray:
-        test = tasks.OneShot(**settings)
-        found = evaluate(test, training.parameters, seeds=seeds, episodes=protocol.tested)
+        found = evaluate(training, tasks.OneShot(**settings), episodes=protocol.tested)
         return found.accuracy.mean(axis=0)
 
     by_distance = np.stack([accuracy(differing=int(d)) for d in differing], axis=1)
@@ -90,12 +88,7 @@ def retention(protocol: ProbeProtocol, condition: Condition, seeds: tuple[int, .
     delays = np.array([0, 2, 4, 8, 16, 32, 64])
 
     def test(**settings: Any) -> Any:
-        return evaluate(
-            base.replace(**settings),
-            training.parameters,
-            seeds=seeds,
-            episodes=protocol.tested,
-        )
+        return evaluate(training, base.replace(**settings), episodes=protocol.tested)
 
     # Only the first test of each pattern counts: later ones renew the traces.
     after = [test(steps=4 + int(d), delay=int(d)).accuracy.mean(axis=0) for d in delays]
@@ -146,26 +139,23 @@ def spiking_conditions(protocol: SpikingProtocol) -> Sequence[Condition]:
 
 def spiking(protocol: SpikingProtocol, condition: Condition, seeds: tuple[int, ...]) -> xr.Dataset:
     """Train by rates and test the same networks on the same episodes, by rates or by spikes."""
-    from spikeconsol.metaplasticity.rate import build
-    from spikeconsol.metaplasticity.spiking import SpikingNetwork, SpikingParameters
+    from spikeconsol.metaplasticity.spiking import SpikingNetwork
 
     task = tasks.OneShot()
     training = learn(protocol, Case(task), seeds)
     setup = condition.setup
-    scale = setup.get("alpha", 1)
+    trained = training.with_parameters(alpha=setup.get("alpha", 1) * training.parameters["alpha"])
     rows = []
     for n, seed in enumerate(seeds):
-        trained = {name: value[n] for name, value in training.parameters.items()}
-        trained["alpha"] = scale * trained["alpha"]
+        one = {name: value[n] for name, value in trained.parameters.items()}
         # Other numbers than in training, the same at both levels.
         test = task.draw(np.random.default_rng([seed, 1]), protocol.tested)
-        by_rate = build(task).run(trained, test)
+        by_rate = trained.network.run(one, test)
         y_rate = by_rate.activity.y  # type: ignore[union-attr]
         outcome, y = by_rate, y_rate
         if condition.level == "spiking":
-            network = SpikingNetwork(
-                task, trained, seed=seed, settings=SpikingParameters(**setup.get("settings", {}))
-            )
+            settings = SpikingParameters(**setup.get("settings", {}))
+            network = SpikingNetwork(trained, n, seed=seed, settings=settings)
             outcome = network.run(test)
             assert network.activity is not None
             y = network.activity
@@ -191,77 +181,7 @@ def spiking(protocol: SpikingProtocol, condition: Condition, seeds: tuple[int, .
     return dataset.assign_attrs(**setup.get("settings", {}))
 
 
-# -------------------------------------------------------------- plasticity and consolidation
-
-
-@dataclass(frozen=True)
-class CurvatureProtocol(Protocol):
-    """Training, and the measurement of curvature."""
-
-    sampled: int = parameter(200, at_least=2, doc="episodes for the curvature")
-    shuffles: int = parameter(200, at_least=1, doc="random pairings of synapses")
-
-
-def curvature_conditions(protocol: CurvatureProtocol) -> Sequence[Condition]:
-    """The published tasks."""
-    return at_rate_level({name: (name, Case(task)) for name, task in PUBLISHED.items()})
-
-
-def curvature(
-    protocol: CurvatureProtocol, condition: Condition, seeds: tuple[int, ...]
-) -> xr.Dataset:
-    """Rank correlation of the plasticity budget with the curvature of the task and with Fisher's.
-
-    The budget of a synapse is |alpha|. Curvature of the task is the second derivative of its loss
-    along the fixed weight; the Fisher information is the consolidation wing's, p(1 - p) of the
-    coincidence of the two units in the steps of the same episodes. Both are compared with all
-    connections and with those from pattern inputs alone, beside random pairings.
-    """
-    from scipy.stats import rankdata
-
-    from spikeconsol.consolidation.curvature import clamped
-    from spikeconsol.metaplasticity.analysis import task_curvature
-    from spikeconsol.metaplasticity.rate import build
-
-    training = learn(protocol, condition.setup, seeds)
-    task, R = training.task, len(seeds)
-    network = build(task)
-    drawn = [task.draw(np.random.default_rng([seed, 2]), protocol.sampled) for seed in seeds]
-    episodes = tasks.stack(drawn)
-    by_task = task_curvature(network, training.parameters, episodes)
-    y = network.run(training.parameters, episodes).activity.y  # type: ignore[union-attr]
-    by_fisher = np.empty_like(by_task)
-    for n in range(R):
-        units = np.concatenate([episodes.x[:, n], y[:, n]], axis=-1) > 0
-        information = clamped(units.reshape(-1, units.shape[-1]))
-        by_fisher[n] = information[task.inputs :, : task.inputs]
-    budget = np.abs(training.parameters["alpha"])
-    dataset = training.to_dataset()
-    rng = np.random.default_rng([seeds[0], 3])
-
-    def correlation(a: NDArray, b: NDArray) -> float:
-        ranks = rankdata(a), rankdata(b)
-        return float(np.corrcoef(*ranks)[0, 1])
-
-    parts = {"all": slice(None)} | (
-        {"patterns": slice(task.label_inputs, None)} if task.label_inputs else {}
-    )
-    for name, values in (("task_curvature", by_task), ("fisher", by_fisher)):
-        dataset[name] = named(("seed", "cell", "input"), values, name.replace("_", " "))
-        for part, columns in parts.items():
-            a = budget[..., columns].reshape(R, -1)
-            b = values[..., columns].reshape(R, -1)
-            found = [correlation(a[n], b[n]) for n in range(R)]
-            random = [
-                np.mean(
-                    [correlation(a[n], rng.permutation(b[n])) for _ in range(protocol.shuffles)]
-                )
-                for n in range(R)
-            ]
-            text = f"rank correlation of |α| and {name.replace('_', ' ')}, {part}"
-            dataset[f"{name}_{part}"] = named("seed", found, text)
-            dataset[f"{name}_{part}_shuffled"] = named("seed", random, f"{text}, shuffled")
-    return dataset
+# -------------------------------------------------------------------------------- consolidation
 
 
 @dataclass(frozen=True)
@@ -285,12 +205,10 @@ def run_transfer(
 ) -> xr.Dataset:
     """Memory of the first patterns of a life, and of those of each episode."""
     from spikeconsol.metaplasticity.analysis import transfer
-    from spikeconsol.metaplasticity.network import FeedForward
 
-    task = tasks.OneShot()
-    training = learn(protocol, Case(task), seeds)
+    training = learn(protocol, Case(tasks.OneShot()), seeds)
     found = transfer(
-        FeedForward(task, Plasticity()),
+        training.network,
         training.parameters,
         fraction=condition.setup,
         episodes=protocol.life,
@@ -341,16 +259,6 @@ EXPERIMENTS = (
         seeds=(100, 10),
         demo={"episodes": 4000, "tested": 5, "seeds": 2, "pairs": (), "present": ()},
         figures=("meta_spiking",),
-    ),
-    experiment(
-        "plasticity-and-curvature",
-        "is the learned plasticity of a synapse related to curvature?",
-        curvature_conditions,
-        run=curvature,
-        parameters=CurvatureProtocol,
-        columns=("task_curvature_all", "fisher_all"),
-        demo={"sampled": 20, "shuffles": 20},
-        figures=("meta_consolidation",),
     ),
     experiment(
         "transfer",

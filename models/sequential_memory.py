@@ -23,8 +23,10 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from spikeconsol.consolidation import HopfieldNetwork, SpikingMemory, SpikingParameters, batch
-from spikeconsol.consolidation.bounded import BoundedAdditive, BoundedCurvatureGate, BoundedLeaky
 from spikeconsol.consolidation.rules import (
+    BoundedAdditive,
+    BoundedCurvatureGate,
+    BoundedLeaky,
     CurvatureGate,
     HardBounds,
     Leaky,

@@ -67,13 +67,24 @@ class Training(Parameters):
 
     def settings(self) -> Setup:
         """Return these parameters as the classifier's."""
-        from spikeconsol.bottleneck.spiking_layer import SpikingLayer
+        from spikeconsol.bottleneck import Descent, InputCode, Objective, SpikingLayer
 
-        ours = self.flat()
-        constants = ("sample_time", "peak_rate", "count_variance")
-        layer = SpikingLayer(**{name: ours[name] for name in constants})
-        left = ("task", "train", "test", "validate", "rehearsed", "probed", *constants)
-        return {name: value for name, value in ours.items() if name not in left} | {"layer": layer}
+        return {
+            "hidden": self.hidden,
+            "objective": Objective(self.gamma, self.widths, code_weight=self.code_weight),
+            "optimiser": Descent(
+                learning_rate=self.learning_rate,
+                readout_learning_rate=self.readout_learning_rate,
+                final_rate=0.05,
+            ),
+            "input_code": InputCode(self.receptive_fields, self.feature_range),
+            "layer": SpikingLayer(
+                sample_time=self.sample_time,
+                peak_rate=self.peak_rate,
+                count_variance=self.count_variance,
+            ),
+            "epochs": self.epochs,
+        }
 
     def data(self, seed: int) -> Split:
         """Return the samples of a seed; those of images are always the same."""
@@ -172,8 +183,12 @@ MEMORIES = (
     FROZEN,
 )
 #: The exact window keeps the paper's objective, without a code term.
-EXACT: Setup = {"memory": "window", "code_weight": 0.0}
-GATED: Setup = {"memory": "prototypes", "surprise_gate": True, "learning_rate": 0.03}
+EXACT: Setup = {"memory": "window", "objective__code_weight": 0.0}
+GATED: Setup = {
+    "memory": "prototypes",
+    "signal__surprise_gate": True,
+    "optimiser__learning_rate": 0.03,
+}
 IMAGES = (
     PROTOTYPES,
     Condition("window", "spiking", "exact window", EXACT),
@@ -214,40 +229,66 @@ def learn(parameters: Training, condition: Condition, seeds: Seeds) -> xr.Datase
 def _network(parameters: Training, condition: Condition, seed: int) -> Any:
     if condition.level == "spiking":
         return spiking_network(parameters, condition.setup, seed)
-    from spikeconsol.bottleneck import BottleneckClassifier
+    from spikeconsol.bottleneck import Adam, BottleneckClassifier
 
-    ours = parameters.settings()
-    shared = ("hidden", "window", "gamma", "widths", "memory_rate", "code_weight")
-    settings = {name: ours[name] for name in shared}
     # Rate layers need more passes; their learning rate is that of the rate experiments.
-    settings |= {"epochs": 10, "learning_rate": 1e-2 if parameters.receptive_fields else 1e-3}
-    settings["readout_learning_rate"] = settings["learning_rate"]
-    return BottleneckClassifier(**(settings | {"random_state": seed} | condition.setup))
+    rate = 1e-2 if parameters.receptive_fields else 1e-3
+    setup = dict(condition.setup)
+    memory = memories(parameters)[setup.pop("memory", "window")]
+    return BottleneckClassifier(
+        parameters.hidden,
+        objective=parameters.settings()["objective"],
+        memory=memory,
+        optimiser=Adam(learning_rate=rate, readout_learning_rate=rate),
+        epochs=10,
+        random_state=seed,
+    ).set_params(**setup)
 
 
-def spiking_network(parameters: Training, setup: Setup, seed: int) -> SpikingBottleneckClassifier:
-    """Make the classifier that a condition asks for."""
-    from spikeconsol.bottleneck.spiking import SpikingBottleneckClassifier
+def spiking_network(
+    parameters: Training, setup: Setup, seed: int, **reservoirs: Any
+) -> SpikingBottleneckClassifier:
+    """Make the classifier that a condition asks for; see `memories` for `reservoirs`."""
+    from spikeconsol.bottleneck import SpikingBottleneckClassifier
 
-    settings = parameters.settings() | reservoirs(parameters) | {"random_state": seed} | setup
-    return SpikingBottleneckClassifier(**settings)
+    setup = dict(setup)
+    memory = memories(parameters, **reservoirs)[setup.pop("memory", "window")]
+    gate = {"signal__surprise_gate": parameters.surprise_gate}
+    return SpikingBottleneckClassifier(
+        **parameters.settings(), memory=memory, random_state=seed
+    ).set_params(**gate | setup)
 
 
-def reservoirs(
+def memories(
     parameters: Training, cells: int = 300, rate_time: float = 3.0, spiking_time: float = 2.0
-) -> Setup:
-    """Constants of both kinds of reservoir; times in samples."""
-    from spikeconsol.bottleneck.reservoir import ReservoirParameters
-    from spikeconsol.bottleneck.spiking_reservoir import SpikingReservoirParameters
+) -> dict[str, Any]:
+    """All memories by name; sizes of both kinds of reservoir, times in samples."""
+    from spikeconsol.bottleneck import (
+        ClassMeans,
+        Prototypes,
+        Reservoir,
+        SpikingReservoir,
+        Window,
+    )
 
     # Many class structures: whatever a readout of one sample alone says of the class is chance.
-    rehearsal: Setup = {"cells": cells, "samples": parameters.rehearsed, "block": 50}
+    rehearsal: Setup = {
+        "cells": cells,
+        "samples": parameters.rehearsed,
+        "block": 50,
+        "window": parameters.window,
+    }
     memory_time = spiking_time * parameters.sample_time
+    rates = Reservoir(steps=1, time_constant=rate_time, **rehearsal)
+    liquid = SpikingReservoir(synaptic_time=memory_time, trace_time=memory_time, **rehearsal)
     return {
-        "reservoir": ReservoirParameters(steps=1, time_constant=rate_time, **rehearsal),
-        "spiking_reservoir": SpikingReservoirParameters(
-            synaptic_time=memory_time, trace_time=memory_time, **rehearsal
-        ),
+        "window": Window(parameters.window),
+        "prototypes": Prototypes(parameters.memory_rate),
+        "class_means": ClassMeans(parameters.memory_rate),
+        "reservoir": rates,
+        "silenced": rates.replace(silenced=True),
+        "spiking_reservoir": liquid,
+        "spiking_silenced": liquid.replace(silenced=True),
     }
 
 
@@ -257,7 +298,9 @@ def show(parameters: Training, condition: Condition, seeds: Seeds) -> xr.Dataset
     split = parameters.data(seed)
     net = spiking_network(parameters, condition.setup, seed).fit(split.X, split.y)
     accuracy = net.score(split.X_test, split.y_test)
-    net.set_params(learning_rate=10 * parameters.learning_rate)  # changes that can be seen
+    net.set_params(
+        optimiser__learning_rate=10 * parameters.learning_rate
+    )  # changes that can be seen
     weights, labels = [], split.y_test[:8]
     records = []
     for row in range(len(labels)):

@@ -20,7 +20,6 @@ from spikeconsol.models.spiking_bottleneck import (
     Seeds,
     Training,
     experiment,
-    reservoirs,
     spiking_network,
 )
 from spikeconsol.parameters import parameter
@@ -71,15 +70,16 @@ def learn_from_reservoir(
     parameters: ReservoirProtocol, condition: Condition, seeds: Seeds
 ) -> xr.Dataset:
     """Train from a reservoir; and measure what it holds, on codes of the trained network."""
+    from spikeconsol.bottleneck import Objective
     from spikeconsol.bottleneck.capacity import memory_capacity
-    from spikeconsol.bottleneck.hsic import Objective
 
     setup = dict(condition.setup)
     cells, tau = setup.pop("cells"), setup.pop("time_constant")
-    made = reservoirs(parameters, cells, tau, tau)
     (seed,) = seeds
     split = parameters.data(seed)
-    net = spiking_network(parameters, setup | made, seed).fit(split.X, split.y)
+    net = spiking_network(
+        parameters, setup, seed, cells=cells, rate_time=tau, spiking_time=tau
+    ).fit(split.X, split.y)
     rows = np.random.default_rng(seed).integers(len(split.X), size=parameters.probed)
     X, y = split.X[rows], split.y[rows]
     objective = Objective(parameters.gamma, parameters.widths)
@@ -121,20 +121,18 @@ def _probed(
 
     A liquid is recorded. A rate reservoir is one of the same kind.
     """
+    from spikeconsol.bottleneck import Memory, Place, SpikingReservoir
     from spikeconsol.bottleneck.capacity import Recorded
-    from spikeconsol.bottleneck.reservoir import Reservoir, Silenced
 
-    if net.memory in ("spiking_reservoir", "spiking_silenced"):
-        net.set_params(learning_rate=0.0, readout_learning_rate=0.0)
+    memory = net.memory
+    if isinstance(memory, SpikingReservoir):
+        net.set_params(optimiser__learning_rate=0.0, optimiser__readout_learning_rate=0.0)
         record = net.record(X, y)
         codes = net.get_params()["layer"].codes(record.counts[0])
         return Recorded(record.traces[0], record.signals[0]), codes
-    kind = Reservoir if net.memory == "reservoir" else Silenced
+    assert isinstance(memory, Memory)
     levels, codes = net.input_levels(X), net.transform(X)
-    twin = kind.trained(
-        levels.shape[1], codes.shape[1], 2, net.window, objective, net.reservoir, rng=rng
-    )
-    return twin, codes
+    return memory.begin(Place(levels.shape[1], codes.shape[1], 2, objective, rng=rng)), codes
 
 
 EXPERIMENTS = (

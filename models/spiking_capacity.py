@@ -16,8 +16,13 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from spikeconsol.consolidation import HopfieldNetwork, SpikingMemory
-from spikeconsol.consolidation.bounded import BoundedAdditive, BoundedCurvatureGate, BoundedLeaky
-from spikeconsol.consolidation.rules import CurvatureGate, Rule
+from spikeconsol.consolidation.rules import (
+    BoundedAdditive,
+    BoundedCurvatureGate,
+    BoundedLeaky,
+    CurvatureGate,
+    Rule,
+)
 from spikeconsol.lab import Condition, Experiment
 from spikeconsol.models.sequential_memory import (
     TUNED_BOUNDS,

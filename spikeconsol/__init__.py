@@ -1,10 +1,8 @@
 """Spiking and rate networks of local plasticity."""
 
-from importlib.metadata import version
 from typing import Any
 
-__all__ = ["open_results"]
-__version__ = version("spikeconsol")
+__all__ = ["open_results", "progress"]
 
 
 def __getattr__(name: str) -> Any:
@@ -13,4 +11,12 @@ def __getattr__(name: str) -> Any:
         from spikeconsol.lab.collect import open_results
 
         return open_results
+    if name == "progress":
+        from spikeconsol.progress_bar import progress
+
+        return progress
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("spikeconsol")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -29,13 +29,14 @@ import typing
 from collections.abc import Callable, Mapping
 from typing import Any, Self
 
-__all__ = ["ParameterError", "Parameters", "parameter"]
+__all__ = ["Declared", "ParameterError", "Parameters", "parameter"]
 
 #: SI scale and base-unit exponents (m, kg, s, A, K, mol, cd) of the units that may be written out.
 _UNITS: dict[str, tuple[float, tuple[int, ...]]] = {
     "1": (1.0, (0, 0, 0, 0, 0, 0, 0)),
     "second": (1.0, (0, 0, 1, 0, 0, 0, 0)),
     "hertz": (1.0, (0, 0, -1, 0, 0, 0, 0)),
+    "volt": (1.0, (2, 1, -3, -1, 0, 0, 0)),
 }
 _ABBREVIATIONS = {
     "s": ("second", 1.0),
@@ -49,15 +50,36 @@ _ABBREVIATIONS = {
     "Hz": ("hertz", 1.0),
     "hertz": ("hertz", 1.0),
     "kHz": ("hertz", 1e3),
+    "V": ("volt", 1.0),
+    "volt": ("volt", 1.0),
+    "mV": ("volt", 1e-3),
 }
 _EXAMPLES = {
     "second": "a value in seconds, for example '10 ms' or 10*ms",
     "hertz": "a value in hertz, for example '80 Hz' or 80*Hz",
+    "volt": "a value in volt, for example '-70 mV' or -70*mV",
 }
 
 
 class ParameterError(ValueError):
     """A value that is not allowed; the message names the field, the value and what is allowed."""
+
+
+def shown(value: Any) -> str:
+    """Write a value on one line, shortened where it is long."""
+    try:
+        text = " ".join(repr(value).split())
+    except Exception:  # somebody else's class
+        text = f"a {type(value).__name__}"
+    text = printable(text)
+    return text if len(text) <= 80 else f"{text[:60]} ... ({len(text)} characters)"
+
+
+def printable(text: str) -> str:
+    r"""Write what a terminal would obey, such as the escape character, as ``\x1b``."""
+    return "".join(
+        sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text
+    )
 
 
 def parameter(
@@ -79,7 +101,7 @@ def parameter(
         Default value; a field without one is required.
     doc : str
         One line that says what the value is.
-    unit : {"1", "second", "hertz"}
+    unit : {"1", "second", "hertz", "volt"}
         Dimension of the value. Anything but ``"1"`` must be given with its unit.
     above, at_least, below, at_most : float, optional
         Allowed range, in SI units. For tuples it holds for every element.
@@ -105,9 +127,8 @@ def parameter(
     return dataclasses.field(default=default, metadata=metadata)
 
 
-@dataclasses.dataclass(frozen=True)
-class Parameters:
-    """Base class of all parameter classes; checks every field when it is made.
+class Declared:
+    """What dataclasses with declared fields can do: `Parameters`, and objects that also act.
 
     Raises
     ------
@@ -117,7 +138,7 @@ class Parameters:
 
     def __post_init__(self) -> None:
         hints = _hints(type(self))
-        for field in dataclasses.fields(self):
+        for field in _fields(self):
             value = _checked(getattr(self, field.name), hints[field.name], field)
             object.__setattr__(self, field.name, value)
 
@@ -129,11 +150,11 @@ class Parameters:
         ParameterError
             If a field does not exist (with the nearest names) or its value is not allowed.
         """
-        names = [field.name for field in dataclasses.fields(self)]
+        names = [field.name for field in _fields(self)]
         for name in changes:
             if name not in names:
-                raise ParameterError(_unknown(name, names, type(self).__name__))
-        return dataclasses.replace(self, **changes)
+                raise ParameterError(unknown_name(name, names, type(self).__name__))
+        return dataclasses.replace(self, **changes)  # type: ignore[type-var]
 
     def with_settings(self, settings: Mapping[str, Any]) -> Self:
         """Return a copy with settings such as ``{"rule.protection_time": "150"}`` applied.
@@ -151,12 +172,12 @@ class Parameters:
         changes: dict[str, Any] = {}
         for name, value in settings.items():
             if name not in known:
-                raise ParameterError(_unknown(name, list(known), type(self).__name__))
+                raise ParameterError(unknown_name(name, list(known), type(self).__name__))
             head, _, rest = name.partition(".")
             if rest:
                 nested.setdefault(head, {})[rest] = value
             else:
-                field = next(field for field in dataclasses.fields(self) if field.name == head)
+                field = next(field for field in _fields(self) if field.name == head)
                 hint = _hints(type(self))[head]
                 # A number typed without its unit is refused: 10 could be seconds or milliseconds.
                 if field.metadata.get("unit", "1") == "1":
@@ -171,9 +192,9 @@ class Parameters:
     def flat(self) -> dict[str, Any]:
         """Return all values under dotted names, nested classes opened."""
         values: dict[str, Any] = {}
-        for field in dataclasses.fields(self):
+        for field in _fields(self):
             value = getattr(self, field.name)
-            if isinstance(value, Parameters):
+            if isinstance(value, Declared):
                 values |= {f"{field.name}.{name}": inner for name, inner in value.flat().items()}
             else:
                 values[field.name] = value
@@ -184,9 +205,9 @@ class Parameters:
         """Return what was declared of each value (doc, unit, range) under its dotted name."""
         hints = _hints(cls)
         declared: dict[str, Mapping[str, Any]] = {}
-        for field in dataclasses.fields(cls):
+        for field in _fields(cls):
             hint = hints[field.name]
-            if isinstance(hint, type) and issubclass(hint, Parameters):
+            if isinstance(hint, type) and issubclass(hint, Declared):
                 inner = hint.fields()
                 declared |= {f"{field.name}.{name}": inner[name] for name in inner}
             else:
@@ -199,11 +220,27 @@ class Parameters:
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
+@dataclasses.dataclass(frozen=True)
+class Parameters(Declared):
+    """Base class of all parameter classes; checks every field when it is made.
+
+    Raises
+    ------
+    ParameterError
+        If a value has the wrong type, the wrong dimension or lies outside its range.
+    """
+
+
+def _fields(owner: Any) -> tuple[dataclasses.Field[Any], ...]:
+    return dataclasses.fields(owner) if dataclasses.is_dataclass(owner) else ()
+
+
 #: Types of a class's fields; asked for at every point of a sweep, and slow to work out.
 _hints: Callable[[type], dict[str, Any]] = functools.cache(typing.get_type_hints)
 
 
-def _unknown(name: str, names: list[str], owner: str) -> str:
+def unknown_name(name: str, names: list[str], owner: str) -> str:
+    """Say that a name does not exist, and which are near."""
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.4) or sorted(names)[:6]
     shown = name if name.isprintable() else repr(name)
     return f"{shown}: unknown name in {owner}; nearest: {', '.join(near)}"
@@ -220,19 +257,22 @@ def _checked(value: Any, hint: Any, field: dataclasses.Field[Any]) -> Any:
     origin = typing.get_origin(hint) or hint
     if isinstance(origin, type) and issubclass(origin, Parameters):
         if not isinstance(value, origin):
-            raise ParameterError(f"{field.name}: got {value!r}; allowed: a {origin.__name__}")
+            raise ParameterError(f"{field.name}: got {shown(value)}; allowed: a {origin.__name__}")
         return value
     if origin is tuple:
         if isinstance(value, str) or not hasattr(value, "__iter__"):
-            raise ParameterError(f"{field.name}: got {value!r}; allowed: a sequence of values")
+            raise ParameterError(f"{field.name}: got {shown(value)}; allowed: a sequence of values")
         kind = typing.get_args(hint)[0]
         elements = tuple(_scalar(element, kind, unit, field.name) for element in value)
     else:
         value = _scalar(value, origin, unit, field.name)
         elements = (value,)
     for element in elements:
+        infinite = isinstance(element, float) and math.isinf(element)
+        if infinite and field.default not in (math.inf, -math.inf):
+            raise ParameterError(f"{field.name}: got {element}; allowed: a finite number")
         if not _in_range(element, rule):
-            raise ParameterError(f"{field.name}: got {element!r}; allowed: {_allowed(rule)}")
+            raise ParameterError(f"{field.name}: got {shown(element)}; allowed: {_allowed(rule)}")
     return elements if origin is tuple else value
 
 
@@ -246,14 +286,16 @@ def _scalar(value: Any, kind: type, unit: str, name: str) -> Any:
             raise ParameterError(f"{name}: got nan; allowed: a number")
         return float(value)
     if kind is int and isinstance(value, float) and value.is_integer():
-        return int(value)
+        value = int(value)
+    if kind is int and isinstance(value, int) and not -(2**63) <= value < 2**63:
+        raise ParameterError(f"{name}: got {shown(value)}; allowed: a whole number below 2**63")
     if kind is int and isinstance(value, bool):
-        raise ParameterError(f"{name}: got {value!r}; allowed: a whole number")
+        raise ParameterError(f"{name}: got {shown(value)}; allowed: a whole number")
     if isinstance(value, kind):
         return value
     wanted = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
     raise ParameterError(
-        f"{name}: got {value!r}; allowed: {wanted.get(kind, f'a {kind.__name__}')}"
+        f"{name}: got {shown(value)}; allowed: {wanted.get(kind, f'a {kind.__name__}')}"
     )
 
 
@@ -269,14 +311,14 @@ def _to_si(value: Any, unit: str, name: str) -> float:
         match = re.fullmatch(r"\s*([-+0-9.eE]+)\s*\*?\s*([A-Za-z]+)\s*", value)
         found = _ABBREVIATIONS.get(match[2]) if match else None
         if match is None or found is None or found[0] != unit:
-            raise ParameterError(f"{name}: got {value!r}; allowed: {allowed}")
+            raise ParameterError(f"{name}: got {shown(value)}; allowed: {allowed}")
         try:
             return float(match[1]) * found[1]
         except ValueError:
-            raise ParameterError(f"{name}: got {value!r}; allowed: {allowed}") from None
+            raise ParameterError(f"{name}: got {shown(value)}; allowed: {allowed}") from None
     if isinstance(value, int | float) and not isinstance(value, bool) and not math.isnan(value):
         return float(value)
-    raise ParameterError(f"{name}: got {value!r}; allowed: {allowed}")
+    raise ParameterError(f"{name}: got {shown(value)}; allowed: {allowed}")
 
 
 def _parsed(value: Any, hint: Any, name: str) -> Any:
@@ -292,11 +334,13 @@ def _parsed(value: Any, hint: Any, name: str) -> Any:
         return tuple(_parsed(part, kind, name) for part in value.split(",") if part.strip())
     if hint is bool:
         if value.lower() not in ("true", "false"):
-            raise ParameterError(f"{name}: got {value!r}; allowed: true or false")
+            raise ParameterError(f"{name}: got {shown(value)}; allowed: true or false")
         return value.lower() == "true"
     if hint in (int, float):
         try:
-            return int(value) if hint is int else float(value)
+            number = int(value) if hint is int else float(value)
+            # Digits beyond all numbers are no way to say infinity.
+            return value if number == math.inf and "inf" not in value.lower() else number
         except ValueError:
             return value  # text with a unit, or wrong: `_checked` decides and words the error
     return value

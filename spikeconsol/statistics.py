@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import stdtrit
 
+from spikeconsol import checks
+
 __all__ = ["coincidences", "confidence_interval", "dice", "mean_and_interval"]
 
 
@@ -22,9 +24,15 @@ def dice(a: ArrayLike, b: ArrayLike) -> NDArray[np.float64]:
     ndarray of float, shape (...)
         1 for equal patterns, 0 for disjoint ones; two empty patterns count as equal.
     """
-    a, b = np.asarray(a, bool), np.asarray(b, bool)
+    a, b = checks.array("a", a, binary=True), checks.array("b", b, binary=True)
+    if not a.ndim or not b.ndim:
+        raise ValueError("a, b: got a single number; allowed: patterns, shape (..., N)")
     if a.shape[-1] != b.shape[-1]:
         raise ValueError(f"b: got patterns of {b.shape[-1]} units; allowed: {a.shape[-1]}, as in a")
+    try:
+        np.broadcast_shapes(a.shape, b.shape)
+    except ValueError:
+        raise ValueError(f"b: got shape {b.shape}; allowed: one that fits {a.shape}") from None
     overlap = np.sum(a & b, axis=-1)
     total = np.sum(a, axis=-1) + np.sum(b, axis=-1)
     return np.where(total == 0, 1.0, 2 * overlap / np.maximum(total, 1))
@@ -46,7 +54,7 @@ def coincidences(pre: ArrayLike, post: ArrayLike) -> NDArray:
     -------
     ndarray, shape (M, N)
     """
-    pre, post = np.asarray(pre), np.asarray(post)
+    pre, post = checks.array("pre", pre), checks.array("post", post)
     if pre.ndim != 2 or post.ndim != 2 or len(pre) != len(post):
         raise ValueError(f"post: got shape {post.shape}; allowed: (n, N), with n as in {pre.shape}")
     return pre.T @ post.astype(pre.dtype, copy=False)
@@ -71,9 +79,8 @@ def confidence_interval(
     ndarray of float
         Half-width; NaN where there is a single repeat.
     """
-    if not 0 < level < 1:
-        raise ValueError(f"level: got {level!r}; allowed: > 0 and < 1")
-    values = np.asarray(values, float)
+    checks.number("level", level, above=0, below=1)
+    values, axis = _repeats(values, axis)
     n = values.shape[axis]
     if n < 2:
         return np.full(np.delete(values.shape, axis), np.nan)
@@ -83,5 +90,16 @@ def confidence_interval(
 
 def mean_and_interval(values: ArrayLike, *, axis: int = 0) -> tuple[NDArray, NDArray]:
     """Mean and half-width of its 95% confidence interval along `axis`."""
-    values = np.asarray(values, float)
+    values, axis = _repeats(values, axis)
     return values.mean(axis=axis), confidence_interval(values, axis=axis)
+
+
+def _repeats(values: ArrayLike, axis: int) -> tuple[NDArray[np.float64], int]:
+    """Values as numbers, where NaN stays NaN, and the axis of at least one repeat."""
+    values = checks.array("values", values, finite=False).astype(float, copy=False)
+    if not values.ndim:
+        raise ValueError("values: got a single number; allowed: an array of repeats")
+    axis = checks.whole("axis", axis, at_least=-values.ndim, at_most=values.ndim - 1)
+    if not values.shape[axis]:
+        raise ValueError(f"values: got shape {values.shape}; allowed: at least one repeat")
+    return values, axis

@@ -1,34 +1,53 @@
 """Layer-wise information-bottleneck (HSIC) learning from a working memory."""
 
 from spikeconsol.bottleneck.hsic import Objective, layer_objective, modulatory_signal
-from spikeconsol.bottleneck.memory import ClassMeans, Memory, Prototypes, Window
+from spikeconsol.bottleneck.memory import (
+    ClassMeans,
+    Memory,
+    Place,
+    Prototypes,
+    Reservoir,
+    SpikingReservoir,
+    Window,
+)
 from spikeconsol.bottleneck.memory_classifier import MemoryClassifier
+from spikeconsol.bottleneck.parameters import (
+    Adam,
+    Descent,
+    InputCode,
+    Protection,
+    RateLayer,
+    SpikingLayer,
+)
 from spikeconsol.bottleneck.rate import BottleneckClassifier
-from spikeconsol.bottleneck.reservoir import Reservoir, ReservoirParameters, Silenced
+from spikeconsol.bottleneck.signals import FromMemory, Signal
 from spikeconsol.bottleneck.spiking import SpikingBottleneckClassifier
-from spikeconsol.bottleneck.spiking_layer import SpikingLayer
 from spikeconsol.bottleneck.spiking_memory_classifier import (
     SpikingMemoryCells,
     SpikingMemoryClassifier,
 )
-from spikeconsol.bottleneck.spiking_reservoir import SpikingReservoir, SpikingReservoirParameters
 
 __all__ = [
+    "Adam",
     "BottleneckClassifier",
     "ClassMeans",
+    "Descent",
+    "FromMemory",
+    "InputCode",
     "Memory",
     "MemoryClassifier",
     "Objective",
+    "Place",
+    "Protection",
     "Prototypes",
+    "RateLayer",
     "Reservoir",
-    "ReservoirParameters",
-    "Silenced",
+    "Signal",
     "SpikingBottleneckClassifier",
     "SpikingLayer",
     "SpikingMemoryCells",
     "SpikingMemoryClassifier",
     "SpikingReservoir",
-    "SpikingReservoirParameters",
     "Window",
     "layer_objective",
     "modulatory_signal",

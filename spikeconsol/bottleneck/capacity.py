@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spikeconsol.bottleneck.hsic import Objective, cosine, sliding_signals
-from spikeconsol.bottleneck.memory import Memory, require_sample
-from spikeconsol.bottleneck.reservoir import ridge
+from spikeconsol.bottleneck.memory import Memory, Place, require_sample
+from spikeconsol.bottleneck.memory.reservoir import ridge
 from spikeconsol.parameters import ParameterError
 
 __all__ = ["Capacity", "Recorded", "explained_variance", "memory_capacity"]
@@ -43,7 +43,7 @@ class Capacity:
     memoryless_gated_r2: float
 
 
-class Recorded:
+class Recorded(Memory):
     """What a memory inside a spiking network held and said, behind the surface of a memory.
 
     Parameters
@@ -56,6 +56,10 @@ class Recorded:
 
     def __init__(self, traces: Array, signals: Array) -> None:
         self.traces, self.signals = traces, signals
+        self.start(None)
+
+    def start(self, place: Place | None) -> None:
+        """Go back to before the first sample."""
         self.cursor = np.array([-1])  # sample
 
     def push(self, x: ArrayLike, y: int, z: ArrayLike) -> None:
@@ -70,10 +74,6 @@ class Recorded:
     def features(self) -> Array:
         """Filtered spikes."""
         return self.traces[self.cursor[0]]
-
-    def state(self) -> dict[str, NDArray]:
-        """Records and the sample they are at."""
-        return {"traces": self.traces, "signals": self.signals, "cursor": self.cursor}
 
 
 def memory_capacity(

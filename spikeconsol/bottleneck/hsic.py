@@ -47,7 +47,6 @@ __all__ = [
     "modulatory_signal",
     "pair_weights",
     "sliding_signals",
-    "window_signals",
 ]
 
 #: The exact gradient and the approximations that have been published for it.
@@ -281,31 +280,6 @@ def sliding_signals(
     return np.stack([modulatory_signal(X[row], Y[row], Z[row], **constants) for row in rows])
 
 
-def window_signals(X: Array, labels: NDArray[np.integer], Z: Array, objective: Objective) -> Array:
-    """Exact gradient of the layer objective with respect to the codes of a whole window.
-
-    Parameters
-    ----------
-    X, labels, Z : ndarray, shapes (N, dx), (N,) and (N, d)
-    objective : Objective
-
-    Returns
-    -------
-    ndarray, shape (N, d)
-        Gradient times N, so that its size does not depend on the window's length.
-    """
-    N = len(Z)
-    sx, sy, sz = objective.widths
-    kz = _own_kernel(Z, sz)
-    kx = _own_kernel(X, sx) if objective.input_weight else np.zeros_like(kz)
-    other = label_similarity(int(np.max(labels)) + 1, sy)
-    ky = np.where(labels[:, None] == labels, 1.0, other).astype(kz.dtype)
-    A = contrast(kx, ky, kz, objective)
-    M = A - A.mean(axis=0) - A.mean(axis=1, keepdims=True) + A.mean()
-    pulls = M * kz * kz.dtype.type(-2 * N / (N - 1) ** 2 / (sz**2 * Z.shape[1]))
-    return pulls.sum(axis=1, keepdims=True) * Z - pulls @ Z
-
-
 def cosine(a: ArrayLike, b: ArrayLike) -> Array:
     """Cosine between signals along the last axis; 0 where one of them vanishes."""
     a, b = np.asarray(a, float), np.asarray(b, float)
@@ -338,13 +312,6 @@ def layer_norm_gradient(signal: ArrayLike, z: ArrayLike, deviation: ArrayLike) -
     mean = signal.mean(axis=-1, keepdims=True)
     slope = np.mean(signal * z, axis=-1, keepdims=True)
     return (signal - mean - z * slope) / np.asarray(deviation)
-
-
-def _own_kernel(A: Array, width: float) -> Array:
-    """Gaussian kernel of all pairs of rows, by their inner products."""
-    squares = np.sum(A**2, axis=1)
-    distance = np.maximum(squares[:, None] + squares - 2 * A @ A.T, 0) / A.shape[1]
-    return np.exp(-distance / A.dtype.type(2 * width**2))
 
 
 def _weighted_pulls(weights: Array, kz: Array, Z: Array, z: Array, width: float) -> Array:

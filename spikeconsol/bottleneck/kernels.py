@@ -19,16 +19,42 @@ from numpy.typing import NDArray
 
 from spikeconsol.bottleneck.hsic import VARIANTS, label_similarity
 from spikeconsol.bottleneck.memory import ClassMeans, Prototypes, Window
-from spikeconsol.bottleneck.network import ADAM, FLOORS, POWER_DECAY, SIGNALS, Network
+from spikeconsol.bottleneck.network import DECAYS, FLOORS, POWER_DECAY, Network
+from spikeconsol.bottleneck.parameters import IMPORTANCES, Adam
+from spikeconsol.bottleneck.signals import (
+    Backprop,
+    FromMemory,
+    Frozen,
+    Hebb,
+    PerClass,
+    Permuted,
+    RandomSignal,
+)
 
 __all__ = ["learn", "supports"]
 
 jit = numba.njit(cache=True, fastmath=True, error_model="numpy")
 
-_WINDOW, _PROTOTYPES, _CLASS_MEANS, _NONE = range(4)
-_EXACT, _ROW_CENTRED, _DIAG_RELEASE, _DIAG_PREFIX, _PHSIC = range(5)
-_FROZEN, _PERMUTED, _RANDOM, _PER_CLASS, _HEBB, _BACKPROP = range(5, 11)
-_B1, _B2, _EPSILON = ADAM
+# What is compiled is looked up by exact type: a class derived from one of these runs in NumPy.
+_NONE, _WINDOW, _PROTOTYPES, _CLASS_MEANS = range(4)
+_MEMORIES = {Window: _WINDOW, Prototypes: _PROTOTYPES, ClassMeans: _CLASS_MEANS}
+_MEMORY, _FROZEN, _RANDOM, _PER_CLASS, _HEBB, _BACKPROP = range(6)
+_SIGNALS = {
+    FromMemory: _MEMORY,
+    Permuted: _MEMORY,
+    Frozen: _FROZEN,
+    RandomSignal: _RANDOM,
+    PerClass: _PER_CLASS,
+    Hebb: _HEBB,
+    Backprop: _BACKPROP,
+}
+_EXACT, _ROW_CENTRED, _DIAG_RELEASE, _DIAG_PREFIX, _PHSIC = (
+    VARIANTS.index(name)
+    for name in ("exact", "row_centred", "diag_release", "diag_prefix", "phsic")
+)
+_COINCIDENCE, _FISHER = (IMPORTANCES.index(name) for name in ("coincidence", "fisher"))
+_B1, _B2 = DECAYS
+_EPSILON = 1e-8
 _FLOOR1, _FLOOR2 = FLOORS
 
 
@@ -43,6 +69,9 @@ class _Weights(NamedTuple):
     power: Any
     deviations: Any
     counters: Any
+    importance: Any
+    plasticity: Any
+    compared: Any
 
 
 class _Samples(NamedTuple):
@@ -71,7 +100,10 @@ class _Constants(NamedTuple):
     memory: int
     tanh: bool
     gate: bool
+    carried: bool
     adam: bool
+    importance: int
+    protected: bool
     steps: int
     update_every: int
     leak: Any
@@ -87,8 +119,9 @@ class _Constants(NamedTuple):
 
 
 def supports(network: Network) -> bool:
-    """Whether the compiled loop knows all memories of a network."""
-    return all(isinstance(memory, Window | ClassMeans) for memory in network.memories)
+    """Whether the compiled loop knows the signal and all memories of a network."""
+    known = all(type(memory) in _MEMORIES for memory in network.memories)
+    return known and type(network.signal) in _SIGNALS
 
 
 def learn(
@@ -98,73 +131,88 @@ def learn(
     memory_labels: NDArray[np.int64],
     noise: NDArray,
     schedule: NDArray,
+    weight: NDArray,
 ) -> None:
     """Do what `Network.learn` does; arguments as there."""
-    rule, real = network.rule, X.dtype.type
-    layers = len(network.membranes)
-    arrays = _Weights(
-        network.weights,
-        network.gradients,
-        network.first_moments,
-        network.second_moments,
-        network.membranes,
-        tuple(np.zeros_like(u) for u in network.membranes),
-        network.class_vectors,
-        network.power,
-        np.ones(layers, X.dtype),
-        network.counters,
+    live = {name: getattr(network, name, None) for name in _Weights._fields}
+    unused = tuple(np.zeros((0, 0), X.dtype) for _ in network.weights)
+    live |= {
+        "codes": tuple(np.zeros_like(u) for u in network.membranes),
+        "deviations": np.ones(len(network.membranes), X.dtype),
+        "importance": network.importance or unused[1:],
+        "plasticity": network.plasticity or unused,
+    }
+    samples, windows, means = _memories(network, X.dtype)
+    _learn(
+        X, labels, memory_labels, noise, schedule, weight,
+        _Weights(**live), samples, windows, means, _constants(network, X),
+    )  # fmt: skip
+
+
+def _memories(network: Network, dtype: np.dtype) -> tuple[_Samples, _Windows, _Means]:
+    """Arrays of the memories; empty ones of the same types where there are none."""
+    layers, memories = len(network.membranes), network.memories
+    square, row, whole = np.zeros((0, 0), dtype), np.zeros(0, dtype), np.zeros(0, np.int64)
+    samples = _Samples(inputs=square, labels=whole, kernel_row=row, cursor=np.zeros(2, np.int64))
+    windows = _Windows(
+        codes=(square,) * layers, code_kernel_row=(row,) * layers, contrast=(square,) * layers
     )
-    empty = np.zeros((0, 0), X.dtype)
-    samples = _Samples(empty, np.zeros(0, np.int64), empty.ravel(), np.zeros(2, np.int64))
-    windows = _Windows((empty,) * layers, (empty.ravel(),) * layers, (empty,) * layers)
-    none = np.zeros(0, np.int64)
-    means = _Means((empty,) * layers, (none,) * layers, (empty.ravel(),) * layers, (none,) * layers)
-    kind, memory_rate, variant, similarity = _NONE, 0.0, 0, 0.0
-    memories = network.memories
+    means = _Means(
+        means=(square,) * layers,
+        seen=(whole,) * layers,
+        code=(row,) * layers,
+        cursor=(whole,) * layers,
+    )
+
+    def gathered(kind: Any) -> Any:
+        return kind(**{f: tuple(getattr(m, f) for m in memories) for f in kind._fields})
+
     if memories and isinstance(memories[0], Window):
-        recent = memories[0].samples
-        samples = _Samples(recent.inputs, recent.labels, recent.kernel_row, recent.cursor)
-        windows = _Windows(
-            *(tuple(getattr(m, name) for m in memories) for name in _Windows._fields)
-        )
-        kind, variant = _WINDOW, VARIANTS.index(memories[0].variant)
-        similarity = label_similarity(memories[0].classes, memories[0].objective.widths[1])
-    elif memories and isinstance(memories[0], ClassMeans):
-        means = _Means(*(tuple(getattr(m, name) for m in memories) for name in _Means._fields))
-        kind = _PROTOTYPES if isinstance(memories[0], Prototypes) else _CLASS_MEANS
-        memory_rate = memories[0].rate
-    widths, gamma, input_weight, code_weight = (1.0, 1.0, 1.0), 0.0, 0.0, 0.0
-    if memories:
-        objective = memories[0].objective  # type: ignore[attr-defined]
+        samples, windows = _Samples(**vars(memories[0].samples)), gathered(_Windows)
+    elif memories:
+        means = gathered(_Means)
+    return samples, windows, means
+
+
+def _constants(network: Network, X: NDArray) -> _Constants:
+    real, optimiser = X.dtype.type, network.optimiser
+    memory = network.memories[0] if network.memories else None
+    widths: tuple[float, ...] = (1.0, 1.0, 1.0)
+    gamma = input_weight = code_weight = similarity = 0.0
+    if memory is not None:
+        objective = memory.place.objective
         widths, gamma = objective.widths, objective.gamma
         input_weight, code_weight = objective.input_weight, objective.code_weight
-    if variant == _PHSIC:
-        input_weight, code_weight = 0.0, 1.0
-    constants = _Constants(
-        SIGNALS.index(rule.signal),
-        variant,
-        kind,
-        rule.activation == "tanh",
-        rule.surprise_gate,
-        rule.optimizer == "adam",
-        rule.steps,
-        rule.update_every,
-        real(rule.leak),
-        real(rule.learning_rate),
-        real(rule.readout_learning_rate),
-        real(gamma),
-        real(1 / (2 * widths[0] ** 2 * X.shape[1])),
-        real(similarity),
-        real(input_weight),
-        real(code_weight),
-        real(widths[2]),
-        real(memory_rate),
+        if network.signal.variant == "phsic":
+            input_weight, code_weight = 0.0, 1.0
+        similarity = label_similarity(memory.place.classes, widths[1])
+    return _Constants(
+        signal=_SIGNALS[type(network.signal)],
+        variant=VARIANTS.index(network.signal.variant),
+        memory=_NONE if memory is None else _MEMORIES[type(memory)],
+        tanh=network.layer.activation == "tanh",
+        gate=network.signal.surprise_gate,
+        carried=network.signal.carried,
+        adam=type(optimiser) is Adam,
+        importance=IMPORTANCES.index(network.protection.importance),
+        protected=bool(network.plasticity),
+        steps=network.steps,
+        update_every=optimiser.update_every,
+        leak=real(network.leak),
+        rate=real(optimiser.learning_rate),
+        readout_rate=real(optimiser.readout_learning_rate),
+        gamma=real(gamma),
+        input_scale=real(1 / (2 * widths[0] ** 2 * X.shape[1])),
+        other_class=real(similarity),
+        input_weight=real(input_weight),
+        code_weight=real(code_weight),
+        code_width=real(widths[2]),
+        memory_rate=real(getattr(memory, "rate", 0.0)),
     )
-    _learn(X, labels, memory_labels, noise, schedule, arrays, samples, windows, means, constants)
 
 
 @jit
-def _learn(X, labels, memory_labels, noise, schedule, net, samples, windows, means, c):  # type: ignore[no-untyped-def]
+def _learn(X, labels, memory_labels, noise, schedule, weight, net, samples, windows, means, c):  # type: ignore[no-untyped-def]
     layers = len(net.membranes)
     real = X.dtype.type
     classes = net.weights[layers].shape[1]
@@ -179,7 +227,7 @@ def _learn(X, labels, memory_labels, noise, schedule, net, samples, windows, mea
         most = max(most, len(net.weights[layer]))
     active = np.empty((layers + 1, most), np.int64)  # presynaptic units that are not silent
     n_active = np.empty(layers + 1, np.int64)
-    at_once = c.update_every == 1  # no need to accumulate
+    at_once = c.update_every == 1 and not c.protected  # no need to accumulate
     pair = np.empty(samples.inputs.shape[0], X.dtype)
     column = np.empty(samples.inputs.shape[0], X.dtype)
     for i in range(len(X)):
@@ -192,7 +240,7 @@ def _learn(X, labels, memory_labels, noise, schedule, net, samples, windows, mea
                 _activate(z, layer, net, c)
             top = net.codes[layers - 1]
             n_active[layers] = _affine(top, net.weights[layers], p, active[layers])
-            _softmax(p)
+            _softmax(p, net.compared)
             gate = c.leak * (real(1) - p[label]) if c.gate else c.leak
             p[label] -= real(1)
             if c.signal == _BACKPROP:
@@ -201,7 +249,8 @@ def _learn(X, labels, memory_labels, noise, schedule, net, samples, windows, mea
             if net.counters[1] == c.update_every:
                 net.counters[0] += 1
             rate = c.readout_rate * schedule[i]
-            _learn_weights(net, layers, top, p, active[layers, : n_active[layers]], rate, c)
+            presynaptic = active[layers, : n_active[layers]]
+            _learn_weights(net, layers, top, p, presynaptic, weight[i], rate, at_once, c)
             if c.signal != _FROZEN:
                 if c.memory == _WINDOW and step == 0:
                     _push_sample(samples, x, memory_label, c)
@@ -239,7 +288,10 @@ def _learn(X, labels, memory_labels, noise, schedule, net, samples, windows, mea
                         _normalise(du, layer, net)
                     below = x if layer == 0 else net.codes[layer - 1]
                     presynaptic = active[layer, : n_active[layer]]
-                    _learn_weights(net, layer, below, du, presynaptic, c.rate * schedule[i], c)
+                    rate = c.rate * schedule[i]
+                    _learn_weights(net, layer, below, du, presynaptic, weight[i], rate, at_once, c)
+                    if c.importance == _COINCIDENCE or c.importance == _FISHER:
+                        _gather_importance(net, layer, below, du, c)
             if net.counters[1] == c.update_every:
                 if not at_once:
                     first = layers if c.signal == _FROZEN else 0
@@ -303,25 +355,25 @@ def _activate(z, layer, net, c):  # type: ignore[no-untyped-def]
 
 
 @jit
-def _softmax(p):  # type: ignore[no-untyped-def]
-    largest = p.max()
+def _softmax(p, compared):  # type: ignore[no-untyped-def]
+    largest = p[compared > 0].max()
     total = p.dtype.type(0)
     for k in range(len(p)):
-        p[k] = np.exp(p[k] - largest)
+        p[k] = np.exp(p[k] - largest) if compared[k] > 0 else p.dtype.type(0)
         total += p[k]
     for k in range(len(p)):
         p[k] /= total
 
 
 @jit
-def _learn_weights(net, layer, below, du, active, rate, c):  # type: ignore[no-untyped-def]
+def _learn_weights(net, layer, below, du, active, weight, rate, at_once, c):  # type: ignore[no-untyped-def]
     """Change the weights at once, or accumulate the change."""
-    if c.update_every > 1:
-        _add_outer(net.gradients[layer], below, du, active, below.dtype.type(1))
+    if not at_once:
+        _add_outer(net.gradients[layer], below, du, active, weight)
     elif c.adam:
-        _adam_outer(net, layer, below, du, rate)
+        _adam_outer(net, layer, below, du, weight, rate)
     else:
-        _add_outer(net.weights[layer], below, du, active, -rate)
+        _add_outer(net.weights[layer], below, du, active, -rate * weight)
 
 
 @jit
@@ -337,24 +389,46 @@ def _add_outer(target, below, du, active, scale):  # type: ignore[no-untyped-def
 
 
 @jit
-def _adam_outer(net, layer, below, du, rate):  # type: ignore[no-untyped-def]
-    """Adam step with the gradient below x du, which is never stored."""
-    weights, m, v = net.weights[layer], net.first_moments[layer], net.second_moments[layer]
+def _gather_importance(net, layer, below, du, c):  # type: ignore[no-untyped-def]
+    importance, u = net.importance[layer], net.membranes[layer]
+    for k in range(len(below)):
+        for j in range(len(du)):
+            if c.importance == _FISHER:
+                importance[k, j] += (below[k] * du[j]) ** 2
+            elif u[j] > 0:
+                importance[k, j] += abs(below[k])
+
+
+@jit
+def _unbias(net, rate):  # type: ignore[no-untyped-def]
+    """Factors on the running averages of Adam that correct for their beginning at zero."""
+    real, updates = net.power.dtype.type, net.counters[0]
+    return rate * real(1 / (1 - _B1**updates)), real(1 / (1 - _B2**updates))
+
+
+@jit
+def _adam_row(weights, m, v, du, a, step, unbias):  # type: ignore[no-untyped-def]
+    """Adam step of a row of weights with the gradient a x du, which is never stored."""
     real = weights.dtype.type
     b1, b2, epsilon = real(_B1), real(_B2), real(_EPSILON)
     new1, new2 = real(1 - _B1), real(1 - _B2)
     floor1, floor2 = real(_FLOOR1), real(_FLOOR2)
-    step = rate * real(1 / (1 - _B1 ** net.counters[0]))
-    unbias = real(1 / (1 - _B2 ** net.counters[0]))
+    for j in range(len(du)):
+        g = a * du[j]
+        new_m = b1 * m[j] + new1 * g + floor1
+        new_v = b2 * v[j] + new2 * g * g + floor2
+        m[j] = new_m
+        v[j] = new_v
+        weights[j] -= step * new_m / (np.sqrt(new_v * unbias) + epsilon)
+
+
+@jit
+def _adam_outer(net, layer, below, du, weight, rate):  # type: ignore[no-untyped-def]
+    weights, m, v = net.weights[layer], net.first_moments[layer], net.second_moments[layer]
+    step, unbias = _unbias(net, rate)
     for k in range(len(weights)):
-        a = below[k] if k < len(below) else real(1)
-        for j in range(len(du)):
-            g = a * du[j]
-            new_m = b1 * m[k, j] + new1 * g + floor1
-            new_v = b2 * v[k, j] + new2 * g * g + floor2
-            m[k, j] = new_m
-            v[k, j] = new_v
-            weights[k, j] -= step * new_m / (np.sqrt(new_v * unbias) + epsilon)
+        a = below[k] * weight if k < len(below) else weight
+        _adam_row(weights[k], m[k], v[k], du, a, step, unbias)
 
 
 @jit
@@ -534,7 +608,7 @@ def _to_membrane(xi, layer, net, gate, c):  # type: ignore[no-untyped-def]
             xi[j] *= gate * (real(1) - z[j] * z[j])
         return
     mean, slope, scale = real(0), real(0), gate
-    if c.signal != _HEBB:
+    if c.carried:
         for j in range(units):
             mean += xi[j]
             slope += xi[j] * z[j]
@@ -564,25 +638,23 @@ def _normalise(du, layer, net):  # type: ignore[no-untyped-def]
 
 @jit
 def _update(net, layer, rate, c):  # type: ignore[no-untyped-def]
-    weights = net.weights[layer].reshape(-1)
-    gradient = net.gradients[layer].reshape(-1)
-    real = weights.dtype.type
-    share = real(1) / real(net.counters[1])
-    if not c.adam:
-        for j in range(len(weights)):
-            weights[j] -= rate * share * gradient[j]
-            gradient[j] = 0
-        return
-    m = net.first_moments[layer].reshape(-1)
-    v = net.second_moments[layer].reshape(-1)
-    b1, b2, epsilon = real(_B1), real(_B2), real(_EPSILON)
-    new1, new2 = real(1 - _B1), real(1 - _B2)
-    floor1, floor2 = real(_FLOOR1), real(_FLOOR2)
-    step = rate * real(1 / (1 - _B1 ** net.counters[0]))
-    unbias = real(1 / (1 - _B2 ** net.counters[0]))
-    for j in range(len(weights)):
-        g = gradient[j] * share
-        gradient[j] = 0
-        m[j] = b1 * m[j] + new1 * g + floor1
-        v[j] = b2 * v[j] + new2 * g * g + floor2
-        weights[j] -= step * m[j] / (np.sqrt(v[j] * unbias) + epsilon)
+    """Change the weights by what has been accumulated, each as much as it may."""
+    all_weights, gradients = net.weights[layer], net.gradients[layer]
+    share = net.power.dtype.type(1) / net.power.dtype.type(net.counters[1])
+    step, unbias = _unbias(net, rate)
+    before = np.empty(all_weights.shape[1], all_weights.dtype)
+    for k in range(len(all_weights)):
+        weights, gradient = all_weights[k], gradients[k]
+        if c.protected:
+            before[:] = weights
+        if c.adam:
+            m, v = net.first_moments[layer][k], net.second_moments[layer][k]
+            _adam_row(weights, m, v, gradient, share, step, unbias)
+        else:
+            for j in range(len(weights)):
+                weights[j] -= rate * share * gradient[j]
+        if c.protected:
+            plasticity = net.plasticity[layer][k]
+            for j in range(len(weights)):
+                weights[j] = before[j] + plasticity[j] * (weights[j] - before[j])
+        gradient[:] = 0

@@ -33,7 +33,7 @@ from brian2 import (
     second,
 )
 
-from spikeconsol.bottleneck.spiking_network.schedule import Schedule
+from spikeconsol.bottleneck.equations.schedule import Schedule
 from spikeconsol.brian import noise
 from spikeconsol.brian.backend import Built
 

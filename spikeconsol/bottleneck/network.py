@@ -9,23 +9,20 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spikeconsol.bottleneck.hsic import VARIANTS, layer_norm, layer_norm_gradient
+from spikeconsol.bottleneck.hsic import layer_norm, layer_norm_gradient
 from spikeconsol.bottleneck.memory import Memory
-from spikeconsol.parameters import Parameters, parameter
+from spikeconsol.bottleneck.parameters import Adam, Optimiser, Protection, RateLayer
+from spikeconsol.bottleneck.signals import Sample, Signal
+from spikeconsol.optimise import adam, softmax
 
-__all__ = ["CONTROLS", "SIGNALS", "Network", "Rule", "softmax"]
+__all__ = ["Network"]
 
-#: Signals that do not come from the memory; ``permuted`` does, with random labels.
-CONTROLS = ("frozen", "permuted", "random", "per_class", "hebb", "backprop")
-SIGNALS = VARIANTS + CONTROLS
-
-#: Moment decay rates and regulariser of Adam, as in the paper's programs.
-ADAM = (0.9, 0.99, 1e-8)
+#: Decay rates of Adam's running averages, as in the paper's programs.
+DECAYS = (0.9, 0.99)
 #: Added to the moments: inputs that stay zero would let them decay into slow denormal numbers.
 FLOORS = (1e-20, 1e-24)
 #: Memory of the running mean square by which the signals of plain gradient descent are divided.
@@ -36,30 +33,6 @@ LEAK, STEPS, READ_STEPS = 0.2, 20, 10
 Array = NDArray[np.floating]
 
 
-@dataclass(frozen=True)
-class Rule(Parameters):
-    """How the network learns; see `BottleneckClassifier` for the choices."""
-
-    signal: str = parameter("exact", choices=SIGNALS, doc="source of the modulatory signal")
-    surprise_gate: bool = parameter(False, doc="multiply signals by 1 - p(correct class)")
-    activation: str = parameter("relu", choices=("relu", "tanh"), doc="activation of hidden units")
-    neuron: str = parameter("instant", choices=("instant", "leaky"), doc="dynamics of hidden units")
-    optimizer: str = parameter("adam", choices=("adam", "sgd"), doc="weight update")
-    learning_rate: float = parameter(1e-3, above=0, doc="of the hidden layers")
-    readout_learning_rate: float = parameter(1e-3, above=0, doc="of the readout")
-    update_every: int = parameter(1, at_least=1, doc="samples accumulated before weights change")
-
-    @property
-    def steps(self) -> int:
-        """Integration steps per sample."""
-        return STEPS if self.neuron == "leaky" else 1
-
-    @property
-    def leak(self) -> float:
-        """Fraction of the way to its input that a membrane moves in a step."""
-        return LEAK if self.neuron == "leaky" else 1.0
-
-
 class Network:
     """Weights, optimiser state, membranes and memories of a layered network.
 
@@ -67,9 +40,12 @@ class Network:
     ----------
     sizes : sequence of int
         Inputs, hidden layers, classes.
-    rule : Rule
+    signal : Signal
     memories : sequence of Memory
         One per hidden layer; empty for signals that need none.
+    layer : RateLayer
+    optimiser : Optimiser
+    protection : Protection
     rng : numpy.random.Generator
         Draws the weights, normal with variance 1/fan-in. The last row of each weight matrix is
         the bias, 0 at first; so is the readout.
@@ -79,12 +55,17 @@ class Network:
     def __init__(
         self,
         sizes: Sequence[int],
-        rule: Rule,
+        signal: Signal,
         memories: Sequence[Memory],
+        *,
+        layer: RateLayer,
+        optimiser: Optimiser,
+        protection: Protection,
         rng: np.random.Generator,
         dtype: np.dtype,
     ) -> None:
-        self.rule = rule
+        self.signal, self.layer = signal, layer
+        self.optimiser, self.protection = optimiser, protection
         self.memories = tuple(memories)
         hidden = sizes[1:-1]
         self.weights = tuple(np.zeros((m + 1, n), dtype) for m, n in itertools.pairwise(sizes))
@@ -100,6 +81,23 @@ class Network:
         self.membranes = tuple(np.zeros(units, dtype) for units in hidden)
         self.power = np.zeros(len(hidden), dtype)
         self.counters = np.zeros(2, np.int64)  # updates done, samples accumulated since
+        #: What importance has gathered, and the factor on changes that follows; empty if unused.
+        self.importance = tuple(
+            np.zeros_like(w) for w in self.weights[:-1] if protection.importance != "none"
+        )
+        protects = protection.importance != "none" or protection.separate_tasks
+        self.plasticity = tuple(np.ones_like(w) for w in self.weights if protects)
+        self.compared = np.ones(sizes[-1], dtype)  # 1 for the classes of the task at hand
+
+    @property
+    def steps(self) -> int:
+        """Integration steps per sample."""
+        return STEPS if self.layer.neuron == "leaky" else 1
+
+    @property
+    def leak(self) -> float:
+        """Fraction of the way to its input that a membrane moves in a step."""
+        return LEAK if self.layer.neuron == "leaky" else 1.0
 
     def state(self) -> dict[str, NDArray]:
         """Live arrays of the network and its memories, by name."""
@@ -111,6 +109,8 @@ class Network:
             "second_moments",
             "membranes",
             "class_vectors",
+            "importance",
+            "plasticity",
         ):
             arrays |= {f"{name}.{i}": array for i, array in enumerate(getattr(self, name))}
         for i, memory in enumerate(self.memories):
@@ -119,7 +119,7 @@ class Network:
 
     def codes(self, X: Array) -> list[Array]:
         """Codes of all hidden layers for a batch, each of shape (n, units), from rest."""
-        if self.rule.neuron == "instant":
+        if self.layer.neuron == "instant":
             codes = []
             for weights in self.weights[:-1]:
                 X, _ = self._activate(_affine(X, weights))
@@ -147,6 +147,7 @@ class Network:
         memory_labels: NDArray[np.int64],
         noise: Array,
         schedule: Array,
+        weight: Array,
     ) -> None:
         """Learn from samples in the order given.
 
@@ -156,78 +157,110 @@ class Network:
         labels, memory_labels : ndarray of int, shape (n,)
             Classes for the readout, and those shown to the memories.
         noise : ndarray, shape (n, total hidden units)
-            Signals of the ``random`` control; (0, 0) otherwise.
+            Normal numbers, for signals that ask for them; (n, 0) otherwise.
         schedule : ndarray, shape (n,)
             Factor on the learning rates.
+        weight : ndarray, shape (n,)
+            Factor on the gradients.
         """
         for i in range(len(X)):
-            for step in range(self.rule.steps):
-                self._learn_step(X[i], labels[i], memory_labels[i], noise[i : i + 1], step == 0)
+            told = X[i], labels[i], memory_labels[i], noise[i], weight[i]
+            for step in range(self.steps):
+                self._learn_step(*told, first=step == 0)
                 self.counters[1] += 1
-                if self.counters[1] == self.rule.update_every:
+                if self.counters[1] == self.optimiser.update_every:
                     self._update_weights(schedule[i])
 
     def _learn_step(
-        self, x: Array, label: int, memory_label: int, noise: Array, first: bool
+        self,
+        x: Array,
+        label: int,
+        memory_label: int,
+        noise: Array,
+        weight: float,
+        *,
+        first: bool,
     ) -> None:
         real = x.dtype.type
-        leak = real(self.rule.leak)
+        leak = real(self.leak)
         below, z, deviations = x, [], []
         for u, weights in zip(self.membranes, self.weights[:-1], strict=True):
             u += leak * (_affine(below, weights) - u)
             below, deviation = self._activate(u)
             z.append(below)
             deviations.append(deviation)
-        p = softmax(_affine(z[-1], self.weights[-1]))
+        p = softmax(np.where(self.compared, _affine(z[-1], self.weights[-1]), -np.inf))
         error = p.copy()
         error[label] -= 1
-        self.gradients[-1][:-1] += np.outer(z[-1], error)
-        self.gradients[-1][-1] += error
-        if self.rule.signal == "frozen":
+        self._gather(-1, z[-1], error, weight)
+        if not self.signal.teaches:
             return
         for memory, code in zip(self.memories, z, strict=bool(self.memories)):
             if first:
                 memory.push(x, memory_label, code)
             else:
-                memory.revise(code)  # type: ignore[attr-defined]
-        gate = leak * (1 - p[label]) if self.rule.surprise_gate else leak
+                memory.revise(code)
+        gate = leak * (1 - p[label]) if self.signal.surprise_gate else leak
         start = sum(map(len, self.membranes))
         above = self.weights[-1][:-1] @ error  # only back-propagation uses this
         for layer in reversed(range(len(z))):
             units = len(z[layer])
             start -= units
-            signal = self.rule.signal
-            if signal == "backprop":
-                xi = above
-            elif signal == "random":
-                xi = noise[0, start : start + units]
-            elif signal == "per_class":
-                xi = self.class_vectors[layer][label]
-            elif signal == "hebb":
-                xi = -np.ones(units, x.dtype)
-            else:
-                xi = self.memories[layer].signal()
-            du = gate * self._to_membrane(xi, z[layer], deviations[layer], self.membranes[layer])
-            if signal == "backprop":
+            sample = Sample(
+                int(label),
+                z[layer],
+                self.memories[layer] if self.memories else None,
+                above,
+                noise[start : start + units],
+                self.class_vectors[layer][label],
+            )
+            xi = self.signal(sample)
+            u = self.membranes[layer]
+            du = gate * self._to_membrane(xi, z[layer], deviations[layer], u)
+            if layer:
                 above = self.weights[layer][:-1] @ du
-            if self.rule.optimizer == "sgd":
+            if type(self.optimiser) is not Adam:
                 du = self._normalised(du, layer)
             below = z[layer - 1] if layer else x
-            self.gradients[layer][:-1] += np.outer(below, du)
-            self.gradients[layer][-1] += du
+            self._gather(layer, below, du, weight)
+            if self.protection.importance == "coincidence":
+                self.importance[layer][:-1] += np.outer(np.abs(below), u > 0)
+            elif self.protection.importance == "fisher":
+                self.importance[layer][:-1] += np.outer(below**2, du**2)
+
+    def _gather(self, layer: int, below: Array, du: Array, weight: float) -> None:
+        """Accumulate a gradient."""
+        self.gradients[layer][:-1] += np.outer(below, weight * du)
+        self.gradients[layer][-1] += weight * du
+
+    def compare_only(self, labels: NDArray[np.int64]) -> None:
+        """Let the readout compare only some classes; weights onto the others stay."""
+        self.compared[:] = np.isin(np.arange(len(self.compared)), labels)
+        self.plasticity[-1][:] = self.compared
+
+    def damp(self) -> None:
+        """Take account of what has been important so far."""
+        for plasticity, gathered in zip(self.plasticity, self.importance, strict=False):
+            total = gathered[:-1]
+            share = total / max(total.mean(), 1e-30)
+            if self.protection.importance == "uniform":
+                share = np.ones_like(total)
+            plasticity[:-1] = 1 / (1 + self.protection.damping * share)
+            # Biases would let every code drift; they are fixed once something is protected.
+            plasticity[-1] = float(self.protection.damping == 0)
 
     def _activate(self, u: Array) -> tuple[Array, Array]:
         """Codes of membranes, and the deviation that layer normalisation divided by."""
-        if self.rule.activation == "tanh":
+        if self.layer.activation == "tanh":
             return np.tanh(u), np.ones_like(u[..., :1])
         return layer_norm(np.maximum(u, 0))
 
     def _to_membrane(self, xi: Array, z: Array, deviation: Array, u: Array) -> Array:
         """Modulatory signal at the codes, carried to the membranes of the same layer."""
-        if self.rule.activation == "tanh":
+        if self.layer.activation == "tanh":
             return xi * (1 - z**2)
         # A constant signal vanishes under layer normalisation, so plain Hebb skips it.
-        dh = xi if self.rule.signal == "hebb" else layer_norm_gradient(xi, z, deviation)
+        dh = xi if not self.signal.carried else layer_norm_gradient(xi, z, deviation)
         return dh * (u > 0)
 
     def _normalised(self, du: Array, layer: int) -> Array:
@@ -239,36 +272,24 @@ class Network:
 
     def _update_weights(self, factor: float) -> None:
         self.counters[0] += 1
+        optimiser, updates = self.optimiser, int(self.counters[0])
         for layer, weights in enumerate(self.weights):
             is_readout = layer == len(self.weights) - 1
-            if self.rule.signal == "frozen" and not is_readout:
+            if not self.signal.teaches and not is_readout:
                 continue
-            rate = self.rule.readout_learning_rate if is_readout else self.rule.learning_rate
+            rate = optimiser.readout_learning_rate if is_readout else optimiser.learning_rate
             gradient = self.gradients[layer] / self.counters[1]
-            if self.rule.optimizer == "sgd":
-                weights -= weights.dtype.type(rate * factor) * gradient
+            if type(optimiser) is Adam:
+                m, v = self.first_moments[layer], self.second_moments[layer]
+                step, m[...], v[...] = adam(
+                    gradient, m, v, updates, rate * factor, decays=DECAYS, floors=FLOORS
+                )
             else:
-                self._adam_step(layer, gradient, rate * factor)
+                step = weights.dtype.type(rate * factor) * gradient
+            weights -= step * self.plasticity[layer] if self.plasticity else step
             self.gradients[layer][...] = 0
         self.counters[1] = 0
-
-    def _adam_step(self, layer: int, gradient: Array, rate: float) -> None:
-        b1, b2, epsilon = ADAM
-        m, v = self.first_moments[layer], self.second_moments[layer]
-        m *= b1
-        m += (1 - b1) * gradient + FLOORS[0]
-        v *= b2
-        v += (1 - b2) * gradient**2 + FLOORS[1]
-        updates = int(self.counters[0])
-        mean = m / (1 - b1**updates)
-        self.weights[layer][...] -= rate * mean / (np.sqrt(v / (1 - b2**updates)) + epsilon)
 
 
 def _affine(x: Array, weights: Array) -> Array:
     return x @ weights[:-1] + weights[-1]
-
-
-def softmax(logits: Array) -> Array:
-    """Probabilities over the last axis."""
-    shifted = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return shifted / shifted.sum(axis=-1, keepdims=True)

@@ -1,23 +1,21 @@
 r"""Learners that continual learning is measured against.
 
 Linear readouts come from scikit-learn, on pixels or on frozen random features. What it has not is
-here: a readout by least squares accumulated over all samples, and a layered network, trained by
-the layer-wise HSIC signal or by back-propagation, with the known ways to protect what it knows.
-The network is told where tasks end; memory cells are not.
+here: a readout by least squares accumulated over all samples, and a network trained by
+back-propagation with the known ways to protect what it knows. The network is told where tasks
+end; memory cells are not.
 
-Damping divides a synapse's step by :math:`1 + \lambda\, \Omega_{ij} / \langle\Omega\rangle`; a
-penalty adds :math:`\frac\lambda2 \sum \Omega_{ij} (w_{ij} - w^*_{ij})^2` with the weights
+A penalty adds :math:`\frac\lambda2 \sum \Omega_{ij} (w_{ij} - w^*_{ij})^2` with the weights
 :math:`w^*` at the end of the last task. The importance :math:`\Omega` is summed over tasks:
 
-=============  =========  ========================================================================
-``coincidence``  damping    :math:`|x_j| [u_i > 0]`: local
-``squared``      damping    :math:`(x_j\, \delta u_i)^2`, squared changes: local
-``uniform``      damping    1 for all, from the second task on: a lower learning rate
-``ewc``          penalty    diagonal Fisher information (Kirkpatrick et al. 2017)
-``si``           penalty    path integral of the loss (Zenke, Poole and Ganguli 2017)
-``mas``          penalty    sensitivity of the squared output (Aljundi et al. 2018)
-``first``                   hidden layers never learn again after the first task
-=============  =========  ========================================================================
+``"ewc"``
+    Diagonal Fisher information (Kirkpatrick et al. 2017, PNAS 114:3521).
+``"si"``
+    Path integral of the loss (Zenke, Poole and Ganguli 2017, ICML).
+``"mas"``
+    Sensitivity of the squared output (Aljundi et al. 2018, ECCV).
+
+Instead of a penalty, ``"first"`` freezes the hidden layers after the first task.
 """
 
 from __future__ import annotations
@@ -30,13 +28,13 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import solve
 from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin, clone
 
-from spikeconsol.bottleneck.hsic import Objective, layer_norm, layer_norm_gradient, window_signals
-from spikeconsol.bottleneck.network import ADAM, FLOORS, softmax
+from spikeconsol.bottleneck.hsic import layer_norm, layer_norm_gradient
+from spikeconsol.bottleneck.network import DECAYS, FLOORS
+from spikeconsol.optimise import adam, softmax
 from spikeconsol.parameters import ParameterError
 from spikeconsol.statistics import coincidences
 
 __all__ = [
-    "DAMPINGS",
     "PENALTIES",
     "AccumulatedLeastSquares",
     "OnFeatures",
@@ -45,7 +43,6 @@ __all__ = [
     "RandomFeatures",
 ]
 
-DAMPINGS = ("uniform", "coincidence", "squared")
 PENALTIES = ("ewc", "si", "mas")
 
 Array = NDArray[np.floating]
@@ -184,12 +181,9 @@ class ProtectedNetwork(_Chosen):
     ----------
     hidden : tuple of int
         Units of the hidden layers.
-    signal : {"hsic", "backprop"}
-        What hidden layers follow: their own objective, or the gradient of the cross-entropy.
-    protection : str
-        ``"none"`` or one of those in the module's table.
+    protection : {"none", "ewc", "si", "mas", "first"}
     strength : float
-        Lambda of the damping or the penalty.
+        Lambda of the penalty.
     replay : int
         Samples kept, a uniform draw of all so far; each window comes with as many of them as it
         has new samples.
@@ -199,8 +193,6 @@ class ProtectedNetwork(_Chosen):
         Of Adam, for hidden layers and readout.
     window : int
         Samples between two steps.
-    objective : Objective, optional
-        Of the hidden layers.
     random_state : int
 
     Attributes
@@ -213,7 +205,6 @@ class ProtectedNetwork(_Chosen):
         self,
         hidden: tuple[int, ...] = (128, 64),
         *,
-        signal: str = "hsic",
         protection: str = "none",
         strength: float = 0.0,
         replay: int = 0,
@@ -221,11 +212,9 @@ class ProtectedNetwork(_Chosen):
         learning_rate: float = 1e-3,
         readout_learning_rate: float = 3e-3,
         window: int = 32,
-        objective: Objective | None = None,
         random_state: int = 0,
     ) -> None:
         self.hidden = hidden
-        self.signal = signal
         self.protection = protection
         self.strength = strength
         self.replay = replay
@@ -233,7 +222,6 @@ class ProtectedNetwork(_Chosen):
         self.learning_rate = learning_rate
         self.readout_learning_rate = readout_learning_rate
         self.window = window
-        self.objective = objective
         self.random_state = random_state
 
     def partial_fit(self, X: Array, y: NDArray, classes: ArrayLike) -> Self:
@@ -253,14 +241,11 @@ class ProtectedNetwork(_Chosen):
         return self._forward(X)[-1]
 
     def _begin(self, features: int, classes: NDArray) -> None:
-        for name, choices in (
-            ("signal", ("hsic", "backprop")),
-            ("protection", ("none", "first", *DAMPINGS, *PENALTIES)),
-        ):
-            if getattr(self, name) not in choices:
-                raise ParameterError(
-                    f"{name}: got {getattr(self, name)!r}; allowed: {', '.join(choices)}"
-                )
+        choices = ("none", "first", *PENALTIES)
+        if self.protection not in choices:
+            raise ParameterError(
+                f"protection: got {self.protection!r}; allowed: {', '.join(choices)}"
+            )
         self._rng = np.random.default_rng(self.random_state)
         self.classes_ = classes
         sizes = (features, *self.hidden)
@@ -268,7 +253,7 @@ class ProtectedNetwork(_Chosen):
         self.weights_.append(np.zeros((sizes[-1] + 1, len(classes)), np.float32))
         self._anchors = [w.copy() for w in self.weights_]
         self._importance = [np.zeros_like(w) for w in self.weights_]
-        self._moments = [(np.zeros_like(w), np.zeros_like(w)) for w in self.weights_]
+        self._moments = [[np.zeros_like(w), np.zeros_like(w)] for w in self.weights_]
         self._steps = self._tasks_over = self._shown = 0
         self._kept: list[tuple[Array, int]] = []
 
@@ -310,48 +295,31 @@ class ProtectedNetwork(_Chosen):
 
     def _learn(self, X: Array, labels: NDArray, compared: NDArray) -> None:
         layers, top, logits = self._forward(X)
-        error = _cross_entropy_error(logits, labels, compared)
+        errors = self._back(layers, _cross_entropy_error(logits, labels, compared))
         inputs = [layer[0] for layer in layers] + [top]
-        if self.signal == "backprop":
-            errors = self._back(layers, error)
-        else:
-            objective = self.objective or Objective(2.0, (0.25, 0.1, 1.0))
-            errors = [
-                layer_norm_gradient(window_signals(X, labels, z, objective), z, dev) * (u > 0)
-                for _, u, z, dev in layers
-            ] + [error]
         self._steps += 1
         for i, (x, delta) in enumerate(zip(inputs, errors, strict=True)):
             hidden = i < len(layers)
             if hidden and self.protection == "first" and self._tasks_over:
                 continue
-            gradient = x.T @ delta / np.float32(len(X))
-            if hidden and self.protection == "coincidence":
-                self._gained[i] += coincidences(np.abs(x), layers[i][1] > 0)
-            elif hidden and self.protection == "squared":
-                self._gained[i] += coincidences(x**2, delta**2)
-            self._step(i, gradient, hidden, True if hidden else compared)
-
-    def _step(self, i: int, gradient: Array, hidden: bool, moved: NDArray | bool) -> None:
-        """Take one step of Adam, damped or with the pull of the penalty."""
-        w, pulled = self.weights_[i], gradient
-        if self.protection in PENALTIES and self._tasks_over:
-            pull = self._importance[i] * (w - self._anchors[i])
-            pulled = gradient + np.float32(self.strength) * pull
-        b1, b2, epsilon = ADAM
-        mean, square = self._moments[i]
-        mean += (1 - b1) * (pulled - mean) + FLOORS[0]
-        square += (1 - b2) * (pulled**2 - square) + FLOORS[1]
-        rate = self.learning_rate if hidden else self.readout_learning_rate
-        step = mean * (rate / (1 - b1**self._steps))
-        step /= np.sqrt(square / (1 - b2**self._steps)) + epsilon
-        if hidden and self.protection in DAMPINGS and self._tasks_over:
-            importance = self._importance[i]
-            step /= 1 + self.strength * importance / max(importance.mean(), 1e-30)
-        if self.protection == "si":
-            self._gained[i] += gradient * step
-        # Without new gradients, momentum would carry the readouts of other tasks on.
-        w -= step * moved
+            gradient = pulled = x.T @ delta / np.float32(len(X))
+            if self.protection in PENALTIES and self._tasks_over:
+                pull = self._importance[i] * (self.weights_[i] - self._anchors[i])
+                pulled = gradient + np.float32(self.strength) * pull
+            step, *self._moments[i] = adam(
+                pulled,
+                *self._moments[i],
+                self._steps,
+                self.learning_rate if hidden else self.readout_learning_rate,
+                decays=DECAYS,
+                floors=FLOORS,
+            )
+            if not hidden:
+                # Without new gradients, momentum would carry the readouts of other tasks on.
+                step *= compared
+            if self.protection == "si":
+                self._gained[i] += gradient * step
+            self.weights_[i] -= step
 
     def _consolidate(self, X: Array, labels: NDArray, compared: NDArray) -> None:
         """Add what was important for the task that is over."""
@@ -373,7 +341,7 @@ class ProtectedNetwork(_Chosen):
         ):
             if self.protection == "si":
                 gained = np.maximum(gained, 0) / ((w - anchor) ** 2 + 0.1)
-            importance += 1 if self.protection == "uniform" else gained
+            importance += gained
             anchor[...] = w
         self._tasks_over += 1
 

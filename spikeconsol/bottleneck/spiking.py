@@ -2,47 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Self
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
-from sklearn.utils.multiclass import check_classification_targets, unique_labels
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
+from spikeconsol.bottleneck import memory, signals
+from spikeconsol.bottleneck.estimator import BottleneckEstimator
 from spikeconsol.bottleneck.hsic import Objective
-from spikeconsol.bottleneck.memory_cells import require_one_step
-from spikeconsol.bottleneck.network import softmax
-from spikeconsol.bottleneck.reservoir import ReservoirParameters
-from spikeconsol.bottleneck.spiking_layer import SpikingLayer
-from spikeconsol.bottleneck.spiking_program import LearningRecord, SpikingProgram
-from spikeconsol.bottleneck.spiking_reservoir import SpikingReservoirParameters
+from spikeconsol.bottleneck.memory import Memory, Place, Reservoir
+from spikeconsol.bottleneck.parameters import (
+    Descent,
+    InputCode,
+    Optimiser,
+    Protection,
+    SpikingLayer,
+)
+from spikeconsol.bottleneck.program import LearningRecord, SpikingProgram
+from spikeconsol.bottleneck.signals import FixedCodes, PerClass, Signal, require_own_text
+from spikeconsol.brian import backend
 from spikeconsol.parameters import ParameterError
 
-__all__ = [
-    "IMPORTANCES",
-    "MEMORIES",
-    "SIGNALS",
-    "LearningRecord",
-    "SpikingBottleneckClassifier",
-    "SpikingLayer",
-]
-
-MEMORIES = (
-    "window",
-    "prototypes",
-    "class_means",
-    "reservoir",
-    "silenced",
-    "spiking_reservoir",
-    "spiking_silenced",
-)
-IMPORTANCES = ("none", "uniform", "coincidence", "fisher")
-SIGNALS = ("exact", "frozen", "permuted", "per_class")
+__all__ = ["LearningRecord", "SpikingBottleneckClassifier"]
 
 
-class SpikingBottleneckClassifier(TransformerMixin, ClassifierMixin, SpikingProgram, BaseEstimator):
+class SpikingBottleneckClassifier(BottleneckEstimator):
     r"""Layers of leaky integrate-and-fire cells that learn one sample at a time.
 
     Inputs are Poisson spike trains; the code of a layer is its layer-normalised spike count. A
@@ -50,59 +35,45 @@ class SpikingBottleneckClassifier(TransformerMixin, ClassifierMixin, SpikingProg
     the end of each sample changes by eligibility times the modulatory signal that a working
     memory supplies to its cell. A linear readout of the last code learns by the delta rule.
 
+    Settings are objects; their constants can be set by names such as ``memory__length``.
+
     Parameters
     ----------
     hidden : tuple of int
         Cells of the hidden layers.
-    window : int
-        Samples that ``memory="window"`` holds (and that teach a reservoir), at least 2.
-    signal : {"exact", "frozen", "permuted", "per_class"}
-        ``"exact"``, or a control: ``"frozen"`` hidden layers, ``"permuted"`` (the memory is told
-        random labels), ``"per_class"`` (a fixed random vector per class).
-    memory : str
-        What remembers past samples: ``"window"``, ``"prototypes"``, ``"class_means"``,
-        ``"reservoir"`` (of rate cells), ``"spiking_reservoir"``, or the reservoirs' memoryless
-        controls, ``"silenced"`` and ``"spiking_silenced"``.
-    gamma, widths, input_weight, code_weight : float
-        Constants of the objective, see `Objective`.
-    surprise_gate : bool
-        Multiply signals by 1 - p(correct class) of the readout: one more global scalar.
-    learning_rate, readout_learning_rate : float
-        The first in units of the initial weights.
-    final_rate : float
-        Learning rates fall linearly to this fraction over the epochs of `fit`; `partial_fit` does
-        not lower them.
-    epochs : int
-        Passes of `fit`, each in a new random order.
-    memory_rate : float
-        Rate of the leaky class means.
-    reservoir : ReservoirParameters, optional
-        One step per sample, trained beforehand.
-    spiking_reservoir : SpikingReservoirParameters, optional
-        Trained beforehand too, on random spikes.
-    importance : {"none", "uniform", "coincidence", "fisher"}
-        What damps a synapse once a call of `partial_fit` (a task) is over, by
-        1 + `damping` importance / (mean importance): how often both sides have been active so
-        far (eligibility times the cell's spikes, summed over samples), its squared changes, or
-        nothing of its own.
-    damping : float
-    separate_tasks : bool
-        In each call of `partial_fit` the readout compares only the classes in it, and the other
-        classes' weights stay. For tests with known tasks, see `score_task`.
-    receptive_fields : int
-        0: features are intensities in 0..1. Else each feature is coded by so many cells with
-        Gaussian tuning, spread over `feature_range`.
-    feature_range : tuple of float
-        First and last centre of the tuning curves.
+    objective : Objective, optional
+    memory : Memory or str
+        What remembers past samples, see `spikeconsol.bottleneck.memory`: an object that says what
+        it is in spikes, or ``"window"``, ``"prototypes"``, ``"class_means"``, ``"reservoir"`` (of
+        rate cells), ``"spiking_reservoir"``, or the reservoirs' memoryless controls,
+        ``"silenced"`` and ``"spiking_silenced"``.
+    signal : Signal or str
+        ``"exact"``, an own `Signal`, or a control: ``"frozen"`` hidden layers, ``"permuted"`` (the
+        memory is told random labels), ``"per_class"`` (attraction to a random code per class).
+    optimiser : Descent, optional
+        Learning rates, that of the hidden layers in units of the initial weights. They fall
+        linearly over the epochs of `fit`, not in `partial_fit`.
+    protection : Protection, optional
+        What damps synapses from task to task.
+    input_code : InputCode, optional
+        How features become intensities of input cells.
     layer : SpikingLayer, optional
         Constants of cells, synapses and spikes.
+    epochs : int
+        Passes of `fit`, each in a new random order.
     target : {"standalone", "cython", "numpy"}, optional
         Where Brian2 runs; see `spikeconsol.brian.backend`.
+    verbose : int
+        Print a line after every epoch.
+    warm_start : bool
+        Let `fit` go on from the network of the last call.
     random_state : int, RandomState instance or None
 
     Attributes
     ----------
     classes_ : ndarray, shape (classes,)
+    network_ : SpikingProgram
+        The compiled program with the state of the network.
     weights_ : list of ndarray, shape (below, cells)
         Weights onto every hidden layer.
     readout_ : ndarray, shape (cells, classes)
@@ -114,7 +85,8 @@ class SpikingBottleneckClassifier(TransformerMixin, ClassifierMixin, SpikingProg
     -----
     A whole pass runs in the compiled program; samples are handed over in chunks of a few
     thousand, with weights, memory and readout carried from one to the next. Memory does not
-    change in tests, and the input spikes of a test are the same at every call.
+    change in tests, and the input spikes of a test follow from the sample's content: the same
+    sample is always answered alike.
 
     References
     ----------
@@ -122,117 +94,63 @@ class SpikingBottleneckClassifier(TransformerMixin, ClassifierMixin, SpikingProg
     networks have no spikes.
     """
 
+    _kinds: ClassVar = {
+        "objective": Objective,
+        "memory": Memory,
+        "signal": Signal,
+        "optimiser": Optimiser,
+        "protection": Protection,
+        "input_code": InputCode,
+        "layer": SpikingLayer,
+    }
+    _short: ClassVar = {
+        "memory": memory.SHORT_FORMS
+        | {
+            "reservoir": Reservoir(steps=1),
+            "silenced": Reservoir(steps=1, silenced=True),
+        },
+        "signal": {
+            name: signals.SHORT_FORMS[name] for name in ("exact", "frozen", "permuted", "per_class")
+        },
+    }
+    _default: ClassVar = {
+        "objective": Objective(),
+        "optimiser": Descent(learning_rate=0.01, readout_learning_rate=0.03, final_rate=0.05),
+        "protection": Protection(),
+        "input_code": InputCode(),
+        "layer": SpikingLayer(),
+    }
+
     def __init__(
         self,
         hidden: tuple[int, ...] = (32,),
         *,
-        window: int = 8,
-        signal: str = "exact",
-        memory: str = "window",
-        gamma: float = 2.0,
-        widths: tuple[float, ...] = (0.5, 0.1, 1.0),
-        input_weight: float = 1.0,
-        code_weight: float = 0.0,
-        surprise_gate: bool = False,
-        learning_rate: float = 0.01,
-        readout_learning_rate: float = 0.03,
-        final_rate: float = 0.05,
-        epochs: int = 1,
-        memory_rate: float = 0.02,
-        reservoir: ReservoirParameters | None = None,
-        spiking_reservoir: SpikingReservoirParameters | None = None,
-        importance: str = "none",
-        damping: float = 0.0,
-        separate_tasks: bool = False,
-        receptive_fields: int = 0,
-        feature_range: tuple[float, ...] = (0.0, 1.0),
+        objective: Objective | None = None,
+        memory: Memory | str = "window",
+        signal: Signal | str = "exact",
+        optimiser: Optimiser | None = None,
+        protection: Protection | None = None,
+        input_code: InputCode | None = None,
         layer: SpikingLayer | None = None,
+        epochs: int = 1,
         target: str | None = None,
+        verbose: int = 0,
+        warm_start: bool = False,
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
         self.hidden = hidden
-        self.window = window
-        self.signal = signal
+        self.objective = objective
         self.memory = memory
-        self.gamma = gamma
-        self.widths = widths
-        self.input_weight = input_weight
-        self.code_weight = code_weight
-        self.surprise_gate = surprise_gate
-        self.learning_rate = learning_rate
-        self.readout_learning_rate = readout_learning_rate
-        self.final_rate = final_rate
-        self.epochs = epochs
-        self.memory_rate = memory_rate
-        self.reservoir = reservoir
-        self.spiking_reservoir = spiking_reservoir
-        self.importance = importance
-        self.damping = damping
-        self.separate_tasks = separate_tasks
-        self.receptive_fields = receptive_fields
-        self.feature_range = feature_range
+        self.signal = signal
+        self.optimiser = optimiser
+        self.protection = protection
+        self.input_code = input_code
         self.layer = layer
+        self.epochs = epochs
         self.target = target
+        self.verbose = verbose
+        self.warm_start = warm_start
         self.random_state = random_state
-
-    # --------------------------------------------------------------------------- estimator
-
-    def fit(
-        self, X: ArrayLike, y: ArrayLike, *, on_epoch: Callable[[Self], None] | None = None
-    ) -> Self:
-        """Learn from the beginning, `epochs` times through the samples.
-
-        Parameters
-        ----------
-        X : array_like, shape (n, features)
-        y : array_like, shape (n,)
-        on_epoch : callable, optional
-            Called with the estimator after every epoch, for example to log its score.
-
-        Raises
-        ------
-        ParameterError
-            If a setting is impossible.
-        ValueError
-            If X or y are not finite, of different lengths, or y holds no classes.
-        """
-        levels, y = self._checked(X, y, reset=True)
-        self._begin(unique_labels(y), levels)
-        labels = self._encode(y)
-        for epoch in range(self.epochs):
-            order = self._order_rng.permutation(len(levels))
-            progress = (epoch * len(levels) + np.arange(len(levels))) / (self.epochs * len(levels))
-            self._learn(levels[order], labels[order], 1 - (1 - self.final_rate) * progress)
-            self.n_epochs_ += 1
-            if on_epoch is not None:
-                on_epoch(self)
-        return self
-
-    def partial_fit(self, X: ArrayLike, y: ArrayLike, classes: ArrayLike | None = None) -> Self:
-        """Go on learning from samples in the order given, at constant learning rates.
-
-        Parameters
-        ----------
-        X : array_like, shape (n, features)
-        y : array_like, shape (n,)
-        classes : array_like, optional
-            All classes that will ever be shown; needed at the first call.
-        """
-        levels, labels = self._begun(X, y, classes)
-        if self.separate_tasks:
-            self._fixed["outputs.compared"] = np.isin(np.arange(len(self.classes_)), labels).astype(
-                float
-            )
-        self._learn(levels, labels, np.ones(len(levels)))
-        self._damp()
-        return self
-
-    def score_task(self, X: ArrayLike, y: ArrayLike) -> float:
-        """Accuracy if it is known that only the classes in y occur."""
-        y = np.asarray(y)
-        mine = np.unique(self._encode(y))
-        chosen = mine[np.argmax(self.predict_proba(X)[:, mine], axis=1)]
-        return float(np.mean(self.classes_[chosen] == y))
 
     def record(
         self, X: ArrayLike, y: ArrayLike, classes: ArrayLike | None = None
@@ -241,151 +159,165 @@ class SpikingBottleneckClassifier(TransformerMixin, ClassifierMixin, SpikingProg
 
         Parameters are those of `partial_fit`; at most 2**21 input values and 4096 samples.
         """
-        levels, labels = self._begun(X, y, classes)
-        if len(levels) > self._capacity:
-            raise ParameterError(f"X: got {len(levels)} samples; allowed: <= {self._capacity}")
-        (result,) = self._learn(levels, labels, np.ones(len(levels)), recorded=True)
-        layers = range(len(self._sizes) - 2)
-        liquids = layers if self._memory.kind == "spiking_reservoir" else ()
-        cells = self._memory.cells
+        levels, labels, weight = self._begun(X, y, classes)
+        net = self.network_
+        if len(levels) > net.capacity:
+            raise ParameterError(f"X: got {len(levels)} samples; allowed: <= {net.capacity}")
+        (result,) = self._learn(levels, labels, np.ones(len(levels)), weight, recorded=True)
+        layers = range(len(net.sizes) - 2)
+        heard = [(cells, i) for i in layers for cells in net.recorded_memories(i)]
         return LearningRecord(
-            result["input_spikes.i"],
-            result["input_spikes.t"],
-            [result[f"spikes{i}.i"] for i in layers],
-            [result[f"spikes{i}.t"] for i in layers],
-            self._per_sample(result, "count"),
-            self._per_sample(result, "signal"),
-            self._per_sample(result, "modulator"),
-            [result[f"liquid_samples{i}.trace"].reshape(-1, cells)[1:] for i in liquids],
-            [result[f"liquid_spikes{i}.i"] for i in liquids],
-            [result[f"liquid_spikes{i}.t"] for i in liquids],
+            input_cells=result["input_spikes.i"],
+            input_times=result["input_spikes.t"],
+            cells=[result[f"spikes{i}.i"] for i in layers],
+            times=[result[f"spikes{i}.t"] for i in layers],
+            counts=net.per_sample(result, "count"),
+            signals=net.per_sample(result, "signal"),
+            modulators=net.per_sample(result, "modulator"),
+            traces=[
+                result[f"{cells}_samples{i}.trace"].reshape(len(levels) + 1, -1)[1:]
+                for cells, i in heard
+            ],
+            liquid_cells=[result[f"{cells}_spikes{i}.i"] for cells, i in heard],
+            liquid_times=[result[f"{cells}_spikes{i}.t"] for cells, i in heard],
         )
-
-    def _begun(
-        self, X: ArrayLike, y: ArrayLike, classes: ArrayLike | None
-    ) -> tuple[NDArray, NDArray[np.int64]]:
-        """Check samples, and draw the network at the first call."""
-        first = not hasattr(self, "classes_")
-        levels, y = self._checked(X, y, reset=first)
-        if first:
-            if classes is None:
-                raise ValueError("classes: got None; allowed: all classes, at the first call")
-            self._begin(unique_labels(classes), levels)
-        return levels, self._encode(y)
 
     def spike_counts(self, X: ArrayLike) -> list[NDArray[np.float64]]:
         """Spikes of every hidden cell in response to samples, one (n, cells) array per layer."""
-        levels = self._seen(X)
-        nobody = np.zeros(len(levels), np.int64)
-        parts = [
-            self._per_sample(
-                self._run(levels[part], nobody[part], nobody[part], 0.0 * nobody[part], noise_seed),
-                "count",
-            )
-            for noise_seed, part in enumerate(self._parts(len(levels)))
-        ]
-        return [np.concatenate(counts) for counts in zip(*parts, strict=True)]
+        return self.network_.counts(self._seen(X), self.target)
 
-    def transform(self, X: ArrayLike, layer: int = -1) -> NDArray[np.float64]:
-        """Codes of one hidden layer (the last by default), shape (n, cells)."""
-        counts = self.spike_counts(X)
-        if not -len(counts) <= layer < len(counts):
-            raise ParameterError(f"layer: got {layer!r}; allowed: 0 to {len(counts) - 1}")
-        return self._constants.codes(counts[layer])
+    def input_levels(self, X: NDArray) -> NDArray[np.floating]:
+        """Intensities of the input cells, shape (n, inputs): see `InputCode.levels`."""
+        return self._chosen("input_code").levels(X)
 
-    def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
-        """Probabilities of the classes, shape (n, classes)."""
-        return np.asarray(softmax(self.transform(X) @ self.readout_), float)
-
-    def predict(self, X: ArrayLike) -> NDArray:
-        """Most probable class of each sample, shape (n,)."""
-        return self.classes_[np.argmax(self.predict_proba(X), axis=1)]
+    def program(self, *, recorded: bool = False) -> backend.Program:
+        """Return the compiled program that runs this network."""
+        check_is_fitted(self, "classes_")
+        return self.network_.program(recorded=recorded)
 
     @property
     def weights_(self) -> list[NDArray[np.float32]]:
         """Weights onto every hidden layer, in thresholds."""
-        return [
-            self._state[f"feedforward{i}.w"].reshape(below, -1)
-            for i, below in enumerate(self._sizes[:-2])
-        ]
+        return self.network_.weights()
 
     @property
     def readout_(self) -> NDArray[np.float64]:
         """Weights of the readout, shape (cells, classes)."""
-        return self._state["readout.r"].reshape(self._sizes[-2], -1)
+        return self.network_.readout()
 
-    # -------------------------------------------------------------------------------- input
+    # ------------------------------------------------------------------- what is particular
 
-    def _checked(self, X: Any, y: Any, *, reset: bool) -> tuple[NDArray, NDArray]:
-        """Check settings and samples before anything is changed."""
-        Objective(self.gamma, self.widths, self.input_weight, self.code_weight)
-        sizes = np.atleast_1d(np.asarray(self.hidden))
-        if sizes.size == 0 or sizes.dtype.kind != "i" or sizes.min() < 1:
+    def _check_settings(self) -> None:
+        signal, chosen, optimiser = self._signal, self._memory, self._optimiser
+        require_own_text(signal, "__call__")
+        signal.in_spikes()
+        require_own_text(chosen, "start", "push", "signal")
+        if type(chosen).in_spikes is Memory.in_spikes:
+            chosen.in_spikes()  # says what is allowed
+        if isinstance(chosen, Reservoir):
+            chosen.require_one_step()
+        if type(optimiser) is not Descent or optimiser.update_every != 1:
             raise ParameterError(
-                f"hidden: got {self.hidden!r}; allowed: one or more layers of >= 1 cells"
+                f"optimiser: got {self.optimiser!r}; allowed: a Descent, with update_every=1"
             )
-        for name, choices in (
-            ("memory", MEMORIES),
-            ("signal", SIGNALS),
-            ("importance", IMPORTANCES),
-        ):
-            if getattr(self, name) not in choices:
-                raise ParameterError(
-                    f"{name}: got {getattr(self, name)!r}; allowed: {', '.join(choices)}"
-                )
-        for name, least in (("window", 2), ("epochs", 1), ("receptive_fields", 0)):
-            value = getattr(self, name)
-            if isinstance(value, bool) or int(value) != value or value < least:
-                raise ParameterError(f"{name}: got {value!r}; allowed: a whole number >= {least}")
-        for name in ("learning_rate", "readout_learning_rate", "damping"):
-            if not 0 <= getattr(self, name) < np.inf:
-                raise ParameterError(f"{name}: got {getattr(self, name)!r}; allowed: >= 0")
-        if not 0 < self.final_rate <= 1:
-            raise ParameterError(f"final_rate: got {self.final_rate!r}; allowed: > 0 and <= 1")
-        if not 0 < self.memory_rate <= 1:
-            raise ParameterError(f"memory_rate: got {self.memory_rate!r}; allowed: > 0 and <= 1")
-        if self.receptive_fields == 1 or not self.feature_range[0] < self.feature_range[1]:
+        if self.target not in (None, *backend.TARGETS):
             raise ParameterError(
-                f"receptive_fields, feature_range: got {self.receptive_fields!r}, "
-                f"{self.feature_range!r}; allowed: 0 or >= 2 fields, an increasing range"
+                f"target: got {self.target!r}; allowed: {', '.join(backend.TARGETS)}"
             )
-        if self.reservoir is not None:
-            require_one_step(self.reservoir)
-        X, y = validate_data(self, X, y, dtype=[np.float64, np.float32], reset=reset)
-        check_classification_targets(y)
-        return self.input_levels(X), y
+
+    def _checked(
+        self, X: Any, y: Any, sample_weight: Any, *, reset: bool
+    ) -> tuple[NDArray, NDArray, NDArray]:
+        X, y, weight = super()._checked(X, y, sample_weight, reset=reset)
+        return self.input_levels(X), y, weight
 
     def _seen(self, X: Any) -> NDArray:
-        check_is_fitted(self, "classes_")
-        return self.input_levels(
-            validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
+        return self.input_levels(super()._seen(X))
+
+    def _begin(
+        self,
+        X: NDArray,
+        hidden: list[int],
+        classes: int,
+        weights_rng: np.random.Generator,
+        memory_rng: np.random.Generator,
+    ) -> None:
+        signal, layer, forms = self._signal, self._chosen("layer"), []
+        chosen = FixedCodes() if type(signal) is PerClass else self._memory
+        for units in hidden:
+            place = Place(
+                X.shape[1],
+                units,
+                classes,
+                self._objective,
+                rng=memory_rng,
+                layer=layer,
+                target=self.target,
+            )
+            forms.append(chosen.begin(place).in_spikes())
+        self.network_ = SpikingProgram.drawn(
+            X,
+            hidden,
+            classes,
+            forms,
+            layer=layer,
+            signal=signal.in_spikes(),
+            importance=self._protection.importance,
+            rng=weights_rng,
         )
 
-    def input_levels(self, X: NDArray) -> NDArray[np.floating]:
-        """Intensities of the input cells, shape (n, inputs), for features of shape (n, features).
+    def _begin_again(self, about: dict[str, Any], arrays: dict[str, NDArray]) -> None:
+        X = np.zeros((1, about["n_features"]))
+        self._begin_anew(arrays["classes"], self.input_levels(X))
 
-        Raises
-        ------
-        ParameterError
-            If features are outside 0..1 and not coded by receptive fields.
-        """
-        if self.receptive_fields:
-            centres = np.linspace(
-                self.feature_range[0], self.feature_range[1], self.receptive_fields
-            )
-            spacing = centres[1] - centres[0]
-            # Neighbouring tuning curves overlap widely.
-            distance = (X[:, :, None] - centres) / (1.3 * spacing)
-            return np.exp(-(distance**2) / 2).reshape(len(X), -1)
-        if X.size and not (X.min() >= 0 and X.max() <= 1):
-            raise ParameterError(
-                f"X: got values from {X.min():g} to {X.max():g}; allowed: 0 to 1, or any with "
-                "receptive_fields"
-            )
-        return X
+    def _codes(self, X: NDArray) -> list[NDArray[np.floating]]:
+        return [self.network_.layer.codes(count) for count in self.network_.counts(X, self.target)]
 
-    def _encode(self, y: NDArray) -> NDArray[np.int64]:
-        unknown = np.setdiff1d(y, self.classes_)
-        if unknown.size:
-            raise ValueError(f"y: got class {unknown[0]}; allowed: {list(self.classes_)}")
-        return np.searchsorted(self.classes_, y).astype(np.int64)
+    def _logits(self, X: NDArray) -> NDArray[np.floating]:
+        return self._codes(X)[-1] @ self.readout_
+
+    def _arrays(self) -> dict[str, NDArray]:
+        net = self.network_
+        return net.state | net.fixed | {"units": net.units}
+
+    def _schedule(self, progress: NDArray) -> NDArray:
+        return 1 - (1 - self._optimiser.final_rate) * progress
+
+    def _compare_only(self, labels: NDArray[np.int64]) -> None:
+        compared = np.isin(np.arange(len(self.classes_)), labels)
+        self.network_.fixed["outputs.compared"] = compared.astype(float)
+
+    def _damp(self) -> None:
+        self.network_.damp(self._protection)
+
+    def _learn(
+        self,
+        X: NDArray,
+        labels: NDArray[np.int64],
+        schedule: NDArray,
+        weight: NDArray,
+        *,
+        recorded: bool = False,
+    ) -> list[dict[str, NDArray]]:
+        """Learn chunk by chunk, and return what the program put out for each."""
+        net, signal, optimiser = self.network_, self._signal, self._optimiser
+        rate = optimiser.learning_rate if signal.teaches else 0.0
+        results = []
+        self._label_counts += np.bincount(labels, minlength=len(self.classes_))
+        for part in net.parts(len(X)):
+            told = self._told(labels[part])
+            noise_seed = int(self._noise_rng.integers(2**30, 2**31))
+            results.append(
+                net.learn(
+                    X[part],
+                    labels[part],
+                    told,
+                    schedule[part] * weight[part],
+                    noise_seed,
+                    rates=(rate, optimiser.readout_learning_rate),
+                    surprise_gate=signal.surprise_gate,
+                    target=self.target,
+                    recorded=recorded,
+                )
+            )
+        return results

@@ -22,15 +22,11 @@ from __future__ import annotations
 
 import contextlib
 import difflib
-import hashlib
 import importlib
-import importlib.util
-import json
 import os
 import platform
-import shutil
+import shlex
 import subprocess
-import sys
 import tempfile
 import time
 import warnings
@@ -43,7 +39,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from platformdirs import user_cache_path
+
+from spikeconsol import progress_bar, sources
+from spikeconsol.brian.cache import (
+    BuildError,
+    cache_folder,
+    clear_cache,
+    compiled,
+    compiler,
+    compiler_version,
+    key,
+)
+from spikeconsol.brian.guard import FAILED, WROTE
+from spikeconsol.brian.scratch import Scratch, room, scratch
 
 if TYPE_CHECKING:
     from brian2 import Clock, Network, TimedArray
@@ -62,10 +70,6 @@ __all__ = [
 ]
 
 TARGETS = ("standalone", "cython", "numpy")
-
-
-class BuildError(RuntimeError):
-    """A program did not compile, or its binary failed; the message ends with the last lines."""
 
 
 @dataclass
@@ -121,28 +125,18 @@ class Program:
         place, _, function = self.builder.rpartition(":")
         if not place.endswith(".py"):
             return getattr(importlib.import_module(place), function)
-        specification = importlib.util.spec_from_file_location(Path(place).stem, place)
-        assert specification is not None
-        assert specification.loader is not None
-        module = importlib.util.module_from_spec(specification)
-        specification.loader.exec_module(module)
-        return getattr(module, function)
+        path = Path(place)
+
+        def build(structure: Mapping[str, Any]) -> Built:
+            with sources.beside(path):
+                module = sources.load_file(path, f"spikeconsol_builder_{path.stem}")
+                return getattr(module, function)(structure)
+
+        return build
 
     def key(self) -> str:
         """Hash of everything that decides what the compiled program does."""
-        description = [
-            self.name,
-            self.builder,
-            dict(self.structure),
-            self.inputs,
-            self.outputs,
-            _source_hash(self.builder),
-            version("brian2"),
-            _compiler_version(),
-            _cpu(),
-        ]
-        text = json.dumps(description, sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:20]
+        return key(self)
 
 
 def run(
@@ -181,10 +175,11 @@ def run(
     BuildError
         If the program does not compile or its binary fails.
     """
-    target = default_target() if target is None else _checked_target(target)
+    target = default_target() if target is None else checked_target(target)
     outputs = program.outputs if outputs is None else tuple(outputs)
     _check_names(values, program.inputs, program.name, "run-time value")
     _check_names(outputs, program.outputs, program.name, "output")
+    targets_used.add(target)
     if steps < 1:
         raise ValueError(f"steps: got {steps!r}; allowed: >= 1")
     if target == "standalone":
@@ -197,20 +192,21 @@ def default_target() -> str:
     """Return the target of this machine: see the module's description."""
     chosen = os.environ.get("SPIKECONSOL_TARGET")
     if chosen:
-        return _checked_target(chosen, "SPIKECONSOL_TARGET")
+        return checked_target(chosen, "SPIKECONSOL_TARGET")
     with contextlib.suppress(BuildError):
-        _compiler_version()
+        compiler_version()
         return "standalone"
     warnings.warn(
-        f"no C++ compiler ({_compiler()}) works here: running on Brian2's numpy target, which is "
-        "many times slower",
+        f"no C++ compiler ({shlex.join(compiler())}) works here: running on Brian2's numpy "
+        "target, which is many times slower",
         stacklevel=3,
     )
     return "numpy"
 
 
-def _checked_target(target: str, name: str = "target") -> str:
-    if target not in TARGETS:
+def checked_target(target: str, name: str = "target") -> str:
+    """Return the name of a target, or say what is allowed."""
+    if not isinstance(target, str) or target not in TARGETS:
         raise ValueError(f"{name}: got {target!r}; allowed: {', '.join(TARGETS)}")
     return target
 
@@ -229,109 +225,98 @@ def _check_names(
 # ---------------------------------------------------------------------------------- standalone
 
 
-def cache_folder() -> Path:
-    """Folder of compiled programs; ``SPIKECONSOL_CACHE`` overrides the platform's cache folder."""
-    chosen = os.environ.get("SPIKECONSOL_CACHE")
-    return Path(chosen) if chosen else user_cache_path("spikeconsol") / "programs"
-
-
-#: Compilers with their flags of all programs that this process has run, for the record.
+#: Targets, and compilers with their flags, of all programs that this process has run.
+targets_used: set[str] = set()
 flags_used: set[str] = set()
-
-
-def compiled(program: Program) -> tuple[Path, dict[str, Any]]:
-    """Return folder and manifest of a compiled program, compiling it if it is not cached.
-
-    Processes that ask for the same program at once wait for the first one's build.
-    """
-    folder = cache_folder() / f"{program.name}-{program.key()}"
-    manifest = folder / "manifest.json"
-    if not manifest.exists():
-        from filelock import FileLock  # slow to import, needed here only
-
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(f"{folder}.lock"):
-            if not manifest.exists():
-                _build(program, folder)
-    found = _read_manifest(manifest)
-    flags_used.add(found["flags"])
-    return folder, found
-
-
-@cache
-def _read_manifest(path: Path) -> dict[str, Any]:
-    return json.loads(path.read_text())
-
-
-#: Brian2 imports these where it finds them, and uses none of them to build a program.
-_BUILD = """
-import sys
-unused = ("matplotlib", "pylab", "pytest", "Cython")
-sys.modules |= dict.fromkeys(unused)
-import brian2
-for name in unused:
-    del sys.modules[name]
-from spikeconsol.brian import build
-build.main(build.Path(sys.argv[1]))
-"""
-
-
-def _build(program: Program, folder: Path) -> None:
-    """Build in a fresh process and a temporary folder, then move into place as a whole."""
-    started = time.perf_counter()
-    building = Path(tempfile.mkdtemp(prefix=f"{folder.name}.", dir=folder.parent))
-    try:
-        order = {
-            "builder": program.builder,
-            "structure": dict(program.structure),
-            "inputs": program.inputs,
-            "outputs": program.outputs,
-            "name": program.name,
-            "compiler": _compiler(),
-        }
-        process = subprocess.run(
-            [sys.executable, "-c", _BUILD, str(building)],
-            input=json.dumps(order),
-            capture_output=True,
-            text=True,
-        )
-        if process.returncode or not (building / "manifest.json").exists():
-            text = (process.stdout + process.stderr).strip()
-            lines = "\n".join(text.splitlines()[-12:])
-            raise BuildError(f"{program.name}: could not be compiled; last lines:\n{lines}")
-        path = building / "manifest.json"
-        manifest = json.loads(path.read_text())
-        manifest["seconds_build"] = time.perf_counter() - started
-        path.write_text(json.dumps(manifest, indent=1))
-        shutil.rmtree(folder, ignore_errors=True)
-        building.rename(folder)
-    finally:
-        shutil.rmtree(building, ignore_errors=True)
 
 
 def _run_standalone(
     program: Program, values: Mapping[str, ArrayLike], steps: int, outputs: Sequence[str]
 ) -> dict[str, NDArray]:
-    folder, manifest = compiled(program)
+    with progress_bar.shown(f"compiling {program.name}"):
+        folder, manifest = compiled(program)
+    flags_used.add(manifest["flags"])
     read = {name: manifest["outputs"][name] for name in outputs}
-    with _scratch(sum(manifest["files"].values())) as results:
-        _discard(results, set(manifest["files"]) - {file for file, _ in read.values()})
-        command = [str(folder / "main"), "--results_dir", f"{results}/"]
-        command.append(f"ending.last_step={steps - 1}")
-        for name, value in values.items():
-            command.append(_argument(name, value, manifest["inputs"][name], results))
-        # Synapses are visited in no order that the processor could foresee: large pages help.
-        environment = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"} | os.environ
+    try:
+        with scratch(sum(manifest["files"].values())) as place:
+            _discard(place.folder, set(manifest["files"]) - {file for file, _ in read.values()})
+            command = [str(folder / "main"), "--results_dir", f"{place.folder}/"]
+            command.append(f"ending.last_step={steps - 1}")
+            for name, value in values.items():
+                command.append(_argument(name, value, manifest["inputs"][name], place.folder))
+            wrote = _execute(program.name, command, folder, place, steps)
+            return _read(program.name, read, wrote)
+    except OSError as error:
+        raise BuildError(_no_room(program.name, Path(tempfile.gettempdir()), error)) from error
+
+
+def _execute(
+    name: str, command: Sequence[str], folder: Path, place: Scratch, steps: int
+) -> dict[str, tuple[Path, int]]:
+    """Run a binary; return the files that it says it wrote, by name, with their sizes."""
+    environment = os.environ | {
+        "SPIKECONSOL_PARENT": str(os.getpid()),
+        "SPIKECONSOL_SCRATCH": str(place.folder),
+    }
+    # Synapses are visited in no order that the processor could foresee: large pages help.
+    environment.setdefault("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1")
+    if place.spill is not None:
+        environment["SPIKECONSOL_SPILL"] = str(place.spill)
+    with progress_bar.listened(steps) as listener:
+        if listener is not None:
+            environment["SPIKECONSOL_LISTENER"] = str(listener)
         process = subprocess.run(
-            command, cwd=folder, env=environment, capture_output=True, text=True
+            command,
+            cwd=folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            pass_fds=() if listener is None else (listener,),
         )
-        # Brian2's generated code only prints that it could not read or write a file.
-        if process.returncode or "Error " in process.stdout + process.stderr:
-            lines = "\n".join((process.stdout + process.stderr).strip().splitlines()[-12:])
+    for line in process.stderr.splitlines():
+        if line.startswith(FAILED):
+            path, _, reason = line.removeprefix(f"{FAILED} ").rpartition(": ")
+            raise BuildError(_no_room(name, Path(path), reason))
+    # Brian2's generated code only prints that it could not read a file.
+    if process.returncode or "Error " in process.stdout + process.stderr:
+        lines = "\n".join((process.stdout + process.stderr).strip().splitlines()[-12:])
+        raise BuildError(f"{name}: the binary ended with code {process.returncode}:\n{lines}")
+    wrote = {}
+    for line in process.stdout.splitlines():
+        if line.startswith(WROTE):
+            path, _, size = line.removeprefix(f"{WROTE} ").rpartition(" ")
+            wrote[Path(path).name] = (Path(path), int(size))
+    return wrote
+
+
+def _no_room(program: str, path: Path, reason: object) -> str:
+    place = path if path.is_dir() else path.parent
+    return (
+        f"{program}: cannot write {path} ({reason}; {room(place)} there); "
+        "set TMPDIR to a folder with more room"
+    )
+
+
+def _read(
+    program: str, read: Mapping[str, tuple[str, str]], wrote: Mapping[str, tuple[Path, int]]
+) -> dict[str, NDArray]:
+    """Read arrays, whole or not at all."""
+    arrays = {}
+    for name, (file, dtype) in read.items():
+        if file not in wrote:
+            raise BuildError(f"{program}: the binary did not write {name}")
+        path, size = wrote[file]
+        array = np.fromfile(path, dtype)
+        if array.nbytes != size:
             raise BuildError(
-                f"{program.name}: the binary ended with code {process.returncode}:\n{lines}"
+                f"{program}: {path} has {array.nbytes} of the {size} bytes that the binary wrote"
             )
-        return {name: np.fromfile(results / file, dtype) for name, (file, dtype) in read.items()}
+        arrays[name] = array
+    for name, array in arrays.items():
+        times = arrays.get(f"{name.removesuffix('.i')}.t")
+        if name.endswith(".i") and times is not None and len(times) != len(array):
+            raise BuildError(f"{program}: {name} has {len(array)} spikes, {len(times)} times")
+    return arrays
 
 
 def _discard(results: Path, files: set[str]) -> None:
@@ -351,82 +336,9 @@ def _argument(name: str, value: ArrayLike, entry: Mapping[str, Any], results: Pa
     if array.size != entry["size"]:
         raise ValueError(f"{name}: got {array.size} values; allowed: {entry['size']}")
     path = results / f"input-{name}"
-    np.ascontiguousarray(array, dtype=entry["dtype"]).tofile(path)
+    with path.open("wb") as file:
+        file.write(np.ascontiguousarray(array, dtype=entry["dtype"]).data)
     return f"{entry['name']}={path}"
-
-
-@contextlib.contextmanager
-def _scratch(size: int) -> Iterator[Path]:
-    """Temporary folder for one run's results: in memory where there is room, else on disk."""
-    memory = Path("/dev/shm")
-    parent: Path | None = None
-    if memory.is_dir() and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > 4 * size:
-        parent = memory
-        _remove_orphans(memory)
-    folder = Path(tempfile.mkdtemp(prefix=f"spikeconsol-{os.getpid()}-", dir=parent))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-@cache
-def _remove_orphans(parent: Path) -> None:
-    """Remove what killed processes of this user have left behind."""
-    for folder in parent.glob("spikeconsol-*-*"):
-        process = folder.name.split("-")[1]
-        try:
-            os.kill(int(process), 0)
-        except ProcessLookupError:
-            shutil.rmtree(folder, ignore_errors=True)
-        except (ValueError, PermissionError):
-            continue
-
-
-@cache
-def _source_hash(builder: str) -> str:
-    """Hash of the sources that a build depends on, read without importing them."""
-    place = builder.rpartition(":")[0]
-    paths = [Path(__file__), Path(__file__).with_name("noise.py")]
-    paths.append(Path(__file__).with_name("build.py"))
-    if place.endswith(".py"):
-        paths.append(Path(place))
-    else:
-        specification = importlib.util.find_spec(place)
-        if specification is None or specification.origin is None:
-            raise ValueError(f"builder: got {builder!r}; allowed: 'module:function'")
-        paths.append(Path(specification.origin))
-        for folder in specification.submodule_search_locations or ():
-            paths += sorted(Path(folder).rglob("*.py"))
-    return hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()
-
-
-def _compiler() -> str:
-    return os.environ.get("CXX", "g++")
-
-
-@cache
-def _compiler_version() -> str:
-    try:
-        process = subprocess.run(
-            [_compiler(), "--version"], capture_output=True, text=True, check=True
-        )
-    except (OSError, subprocess.CalledProcessError) as error:
-        raise BuildError(
-            f"no C++ compiler: {_compiler()} does not run ({error}); "
-            "install one, or choose the target cython or numpy"
-        ) from None
-    return process.stdout.splitlines()[0] if process.stdout else ""
-
-
-@cache
-def _cpu() -> str:
-    """CPU model: programs are compiled for the processor that builds them."""
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith(("flags", "Features")):
-                return hashlib.sha256(line.encode()).hexdigest()[:12] + platform.machine()
-    return platform.processor() + platform.machine()
 
 
 # ------------------------------------------------------------------------------------- runtime
@@ -507,7 +419,7 @@ def doctor() -> list[Check]:
         ),
     ]
     try:
-        checks.append(Check("C++ compiler", True, _compiler_version()))
+        checks.append(Check("C++ compiler", True, compiler_version()))
     except BuildError as error:
         checks.append(Check("C++ compiler", False, str(error)))
     folder = cache_folder()
@@ -536,20 +448,3 @@ def doctor() -> list[Check]:
         except Exception as error:
             checks.append(Check(f"target {target}", False, str(error)))
     return checks
-
-
-def clear_cache() -> tuple[int, int]:
-    """Remove all compiled programs; returns their number and their size in bytes."""
-    folder = cache_folder()
-    if not folder.is_dir():
-        return 0, 0
-    # Only what is known to be a program: the folder is the user's choice.
-    programs = [path.parent for path in folder.glob("*/manifest.json")]
-    size = 0
-    for path in programs:
-        size += sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
-        shutil.rmtree(path, ignore_errors=True)
-    for lock in folder.glob("*.lock"):
-        lock.unlink()
-    _read_manifest.cache_clear()
-    return len(programs), size

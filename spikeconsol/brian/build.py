@@ -13,7 +13,7 @@ import shlex
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ import numpy as np
 from brian2 import Function, NeuronGroup
 from brian2.codegen.cpp_prefs import get_compiler_and_args
 
-from spikeconsol.brian import noise
+from spikeconsol.brian import guard, noise
 from spikeconsol.brian.backend import Built, Program
 
 #: Included first: std::clock, which some versions' time loop calls in every step, is a system call.
@@ -56,12 +56,18 @@ def main(folder: Path) -> None:
     )
     # A program depends on its structure only, not on preference files of the user or the folder.
     brian2.prefs.reset_to_defaults()
+    brian2.prefs.core.stop_on_keyboard_interrupt = False  # Ctrl-C must not look like an end
     brian2.set_device("cpp_standalone", build_on_run=False)
     built = program.load_builder()(program.structure)
     _add_ending(built)
+    # Before the queues of spikes are made from them: delays and connections may be inputs too.
+    brian2.device.apply_run_args()
     # The run ends when `ending` says so; this is only a bound that no run reaches.
     built.network.run(1e6 * brian2.second, namespace={})
     brian2.device.build(directory=str(folder), compile=False, run=False, with_output=False)
+    objects = folder / "objects.cpp"
+    objects.write_text(guard.checked_writing(objects.read_text()))
+    (folder / "support.h").write_text(guard.SUPPORT)
     flags = _compile(folder, order["compiler"])
     _write_manifest(folder, built, program, flags)
 
@@ -74,6 +80,7 @@ def _add_ending(built: Built) -> None:
         """
         static inline double spikeconsol_end_run(int64_t step, int64_t last) {
             if (step >= last) Network::_globally_stopped = true;
+            if (!(step & 1023)) spikeconsol_tell(step);
             return 0.0;
         }
         """,
@@ -97,7 +104,7 @@ def _add_ending(built: Built) -> None:
     built.network.add(ending)
 
 
-def _compile(folder: Path, compiler: str) -> str:
+def _compile(folder: Path, compiler: Sequence[str]) -> str:
     """Compile in two parts, side by side: in some 35 files, most of the time goes to headers."""
     once = {path for pattern in ONCE for path in folder.glob(pattern)}
     loop = {*folder.rglob("*.cpp")} - once
@@ -105,15 +112,16 @@ def _compile(folder: Path, compiler: str) -> str:
     parts = [("once", once, ["-O1"]), ("loop", loop, [])]
     compiling = []
     for name, sources, level in parts:
-        (folder / f"{name}.cpp").write_text(_joined(folder, sources))
-        compiling.append(_start(folder, [compiler, *flags, *level, "-I.", "-c", f"{name}.cpp"]))
+        support = ['#include "support.h"'] if name == "once" else []
+        (folder / f"{name}.cpp").write_text("\n".join([*support, _joined(folder, sources)]))
+        compiling.append(_start(folder, [*compiler, *flags, *level, "-I.", "-c", f"{name}.cpp"]))
     _finish(*compiling)
     # Linked so, the program flushes denormal numbers to zero: decaying traces of silent cells would
     # otherwise slow it down manyfold.
-    _finish(_start(folder, [compiler, "-ffast-math", "once.o", "loop.o", "-o", "main"]))
+    _finish(_start(folder, [*compiler, "-ffast-math", "once.o", "loop.o", "-o", "main"]))
     for name, *_ in parts:
         (folder / f"{name}.o").unlink()
-    return " ".join([compiler, *flags])
+    return " ".join([*compiler, *flags])
 
 
 def _joined(folder: Path, sources: set[Path]) -> str:
@@ -136,7 +144,7 @@ def _joined(folder: Path, sources: set[Path]) -> str:
             for name in re.findall(r"^void (\w+)\(\);", declarations, re.MULTILINE):
                 body += f"void {name}() {{ {path.stem}::{name}(); }}\n"
         bodies.append(body)
-    return "\n".join([PREAMBLE, *headers, *bodies])
+    return "\n".join([PREAMBLE, guard.TELL, *headers, *bodies])
 
 
 def _start(folder: Path, command: list[str]) -> subprocess.Popen[str]:
@@ -162,7 +170,11 @@ def _write_manifest(folder: Path, built: Built, program: Program, flags: str) ->
         process = subprocess.run(command, cwd=folder, capture_output=True, text=True)
         if process.returncode:
             sys.exit(f"the binary ended with code {process.returncode}: {process.stderr}")
+        said = [line.split() for line in process.stdout.splitlines()]
+        wrote = {Path(line[1]).name for line in said if line[:1] == [guard.WROTE]}
         sizes = {path.name: path.stat().st_size for path in Path(scratch).iterdir()}
+        if wrote != set(sizes):
+            sys.exit(f"the binary wrote {sorted(set(sizes) - wrote)} without saying so")
 
     def array(name: str) -> tuple[str, np.dtype[Any]]:
         owner, _, variable = name.partition(".")

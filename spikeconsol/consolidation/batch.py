@@ -11,6 +11,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from spikeconsol import checks
+
 __all__ = [
     "batch_rules",
     "clipped_covariance",
@@ -47,7 +49,7 @@ def willshaw(patterns: NDArray[np.bool_]) -> Weights:
     ----------
     D. Willshaw, O. Buneman, H. Longuet-Higgins, Nature 222, 960 (1969).
     """
-    active = patterns.astype(float)
+    active = _binary(patterns).astype(float)
     return _without_self((active.T @ active > 0).astype(float))
 
 
@@ -71,7 +73,7 @@ def storkey(patterns: NDArray[np.bool_]) -> Weights:
     variance in place of -1/+1.
     """
     centred = _centred(patterns)
-    n = patterns.shape[1]
+    n = centred.shape[1]
     w = np.zeros((n, n))
     for unit in centred / centred.std():
         # Field at i of all units but i and j, for every pair.
@@ -107,9 +109,12 @@ def perceptron(
     ----------
     E. Gardner, Journal of Physics A 21, 257 (1988).
     """
-    states = patterns.astype(float)
+    margin = checks.number("margin", margin)
+    learning_rate = checks.number("learning_rate", learning_rate, above=0)
+    epochs = checks.whole("epochs", epochs, at_least=0)
+    states = _binary(patterns).astype(float)
     wanted = 2 * states - 1
-    w = np.zeros((patterns.shape[1],) * 2)
+    w = np.zeros((states.shape[1],) * 2)
     for _ in range(epochs):
         wrong = wanted * (states @ w - 1) < margin
         if not wrong.any():
@@ -127,7 +132,12 @@ batch_rules: dict[str, Callable[[NDArray[np.bool_]], Weights]] = {
 
 
 def _centred(patterns: NDArray[np.bool_]) -> NDArray[np.float64]:
+    patterns = _binary(patterns)
     return patterns - patterns.mean() if patterns.size else patterns.astype(float)
+
+
+def _binary(patterns: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    return checks.array("patterns", patterns, ndim=2, binary=True)
 
 
 def _without_self(weights: Weights) -> Weights:

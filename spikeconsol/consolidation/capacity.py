@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import entr, ndtr, ndtri
 
+from spikeconsol import checks
 from spikeconsol.consolidation.rate import HopfieldNetwork
 from spikeconsol.statistics import dice
 
@@ -184,6 +185,17 @@ def information_per_synapse(
     ndarray of float, shape (...)
         P N (I(stored; recalled) - I(stored; cue)) / (N (N - 1) / 2).
     """
+    patterns, recalled, cues = (
+        checks.array(name, value, binary=True)
+        for name, value in (("patterns", patterns), ("recalled", recalled), ("cues", cues))
+    )
+    if patterns.ndim < 2 or not patterns.shape == recalled.shape == cues.shape:
+        raise ValueError(
+            f"patterns, recalled, cues: got shapes {patterns.shape}, {recalled.shape}, "
+            f"{cues.shape}; allowed: three times the same, (..., patterns, units)"
+        )
+    if not patterns.size or patterns.shape[-1] < 2:
+        raise ValueError(f"patterns: got shape {patterns.shape}; allowed: two units or more")
     n = patterns.shape[-1]
     gain = _channel_information(patterns, recalled) - _channel_information(patterns, cues)
     return 2 * patterns.shape[-2] * gain / (n - 1)
@@ -287,9 +299,7 @@ def _gauss(x: float) -> float:
 
 
 def _checked_level(coding_level: float) -> float:
-    if not 0 < coding_level <= 0.5:
-        raise ValueError(f"coding_level: got {coding_level!r}; allowed: > 0 and <= 0.5")
-    return coding_level
+    return checks.number("coding_level", coding_level, above=0, at_most=0.5)
 
 
 def _check_every(every: int, patterns: ArrayLike) -> None:

@@ -31,6 +31,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, logsumexp
 
+from spikeconsol import checks
+
 __all__ = [
     "BINARY",
     "SPIN",
@@ -58,8 +60,7 @@ LARGEST_ENUMERATION = 14
 
 def centred(coding_level: float) -> Code:
     """Code {-f, 1 - f}: zero mean for units that are active with probability f."""
-    if not 0 < coding_level < 1:
-        raise ValueError(f"coding_level: got {coding_level!r}; allowed: > 0 and < 1")
+    coding_level = checks.number("coding_level", coding_level, above=0, below=1)
     return (-coding_level, 1.0 - coding_level)
 
 
@@ -68,7 +69,9 @@ def pattern_energy(
 ) -> NDArray[np.float64]:
     """Energy E of binary patterns, shape (P, N), in the network; shape (P,)."""
     weights, thresholds = _checked(weights, thresholds)
-    values = _values(np.asarray(patterns, bool), code)
+    values = _values(checks.array("patterns", patterns, ndim=2, binary=True), code)
+    if values.shape[1] != len(weights):
+        raise ValueError(f"patterns: got {values.shape[1]} units; allowed: {len(weights)}")
     return -0.5 * np.einsum("pi,pi->p", values @ weights, values) + values @ thresholds
 
 
@@ -182,7 +185,7 @@ def clamped(
     ndarray, shape (N, N) or (M, M) with `full`
     """
     _check_temperature(temperature)
-    values = _values(np.asarray(patterns, bool), code)
+    values = _values(checks.array("patterns", patterns, ndim=2, binary=True), code)
     if values.ndim != 2 or not len(values):
         raise ValueError(f"patterns: got shape {values.shape}; allowed: (patterns >= 1, units)")
     return _fisher(values, np.full(len(values), 1 / len(values)), temperature, full)
@@ -212,14 +215,16 @@ def traced(
     ndarray, shape (N, N)
     """
     _check_temperature(temperature)
-    if not 0 < rate <= 1:
-        raise ValueError(f"rate: got {rate!r}; allowed: > 0 and <= 1")
-    activity = np.asarray(activity, float)
+    rate = checks.number("rate", rate, above=0, at_most=1)
+    activity = checks.array("activity", activity, ndim=2).astype(float)
     # The recursion unrolled: a pattern shown n patterns ago counts a (1 - a)^n.
     age = np.arange(len(activity))[::-1]
     trace = (activity * (rate * (1 - rate) ** age)[:, None]).T @ activity
     if start is not None:
-        trace += (1 - rate) ** len(activity) * np.asarray(start, float)
+        start = checks.array("start", start).astype(float)
+        if start.shape != trace.shape:
+            raise ValueError(f"start: got shape {start.shape}; allowed: {trace.shape}")
+        trace += (1 - rate) ** len(activity) * start
     trace = np.clip(trace, 0, 1)  # spike counts may exceed their expectation
     fisher = trace * (1 - trace) / temperature**2
     np.fill_diagonal(fisher, 0)
@@ -255,9 +260,9 @@ def from_weights(
     ndarray, shape of `weights`
     """
     _check_temperature(temperature)
-    silent, active = code
+    silent, active = _checked_code(code)
     centred(coding_level)  # refuses an impossible coding level
-    both = np.asarray(weights, float) + coding_level**2
+    both = checks.array("weights", weights).astype(float) + coding_level**2
     one = coding_level - both  # the first unit alone; as often the second alone
     neither = 1 - both - 2 * one
     mean = both * active**2 + 2 * one * active * silent + neither * silent**2
@@ -300,8 +305,12 @@ def divergence(
         KL(p_w || p_{w + d}) in nats; close to F d**2 / 2 for small d.
     """
     values, log_weight = _enumerated(weights, thresholds, temperature, code)
-    coincidence = values[:, pair[0]] * values[:, pair[1]] / temperature
-    shifts = np.atleast_1d(np.asarray(shifts, float))
+    pair = checks.array("pair", pair, ndim=1)
+    if pair.shape != (2,):
+        raise ValueError(f"pair: got shape {pair.shape}; allowed: two units")
+    i, j = (checks.whole("pair", one, at_least=0, at_most=values.shape[1] - 1) for one in pair)
+    coincidence = values[:, i] * values[:, j] / temperature
+    shifts = np.atleast_1d(checks.array("shifts", shifts).astype(float))
     # Within an exponential family the divergence follows from log Z and the mean alone.
     log_z = logsumexp(log_weight)
     moved = logsumexp(log_weight[:, None] + shifts * coincidence[:, None], axis=0)
@@ -345,15 +354,18 @@ def gibbs(
         ("burn_in", burn_in, 0),
         ("sweeps", sweeps, 1),
     ):
-        if count < least:
-            raise ValueError(f"{name}: got {count!r}; allowed: >= {least}")
+        checks.whole(name, count, at_least=least, at_most=10**8)
     n = len(weights)
-    rng = np.random.default_rng(seed)
+    checks.memory(f"sweeps: {sweeps} of {chains} chains", 1.0 * sweeps * chains * n)
+    rng = np.random.default_rng(checks.seed("seed", seed))
     if start is None:
         state = rng.random((chains, n)) < 0.5
     else:
-        state = np.resize(np.asarray(start, bool), (chains, n))
-    silent, active = code
+        start = checks.array("start", start, ndim=2, binary=True)
+        if not len(start) or start.shape[1] != n:
+            raise ValueError(f"start: got shape {start.shape}; allowed: (states, {n} units)")
+        state = np.resize(start, (chains, n))
+    silent, active = _checked_code(code)
     values = _values(state, code).T.copy()  # (N, chains): a unit's chains lie side by side
     kept = np.empty((sweeps, chains, n), bool)
     step = (active - silent) / temperature
@@ -387,7 +399,9 @@ def effective_sample_size(series: ArrayLike) -> float:
     A. Gelman et al., Bayesian Data Analysis, 3rd ed., section 11.5; truncated at the first
     negative pair of autocorrelations (C. Geyer, Statistical Science 7, 473, 1992).
     """
-    series = np.asarray(series, float)
+    series = checks.array("series", series, ndim=2).astype(float)
+    if not series.size:
+        raise ValueError(f"series: got shape {series.shape}; allowed: (samples, chains), not none")
     n, chains = series.shape
     deviation = series - series.mean(axis=0)
     within = (deviation**2).sum(axis=0).mean() / max(n - 1, 1)
@@ -423,11 +437,9 @@ def activity_from_spikes(
     ndarray, shape of `counts`
         max(counts / expected - floor, 0) / (1 - floor).
     """
-    if not expected > 0:
-        raise ValueError(f"expected: got {expected!r}; allowed: > 0")
-    if not 0 <= floor < 1:
-        raise ValueError(f"floor: got {floor!r}; allowed: >= 0 and < 1")
-    return np.maximum(np.asarray(counts) / expected - floor, 0) / (1 - floor)
+    expected = checks.number("expected", expected, above=0)
+    floor = checks.number("floor", floor, at_least=0, below=1)
+    return np.maximum(checks.array("counts", counts) / expected - floor, 0) / (1 - floor)
 
 
 def _fisher(
@@ -464,25 +476,32 @@ def _enumerated(
 
 
 def _values(states: NDArray[np.bool_], code: Code) -> NDArray[np.float64]:
-    return np.where(states, code[1], code[0])
+    silent, active = _checked_code(code)
+    return np.where(states, active, silent)
+
+
+def _checked_code(code: Code) -> Code:
+    values = checks.array("code", code)
+    if values.shape != (2,):
+        raise ValueError(f"code: got shape {values.shape}; allowed: (silent, active), two values")
+    return float(values[0]), float(values[1])
 
 
 def _checked(
     weights: ArrayLike, thresholds: ArrayLike
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return weights without their diagonal and thresholds, one per unit."""
-    weights = np.array(weights, float)
+    weights = checks.array("weights", weights).astype(float)
     if weights.ndim != 2 or weights.shape[0] != weights.shape[1]:
         raise ValueError(f"weights: got shape {weights.shape}; allowed: (units, units)")
     if not np.allclose(weights, weights.T):
         raise ValueError("weights: got an asymmetric matrix; allowed: symmetric, it has an energy")
     np.fill_diagonal(weights, 0)
-    thresholds = np.asarray(thresholds, float)
+    thresholds = checks.array("thresholds", thresholds).astype(float)
     if thresholds.shape not in ((), (len(weights),)):
         raise ValueError(f"thresholds: got shape {thresholds.shape}; allowed: ({len(weights)},)")
     return weights, np.broadcast_to(thresholds, len(weights))
 
 
 def _check_temperature(temperature: float) -> None:
-    if not temperature > 0:
-        raise ValueError(f"temperature: got {temperature!r}; allowed: > 0")
+    checks.number("temperature", temperature, above=0)

@@ -116,6 +116,7 @@ m += learn_pre*(1 - u_{partner})
 #: A and M of the presentation that has just ended; with latch = 0 (before the first pattern, and
 #: in recall) nothing changes.
 LATCH = """
+ceiling = 1.0
 latch = int(t_in_timesteps > 0)*storing_pre
 A = clip((c - coincidence_threshold)*coincidence_gain, 0, 1)
 M = clip((m - mismatch_threshold)*mismatch_gain, 0, 1)*(1 - A)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from spikeconsol.consolidation.rules import Rule, State
+from spikeconsol import checks
+from spikeconsol.consolidation.rules.base import Rule, State, checked_rule
 from spikeconsol.data.patterns import active_units, check_patterns, warn_activity
 
 __all__ = ["HopfieldNetwork"]
@@ -36,7 +38,7 @@ class HopfieldNetwork:
     Attributes
     ----------
     state : dict of ndarray, shape ([S,] N, N)
-        Weights ``"w"`` and the traces of the rule.
+        Weights ``"w"`` and the other variables of the rule; of cells, shape ([S,] N).
 
     Examples
     --------
@@ -55,25 +57,34 @@ class HopfieldNetwork:
     def __init__(
         self, n: int, *, rule: Rule, seed: int | Sequence[int], homeostasis: float = 0.0
     ) -> None:
-        if n < 2:
-            raise ValueError(f"n: got {n!r}; allowed: >= 2")
-        if not homeostasis >= 0:
-            raise ValueError(f"homeostasis: got {homeostasis!r}; allowed: >= 0")
+        n = checks.whole("n", n, at_least=2)
+        rule = checked_rule(rule)
+        checks.number("homeostasis", homeostasis, at_least=0)
+        if not isinstance(seed, list | tuple | np.ndarray):
+            checks.seed("seed", seed)
+        elif not len(np.atleast_1d(checks.array("seed", seed))):
+            raise checks.wrong("seed", seed, "at least one seed")
+        else:
+            for one in np.asarray(seed).ravel():
+                checks.whole("seed", one, at_least=0)
+        checks.memory(f"n: {n} units", 8.0 * n * n * np.size(seed) * (1 + len(rule.traces)))
         self.n = n
         self.rule = rule
         self.homeostasis = homeostasis
         self._batch = () if np.isscalar(seed) else (len(np.asarray(seed)),)
         self._rngs = [np.random.default_rng(s) for s in np.atleast_1d(np.asarray(seed))]
+        # Rules that draw have numbers of their own: recall does not depend on them.
+        self._draws = [np.random.default_rng([s, 1]) for s in np.atleast_1d(np.asarray(seed))]
         self.state = rule.state((*self._batch, n, n))
 
     @property
     def weights(self) -> NDArray[np.floating]:
-        """Weights, shape ([S,] N, N), symmetric with a zero diagonal; assign to replace them."""
+        """Weights, shape ([S,] N, N), with a zero diagonal; assign to replace them."""
         return self.state["w"]
 
     @weights.setter
     def weights(self, weights: ArrayLike) -> None:
-        weights = np.array(weights, float)
+        weights = checks.array("weights", weights).astype(float)
         if weights.shape != self.state["w"].shape:
             raise ValueError(
                 f"weights: got shape {weights.shape}; allowed: {self.state['w'].shape}"
@@ -106,12 +117,12 @@ class HopfieldNetwork:
         patterns = self._checked(patterns, "patterns")
         warn_activity(patterns, getattr(self.rule, "coding_level", None))
         # One network after the other: its matrices stay in the processor's cache.
-        for index in np.ndindex(*self._batch):
+        for index, rng in zip(np.ndindex(*self._batch), self._draws, strict=True):
             state = {name: array[index] for name, array in self.state.items()}
             for s in patterns[index].astype(float):
-                self._present(state, s)
+                self._present(state, s, rng)
 
-    def _present(self, state: State, s: NDArray[np.float64]) -> None:
+    def _present(self, state: State, s: NDArray[np.float64], rng: np.random.Generator) -> None:
         """Present one pattern to one network, in place."""
         if self.rule.elementwise:
             # Only the rows of active units see a coincidence or a mismatch; columns mirror them.
@@ -126,9 +137,9 @@ class HopfieldNetwork:
                 array[:, active] = rows[name].T
         else:
             A = s[:, None] * s
-            self.rule.step(state, A, s[:, None] + s - 2 * A)
-        for array in state.values():
-            np.fill_diagonal(array, 0.0)
+            self.rule.step(state, A, s[:, None] + s - 2 * A, S=s, rng=rng)
+        for name in ("w", *self.rule.traces):
+            np.fill_diagonal(state[name], 0.0)
 
     def recall(
         self,
@@ -160,6 +171,20 @@ class HopfieldNetwork:
         states = self._checked(cues, "cues")
         if active is None and threshold is None:
             active = active_units(self.n, getattr(self.rule, "coding_level", 0.05))
+        steps = checks.whole("steps", steps, at_least=0)
+        if threshold is not None:
+            threshold = checks.number("threshold", threshold)
+        if active is not None:
+            active = checks.array("active", active)
+            for k in {0: (active[()],)}.get(active.ndim, active.ravel()):
+                checks.whole("active", k, at_least=1, at_most=self.n)
+            if active.ndim and active.shape != states.shape[:-1]:
+                raise ValueError(
+                    f"active: got shape {active.shape}; allowed: one number or {states.shape[:-1]}"
+                )
+            active = active.astype(int)
+        if not any(np.any(w) for w in self.weights):
+            warnings.warn("recall before anything is stored: all weights are 0", stacklevel=2)
         k = np.broadcast_to(0 if active is None else active, states.shape[:-1])
         final = [
             self._settle(states[index], self.weights[index], rng, k[index], threshold, steps)
@@ -199,7 +224,7 @@ class HopfieldNetwork:
         return states
 
     def _checked(self, patterns: ArrayLike, name: str) -> NDArray[np.bool_]:
-        array = np.asarray(patterns)
+        array = checks.array(name, patterns, finite=False)
         if not self._batch:
             return check_patterns(array, n=self.n, name=name)
         if array.ndim != 3 or array.shape[0] != self._batch[0]:

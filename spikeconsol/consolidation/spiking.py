@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from spikeconsol import checks
 from spikeconsol.brian import backend
 from spikeconsol.brian.recording import Recording
-from spikeconsol.consolidation.bounded import BoundedCurvatureGate
 from spikeconsol.consolidation.pairs import TILE, pair_indices
 from spikeconsol.consolidation.parameters import SpikingParameters
-from spikeconsol.consolidation.rules import Rule, Shuffled
+from spikeconsol.consolidation.rules import BoundedCurvatureGate, Rule, Shuffled, spiking_form
 from spikeconsol.data.patterns import active_units, check_patterns, warn_activity
 from spikeconsol.parameters import ParameterError
 
 __all__ = ["SpikingMemory"]
+
+#: Memory that storing takes for each ordered pair of cells, of this process and the program's.
+BYTES_OF_A_PAIR = 32.0
 
 
 class SpikingMemory:
@@ -58,12 +62,18 @@ class SpikingMemory:
         parameters: SpikingParameters | None = None,
         target: str | None = None,
     ) -> None:
-        if n < 2:
-            raise ValueError(f"n: got {n!r}; allowed: >= 2")
+        n = checks.whole("n", n, at_least=2)
+        checks.instance("rule", rule, Rule, "a plasticity rule such as CurvatureGate()")
+        seed = checks.whole("seed", seed, at_least=0)
+        if parameters is not None:
+            checks.instance("parameters", parameters, SpikingParameters)
+        if target is not None:
+            backend.checked_target(target)
+        checks.memory(f"n: {n} cells", BYTES_OF_A_PAIR * n * (n - 1.0))
         self.n = n
         self.parameters = SpikingParameters() if parameters is None else parameters
         self.active = active_units(n, self.parameters.coding_level)
-        self.rule = rule.bounded()
+        self.rule = spiking_form(rule)
         self.target = target
         self.recording: Recording | None = None
         self._seeds = np.random.SeedSequence(seed)
@@ -124,7 +134,7 @@ class SpikingMemory:
         return matrix + matrix.T if self.parameters.symmetric else matrix
 
     def _assign(self, variable: str, values: ArrayLike, name: str) -> None:
-        values = np.asarray(values, float)
+        values = checks.array(name, values, finite=False).astype(float)
         if values.shape != (self.n, self.n):
             raise ValueError(f"{name}: got shape {values.shape}; allowed: {(self.n, self.n)}")
         if variable not in self._state:
@@ -180,6 +190,8 @@ class SpikingMemory:
         """
         cues = check_patterns(cues, n=self.n, name="cues")
         phases = self.parameters.phases
+        if not self._state["w"].any():
+            warnings.warn("recall before anything is stored: all weights are 0", stacklevel=2)
         shown, window, pause = (
             np.full(len(cues), self._bins(duration))
             for duration in (phases.cue, phases.recall, phases.pause)
@@ -199,7 +211,7 @@ class SpikingMemory:
 
     def _checked_durations(self, durations: ArrayLike, count: int) -> NDArray[np.int64]:
         """Durations in bins, or what is wrong with them."""
-        durations = np.asarray(durations, float)
+        durations = checks.array("durations", durations)
         step = self.parameters.phases.bin
         if not self._continuous:
             raise ValueError("durations: given; allowed: with parameters of trace='continuous'")

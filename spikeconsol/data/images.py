@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from spikeconsol import checks
 from spikeconsol.data.tasks import Split
 
 __all__ = ["as_pixels", "load_images", "read_idx"]
@@ -77,8 +78,8 @@ def load_images(name: str = "mnist") -> Split:
     ValueError
         If a file is damaged or is another one.
     """
-    if name not in _URLS:
-        raise ValueError(f"name: got {name!r}; allowed: {', '.join(_URLS)}")
+    if not isinstance(name, str) or name not in _URLS:
+        raise checks.wrong("name", name, ", ".join(_URLS))
     arrays = [
         _verified(_locate(name, file, published), name, index)
         for index, (file, published) in enumerate(zip(_FILES, _PUBLISHED[name], strict=True))
@@ -100,7 +101,9 @@ def as_pixels(images: ArrayLike) -> NDArray[np.float32]:
     ValueError
         If a value is NaN or outside 0..255.
     """
-    images = np.asarray(images)
+    images = checks.array("images", images, finite=False)
+    if not images.size:
+        raise ValueError(f"images: got shape {images.shape}; allowed: at least one pixel")
     low, high = images.min(), images.max()
     if not (low >= 0 and high <= 255):
         raise ValueError(f"images: got pixels from {low} to {high}; allowed: 0 to 255, no NaN")
@@ -115,6 +118,8 @@ def read_idx(path: str | Path) -> NDArray[np.uint8]:
     ValueError
         If the magic number is not that of unsigned bytes, or the size is not what it announces.
     """
+    if not isinstance(path, str | os.PathLike) or "\0" in str(path):
+        raise checks.wrong("path", path, "the path of a file")
     return _parse(_contents(Path(path)), path)
 
 

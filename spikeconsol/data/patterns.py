@@ -7,6 +7,8 @@ import warnings
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from spikeconsol import checks
+
 __all__ = [
     "binarised_digits",
     "check_patterns",
@@ -24,8 +26,8 @@ def active_units(n: int, coding_level: float) -> int:
     ValueError
         If the coding level is outside (0, 1) or leaves no active or no silent unit.
     """
-    if not 0 < coding_level < 1:
-        raise ValueError(f"coding_level: got {coding_level!r}; allowed: > 0 and < 1")
+    n = checks.whole("n", n, at_least=2)
+    coding_level = checks.number("coding_level", coding_level, above=0, below=1)
     k = round(coding_level * n)
     if not 0 < k < n:
         raise ValueError(
@@ -60,9 +62,9 @@ def sparse_patterns(
     ValueError
         If the coding level is outside (0, 1) or leaves no active unit.
     """
-    _check_count("count", count)
+    count, n = checks.whole("count", count, at_least=1), checks.whole("n", n, at_least=2)
     k = active_units(n, coding_level)
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(checks.seed("seed", seed))
     patterns = np.zeros((count, n), bool)
     winners = np.argpartition(rng.random((count, n)), k - 1, axis=1)[:, :k]
     np.put_along_axis(patterns, winners, True, axis=1)
@@ -96,12 +98,11 @@ def correlated_patterns(
     -------
     ndarray of bool, shape (P, N)
     """
-    if not 0 <= correlation <= 1:
-        raise ValueError(f"correlation: got {correlation!r}; allowed: >= 0 and <= 1")
-    _check_count("count", count)
-    _check_count("prototypes", prototypes)
+    checks.number("correlation", correlation, at_least=0, at_most=1)
+    count, n = checks.whole("count", count, at_least=1), checks.whole("n", n, at_least=2)
+    prototypes = checks.whole("prototypes", prototypes, at_least=1)
     k = active_units(n, coding_level)
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(checks.seed("seed", seed))
     bases = sparse_patterns(prototypes, n, coding_level=coding_level, seed=int(rng.integers(2**31)))
     patterns = np.zeros((count, n), bool)
     for pattern in patterns:
@@ -134,11 +135,9 @@ def corrupt(
     ndarray of bool, shape (P, N)
     """
     patterns = check_patterns(patterns)
-    if not 0 <= deleted <= 1:
-        raise ValueError(f"deleted: got {deleted!r}; allowed: >= 0 and <= 1")
-    if not added >= 0:
-        raise ValueError(f"added: got {added!r}; allowed: >= 0")
-    rng = np.random.default_rng(seed)
+    checks.number("deleted", deleted, at_least=0, at_most=1)
+    checks.number("added", added, at_least=0)
+    rng = np.random.default_rng(checks.seed("seed", seed))
     active = patterns.sum(axis=1)
     n = patterns.shape[1]
     lost = np.rint(deleted * active).astype(int)
@@ -177,10 +176,9 @@ def binarised_digits(count: int, *, coding_level: float, seed: int) -> NDArray[n
     from sklearn.datasets import load_digits
 
     images = load_digits().data
-    if not 0 < count <= len(images):
-        raise ValueError(f"count: got {count!r}; allowed: 1 to {len(images)}")
+    count = checks.whole("count", count, at_least=1, at_most=len(images))
     k = active_units(images.shape[1], coding_level)
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(checks.seed("seed", seed))
     chosen = images[rng.permutation(len(images))[:count]] + 1e-3 * rng.random((count, 64))
     patterns = np.zeros(chosen.shape, bool)
     np.put_along_axis(patterns, np.argsort(chosen, axis=1)[:, -k:], True, axis=1)
@@ -193,19 +191,19 @@ def check_patterns(patterns: ArrayLike, *, n: int | None = None, name: str = "pa
     Raises
     ------
     ValueError
-        If the patterns are not two-dimensional, not binary, not `n` units wide, or if one of them
-        has no active unit.
+        If there are none, if they are not two-dimensional, not binary, not `n` units wide, if
+        values are masked, or if one of them has no active unit.
     """
-    array = np.asarray(patterns)
-    if array.ndim != 2:
-        raise ValueError(f"{name}: got shape {array.shape}; allowed: (patterns, units)")
+    checks.instance("name", name, str, "text")
+    n = n if n is None else checks.whole("n", n, at_least=1)
+    array = checks.array(name, patterns, finite=False)
+    if array.ndim != 2 or not array.size:
+        raise ValueError(
+            f"{name}: got shape {array.shape}; allowed: (patterns, units), at least one of each"
+        )
     if n is not None and array.shape[1] != n:
         raise ValueError(f"{name}: got {array.shape[1]} units; allowed: {n}, the network's size")
-    if array.dtype != bool:
-        wrong = array[~np.isin(array, (0, 1))]
-        if wrong.size:
-            raise ValueError(f"{name}: got the value {wrong.flat[0]!r}; allowed: 0 and 1")
-        array = array.astype(bool)
+    array = checks.array(name, array, binary=True)
     empty = np.flatnonzero(~array.any(axis=1))
     if empty.size:
         raise ValueError(
@@ -223,8 +221,3 @@ def warn_activity(patterns: NDArray[np.bool_], coding_level: float | None) -> No
             f"{coding_level:.3g}",
             stacklevel=3,
         )
-
-
-def _check_count(name: str, count: int) -> None:
-    if not isinstance(count, int | np.integer) or count < 1:
-        raise ValueError(f"{name}: got {count!r}; allowed: a whole number >= 1")

@@ -7,6 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from spikeconsol import checks
+
 __all__ = ["Split", "digits_task", "linear_task", "xor_task"]
 
 #: Normal of the class boundary of the linear task, as published.
@@ -23,8 +25,7 @@ class Split(NamedTuple):
 
     def validation(self, held_out: int) -> Split:
         """Split the training set: its last samples take the place of the test set."""
-        if not 0 < held_out < len(self.X):
-            raise ValueError(f"held_out: got {held_out!r}; allowed: 1 to {len(self.X) - 1}")
+        held_out = checks.whole("held_out", held_out, at_least=1, at_most=len(self.X) - 1)
         return Split(self.X[:-held_out], self.y[:-held_out], self.X[-held_out:], self.y[-held_out:])
 
 
@@ -42,7 +43,7 @@ def linear_task(
         Divide inputs by 255, as the published program does (it reuses a loader of images), which
         makes their kernel constant.
     """
-    rng = np.random.default_rng(seed)
+    rng, train, test = _checked(seed, train, test)
     X = rng.uniform(-1, 1, (train + test, 2))
     y = (X @ LINEAR_NORMAL > 0).astype(np.int64)
     return _split(X, y, train, published_scaling)
@@ -60,9 +61,8 @@ def xor_task(
 
     Samples of a class lie in two clusters, so that no fixed teaching signal per class solves it.
     """
-    if not noise >= 0:
-        raise ValueError(f"noise: got {noise!r}; allowed: >= 0")
-    rng = np.random.default_rng(seed)
+    checks.number("noise", noise, at_least=0)
+    rng, train, test = _checked(seed, train, test)
     corners = rng.integers(2, size=(train + test, 2))
     X = corners + noise * rng.standard_normal(corners.shape)
     return _split(X, corners[:, 0] ^ corners[:, 1], train, published_scaling)
@@ -73,13 +73,19 @@ def digits_task(seed: int, *, test: int = 397) -> Split:
     from sklearn.datasets import load_digits
 
     X, y = load_digits(return_X_y=True)
-    order = np.random.default_rng(seed).permutation(len(X))
+    rng, _, test = _checked(seed, 1, checks.whole("test", test, at_least=1, at_most=len(X) - 1))
+    order = rng.permutation(len(X))
     return _split(X[order] / 16, y[order].astype(np.int64), len(X) - test, False)
 
 
+def _checked(seed: int, train: int, test: int) -> tuple[np.random.Generator, int, int]:
+    most = 10**8  # more would not fit into memory
+    train = checks.whole("train", train, at_least=1, at_most=most)
+    test = checks.whole("test", test, at_least=1, at_most=most)
+    return np.random.default_rng(checks.seed("seed", seed)), train, test
+
+
 def _split(X: NDArray, y: NDArray, train: int, published_scaling: bool) -> Split:
-    if not 1 <= train < len(X):
-        raise ValueError(f"train, test: got {train}, {len(X) - train}; allowed: >= 1")
-    if published_scaling:
+    if checks.truth("published_scaling", published_scaling):
         X = X / 255
     return Split(X[:train], y[:train], X[train:], y[train:])

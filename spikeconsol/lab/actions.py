@@ -5,17 +5,28 @@ Heavy modules are imported inside the functions, as in `spikeconsol.lab.cli`.
 
 from __future__ import annotations
 
+import contextlib
+import signal
 import sys
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
-from spikeconsol.lab.experiment import Experiment, find_experiments, find_figures, unknown_name
-from spikeconsol.parameters import Parameters
+from spikeconsol.lab.experiment import (
+    Experiment,
+    find_experiment,
+    find_experiments,
+    find_figures,
+    listing,
+    unknown_name,
+)
+from spikeconsol.parameters import Parameters, printable, shown
 
 if TYPE_CHECKING:
     from spikeconsol.lab.cells import Cell
@@ -25,6 +36,7 @@ __all__ = [
     "chosen",
     "compute_missing",
     "draw_figures",
+    "ending_as_interrupted",
     "make_console",
     "print_plan",
     "run_experiment",
@@ -32,6 +44,33 @@ __all__ = [
     "settled",
     "split_settings",
 ]
+
+
+#: Points of a sweep that ``--dry-run`` shows, and the most seeds of a run.
+SHOWN, MOST_SEEDS = 10, 100_000
+
+
+@contextlib.contextmanager
+def ending_as_interrupted() -> Iterator[None]:
+    """Let a run that a batch system or a closed terminal ends stop as Ctrl-C stops it.
+
+    A signal that is ignored, as by ``nohup``, stays so.
+    """
+
+    def interrupt(number: int, _: object) -> None:
+        raise KeyboardInterrupt(signal.Signals(number).name)
+
+    before = {}
+    if threading.current_thread() is threading.main_thread():
+        for name in ("SIGTERM", "SIGHUP"):
+            number = getattr(signal, name, None)  # Windows has no SIGHUP
+            if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+                before[number] = signal.signal(number, interrupt)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def make_console() -> Console:
@@ -45,12 +84,15 @@ def chosen(name: str) -> tuple[str, list[Experiment]]:
     file, own, part = name.partition(".py")
     if own and part[:1] in ("", "/"):
         source = str(Path(file + own).resolve())
-        known = find_experiments(source)
-        chosen = [e for key, e in known.items() if key.endswith(part)]
+        own = find_experiments(source)
+        known: dict[str, Any] = dict(own)
+        chosen = [e for key, e in own.items() if key.endswith(part)]
     else:
         source = ""
-        known = find_experiments()
-        chosen = [e for key, e in known.items() if key == name or key.startswith(f"{name}/")]
+        names = listing()
+        wanted = [key for key in names if key == name or key.startswith(f"{name}/")]
+        chosen = [find_experiment(key) for key in wanted]
+        known = dict.fromkeys(names)
     if not chosen:
         raise ValueError(unknown_name("experiment", name, known))
     return source, chosen
@@ -91,22 +133,32 @@ def settled(
         raise ValueError(f"seed: got {first}; allowed: >= 0")
     if number < 1:
         raise ValueError(f"seeds: got {number}; allowed: >= 1")
+    if number > MOST_SEEDS:
+        raise ValueError(f"seeds: got {number}; allowed: at most {MOST_SEEDS}")
+    if first + number > 2**31:
+        raise ValueError(f"seed: got {shown(first)}; allowed: seeds below 2**31")
     return experiment.parameters().with_settings(values), tuple(range(first, first + number))
 
 
-def print_plan(experiment: Experiment, parameters: Parameters, cells: Sequence[Cell]) -> None:
-    """Print parameters, seeds and files of a run that is not made."""
+def print_plan(
+    experiment: Experiment, parameters: Parameters, cells: Sequence[Cell], points: int = 1
+) -> None:
+    """Print parameters, seeds and files of a run that is not made; of a large sweep the first."""
     console = make_console()
     table = Table(title=experiment.name, title_justify="left", show_header=False, box=None)
     fields = parameters.fields()
     for key, value in parameters.flat().items():
         unit = fields[key]["unit"]
-        table.add_row(key, str(value), "" if unit == "1" else unit, fields[key]["doc"])
+        table.add_row(
+            key, escape(printable(str(value))), "" if unit == "1" else unit, fields[key]["doc"]
+        )
     console.print(table)
     seeds = cells[0].seeds
     console.print(f"seeds: {seeds[0]} to {seeds[-1]} (n = {len(seeds)})", highlight=False)
     for cell in cells:
-        console.print(str(cell.path), highlight=False, soft_wrap=True)
+        console.print(str(cell.path), highlight=False, markup=False, soft_wrap=True)
+    if points > SHOWN:
+        print(f"... these are the first {SHOWN} of {points} points")
 
 
 def run_experiment(experiment: Experiment, cells: Sequence[Cell], jobs: int, resume: bool) -> bool:
@@ -162,7 +214,7 @@ def compute_cells(
         by_reason.setdefault(reason, []).append(cell)
     for reason, failed in by_reason.items():
         text = f"failed ({len(failed)}): {failed[0].condition}: {reason}; "
-        print(text + f"traceback: {failed[0].error_path}", file=sys.stderr)
+        print(printable(text) + f"traceback: {failed[0].error_path}", file=sys.stderr)
     return outcome
 
 
@@ -171,17 +223,15 @@ def compute_missing(names: Sequence[str], root: Path, jobs: int) -> bool:
     from spikeconsol.lab.cells import cells_of
     from spikeconsol.lab.pipeline import seconds_needed
 
-    known = find_experiments()
     plans = []
     for name in names:
-        if name not in known:
-            raise ValueError(unknown_name("experiment", name, known))
-        parameters, seeds = settled(known[name], {}, "", None, None)
-        cells = cells_of(known[name], "", parameters, seeds, "", root / name)
+        experiment = find_experiment(name)
+        parameters, seeds = settled(experiment, {}, "", None, None)
+        cells = cells_of(experiment, "", parameters, seeds, "", root / name)
         seconds = seconds_needed(cells, root)
         guess = "not run here before" if seconds is None else f"about {seconds / jobs / 60:.1f} min"
         print(f"missing: {name}, {len(cells)} conditions of {len(seeds)} seeds: {guess}")
-        plans.append((known[name], cells))
+        plans.append((experiment, cells))
     complete = True
     for experiment, cells in plans:
         complete &= run_experiment(experiment, cells, jobs, resume=True)

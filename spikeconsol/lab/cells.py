@@ -21,7 +21,7 @@ from typing import Any
 import xarray as xr
 
 from spikeconsol.lab import results
-from spikeconsol.lab.experiment import Experiment, find_experiments
+from spikeconsol.lab.experiment import Experiment, code_version, find_experiment, source_hash
 from spikeconsol.parameters import Parameters
 
 __all__ = [
@@ -59,6 +59,8 @@ class Cell:
         Where it stands in a sweep, as JSON: the design and the swept values.
     command : str, optional
         Command line that asked for it, written into the file.
+    code : str, optional
+        `code_version` of the experiment; a process that has other code refuses to compute it.
     """
 
     experiment: str
@@ -69,6 +71,7 @@ class Cell:
     path: Path
     sweep: str = ""
     command: str = ""
+    code: str = ""
 
     @property
     def error_path(self) -> Path:
@@ -85,13 +88,26 @@ class Cell:
         )
 
     def open(self) -> tuple[Experiment, Parameters]:
-        """Find the experiment and make its parameters."""
-        return _open(self.source, self.experiment, self.values)
+        """Find the experiment and make its parameters.
+
+        Raises
+        ------
+        ResultError
+            If this process has other code than the cell asks for.
+        """
+        if not self.code:
+            return _open.__wrapped__(self.source, self.experiment, self.values, "")
+        return _open(self.source, self.experiment, self.values, self.code)
 
 
 @functools.lru_cache(maxsize=64)
-def _open(source: str, name: str, values: str) -> tuple[Experiment, Parameters]:
-    experiment = find_experiments(source)[name]
+def _open(source: str, name: str, values: str, code: str) -> tuple[Experiment, Parameters]:
+    experiment = find_experiment(name, source, code)
+    if code and (own := code_version(name, source)) != code:
+        raise results.ResultError(
+            f"{name}: this process has the code {own}, {code} is asked for; "
+            "start the workers again, or the sweep if its code has changed meanwhile"
+        )
     return experiment, experiment.parameters().with_settings(json.loads(values))
 
 
@@ -112,6 +128,7 @@ def cells_of(
     ValueError
         If the experiment has no condition of that level.
     """
+    code = code_version(experiment.name, source)
     conditions = experiment.conditions(parameters)
     chosen = [condition for condition in conditions if level in ("", condition.level)]
     if not chosen:
@@ -129,6 +146,7 @@ def cells_of(
             path=folder / f"{condition.stem}.nc",
             sweep=sweep,
             command=command_line(),
+            code=code,
         )
         for condition in chosen
     ]
@@ -169,8 +187,9 @@ def compute(cell: Cell) -> xr.Dataset:
             "sweep": cell.sweep,
             "seeds": list(cell.seeds),
             "command": cell.command,
-            "code": results.code_version(cell.source),
+            "code": cell.code or code_version(cell.experiment, cell.source),
             "seconds": seconds,
+            **({"source_hash": source_hash(cell.source, loaded=True)} if cell.source else {}),
             **_compiler_flags(),
             **results.provenance(),
         }
@@ -270,7 +289,7 @@ def state(cell: Cell) -> str:
         "condition": cell.condition,
         "parameters": cell.values,
         "seeds": list(cell.seeds),
-        "code": results.code_version(cell.source),
+        "code": cell.code or code_version(cell.experiment, cell.source),
     }
     for name, value in wanted.items():
         if str(found.get(name)) != str(value):
@@ -296,10 +315,11 @@ def _parts_folder(cell: Cell) -> Path:
 
 
 def _compiler_flags() -> dict[str, str]:
-    """Compiler and flags, where this process has run a compiled network."""
+    """Targets, compiler and flags, where this process has run a network."""
     backend = sys.modules.get("spikeconsol.brian.backend")
-    flags = sorted(backend.flags_used) if backend else []
-    return {"compiler_flags": "; ".join(flags)} if flags else {}
+    used = {} if backend is None else {"target": backend.targets_used}
+    used |= {} if backend is None else {"compiler_flags": backend.flags_used}
+    return {name: "; ".join(sorted(found)) for name, found in used.items() if found}
 
 
 def _check_result(dataset: Any, experiment: Experiment, cell: Cell) -> None:

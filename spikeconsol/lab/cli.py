@@ -13,7 +13,8 @@ import typer
 from rich.table import Table
 
 from spikeconsol.lab import actions
-from spikeconsol.lab.experiment import find_experiments, find_figures, unknown_name
+from spikeconsol.lab.experiment import find_figures, listing, unknown_name
+from spikeconsol.parameters import printable
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -27,6 +28,7 @@ Preset = Annotated[str, typer.Option(help="Named settings, for example demo.")]
 Level = Annotated[str, typer.Option(help="Only these conditions: rate or spiking.")]
 Seed = Annotated[int | None, typer.Option(help="First seed.")]
 Seeds = Annotated[int | None, typer.Option(help="Number of seeds.")]
+Large = Annotated[bool, typer.Option("--large", help="Read files of more than 4 GB of variables.")]
 Settings = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="NAME=VALUE", help="Change a parameter; may be repeated."),
@@ -36,17 +38,18 @@ Settings = Annotated[
 def main() -> None:
     """Run the command line; bad input ends with one line on stderr and exit code 2."""
     try:
-        sys.exit(app(standalone_mode=False))
-    except typer.Abort:
+        with actions.ending_as_interrupted():
+            sys.exit(app(standalone_mode=False))
+    except (typer.Abort, KeyboardInterrupt):
         sys.exit(130)  # Ctrl-C, where there is nothing to say about it
     except Exception as error:
         # What typer says of wrong commands and options has a message of its own.
         message = getattr(error, "format_message", error.__str__)
-        expected = isinstance(error, ValueError | OSError | ModuleNotFoundError)
+        expected = isinstance(error, ValueError | OSError | ModuleNotFoundError | MemoryError)
         if "--debug" in sys.argv or not (expected or hasattr(error, "format_message")):
             raise
         if text := " ".join(message().split()):
-            print(f"error: {text}", file=sys.stderr)
+            print(f"error: {printable(text)}", file=sys.stderr)
         sys.exit(2)
 
 
@@ -63,7 +66,7 @@ def list_experiments() -> None:
     table = Table(box=None)
     for column in ("experiment", "what it shows", "seeds", "presets"):
         table.add_column(column)
-    for experiment in find_experiments().values():
+    for experiment in listing().values():
         first, count = experiment.seeds
         table.add_row(
             experiment.name,
@@ -169,20 +172,33 @@ def sweep(
     (experiment,) = experiments
     parameters, numbers = actions.settled(experiment, changed, preset, seed, seeds)
     folder = out or Path("results") / "sweeps" / experiment.name
-    cells = sweeps.sweep_cells(experiment, source, parameters, numbers, level, plan, folder)
     if dry_run:
-        actions.print_plan(experiment, parameters, cells)
+        first = sweeps.sweep_cells(
+            experiment, source, parameters, numbers, level, plan, folder, most=actions.SHOWN
+        )
+        actions.print_plan(experiment, parameters, first, points=sweeps.size(plan))
         return
+    cells = sweeps.sweep_cells(experiment, source, parameters, numbers, level, plan, folder)
     if not actions.run_sweep(cells, on_dask(workers, scheduler), folder, retry, replace):
         raise typer.Exit(1)
 
 
 @app.command()
-def rerun(file: Annotated[Path, typer.Argument(help="A result file.")]) -> None:
+def rerun(
+    file: Annotated[Path, typer.Argument(help="A result file.")],
+    trust: Annotated[
+        bool, typer.Option("--trust", help="Run the Python file that the result names.")
+    ] = False,
+    source: Annotated[
+        Path | None, typer.Option("--source", help="Run this Python file in its place.")
+    ] = None,
+    large: Large = False,
+) -> None:
     """Compute a result again from what stands in its file and say whether the numbers match."""
     from spikeconsol.lab.rerun import rerun as compute_again
 
-    differences, notes = compute_again(file, actions.make_console())
+    console = actions.make_console()
+    differences, notes = compute_again(file, console, trust=trust, source=source, large=large)
     for note in notes:
         print(f"note: {note}")
     for difference in differences:
@@ -193,30 +209,28 @@ def rerun(file: Annotated[Path, typer.Argument(help="A result file.")]) -> None:
 
 
 @app.command()
-def show(file: Annotated[Path, typer.Argument(help="A result file.")]) -> None:
+def show(
+    file: Annotated[Path, typer.Argument(help="A result file.")], large: Large = False
+) -> None:
     """Print what a result file holds and how it was made."""
     import json
 
-    from spikeconsol.lab.results import load
-    from spikeconsol.lab.table import heading, with_interval
+    from spikeconsol.lab.results import summary
+    from spikeconsol.lab.table import plain
 
-    dataset = load(file)
+    attributes, variables = summary(file, large=large)
     console = actions.make_console()
-    attributes = dict(dataset.attrs)
     parameters = json.loads(attributes.pop("parameters", "{}"))
     for title, values in (("provenance", attributes), ("parameters", parameters)):
         table = Table(title=title, title_justify="left", show_header=False, box=None)
         for key, value in values.items():
-            table.add_row(key, str(value))
+            table.add_row(plain(key), plain(value))
         console.print(table)
     table = Table(title="variables", title_justify="left", box=None)
     for column in ("name", "meaning", "dimensions", "mean ± 95% CI"):
         table.add_column(column)
-    for key, variable in dataset.data_vars.items():
-        shape = ", ".join(f"{dim} {size}" for dim, size in variable.sizes.items())
-        numeric = variable.dims == ("seed",) and variable.dtype.kind in "biuf"
-        summary = with_interval(variable.values) if numeric else ""
-        table.add_row(str(key), heading(variable), shape, summary)
+    for row in variables:
+        table.add_row(*map(plain, row))
     console.print(table)
 
 
@@ -257,22 +271,24 @@ def export(
     file: Annotated[Path, typer.Argument(help="A result file.")],
     to: Annotated[str, typer.Option(help="nwb, neo-nix, npz or csv.")],
     out: Annotated[Path | None, typer.Option("--out", help="File or folder to write.")] = None,
+    large: Large = False,
 ) -> None:
     """Write spikes, signals and values of a result for other tools."""
     from spikeconsol.lab.export import export as write
 
-    print(write(file, to, out))
+    print(write(file, to, out, large=large))
 
 
 @app.command()
 def report(
     folder: Annotated[Path, typer.Argument(help="Folder of a run or of a sweep.")],
     out: Annotated[Path | None, typer.Option("--out", help="HTML file to write.")] = None,
+    large: Large = False,
 ) -> None:
     """Write one self-contained HTML page about all results of a folder."""
     from spikeconsol.lab.report import write_report
 
-    print(write_report(folder, out or folder / "report.html"))
+    print(write_report(folder, out or folder / "report.html", large=large))
 
 
 @app.command()

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from spikeconsol.lab.results import ResultError, load, read_attributes
+from spikeconsol.lab.results import ResultError, check_contents, load, read_attributes
 
 __all__ = ["open_results"]
 
@@ -132,6 +132,7 @@ def _read(path: Path) -> _Cell:
     import h5netcdf
 
     attributes = read_attributes(path)
+    check_contents(path, large=True)  # read lazily, a variable at a time
     try:
         sweep = json.loads(attributes.get("sweep") or '{"over": {}, "design": "grid"}')
         with h5netcdf.File(path, "r") as file:

@@ -5,19 +5,26 @@ Nothing heavy is imported here, so that ``spikeconsol list`` answers at once.
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import functools
+import hashlib
 import importlib
 import importlib.util
+import json
+import os
 import pkgutil
-import sys
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from spikeconsol.parameters import Parameters
+from platformdirs import user_cache_path
+
+from spikeconsol import sources
+from spikeconsol.parameters import Parameters, shown
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -25,12 +32,28 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Condition",
+    "Entry",
     "Experiment",
     "Figure",
+    "code_version",
     "find_experiment",
     "find_experiments",
     "find_figures",
+    "listing",
+    "source_hash",
 ]
+
+
+_STEM = re.compile(r"[\w.+=,~ -]+")
+
+
+def _wrong(name: str, value: Any, allowed: str) -> ValueError:
+    return ValueError(f"{name}: got {shown(value)}; allowed: {allowed}")
+
+
+def _check_text(name: str, value: Any) -> None:
+    if not isinstance(value, str):
+        raise _wrong(name, value, "text")
 
 
 @dataclass(frozen=True)
@@ -53,6 +76,13 @@ class Condition:
     level: str = ""
     label: str = ""
     setup: Any = None
+
+    def __post_init__(self) -> None:
+        for name in ("name", "level"):
+            value = getattr(self, name)
+            if not isinstance(value, str) or not _STEM.fullmatch(value or "x" * (name == "level")):
+                raise _wrong(name, value, "a word that a file may be named after")
+        _check_text("label", self.label)
 
     @property
     def stem(self) -> str:
@@ -108,6 +138,33 @@ class Experiment:
     figures: tuple[str, ...] = ()
     program: Callable[[Any, Condition], Any] | None = None
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not all(
+            _STEM.fullmatch(part) and part.strip(".") for part in self.name.split("/")
+        ):
+            raise _wrong("name", self.name, "'model' or 'model/experiment'")
+        _check_text("summary", self.summary)
+        if not (isinstance(self.parameters, type) and issubclass(self.parameters, Parameters)):
+            raise _wrong("parameters", self.parameters, "a class of Parameters")
+        for name in ("conditions", "run", *(["program"] if self.program is not None else [])):
+            if not callable(getattr(self, name)):
+                raise _wrong(name, getattr(self, name), "a function")
+        for name in ("columns", "figures"):
+            value = getattr(self, name)
+            if not isinstance(value, tuple | list) or not all(isinstance(v, str) for v in value):
+                raise _wrong(name, value, "a tuple of names")
+        if not isinstance(self.batched, bool):
+            raise _wrong("batched", self.batched, "True or False")
+        if not isinstance(self.seeds, tuple | list) or len(self.seeds) != 2:
+            raise _wrong("seeds", self.seeds, "(first seed, number of seeds)")
+        for value, least in zip(self.seeds, (0, 1), strict=True):
+            if not isinstance(value, int) or isinstance(value, bool) or value < least:
+                raise _wrong("seeds", value, f"a whole number >= {least}")
+        if not isinstance(self.presets, Mapping) or not all(
+            isinstance(preset, Mapping) for preset in self.presets.values()
+        ):
+            raise _wrong("presets", self.presets, "names with their settings, each a dictionary")
+
     def condition(self, stem: str, parameters: Parameters) -> Condition:
         """Return the condition whose result file is `stem`.nc."""
         for condition in self.conditions(parameters):
@@ -139,40 +196,110 @@ class Figure:
     draw: Callable[[Mapping[str, Mapping[str, xr.Dataset]]], Drawing]
 
 
-def find_experiments(source: str = "") -> dict[str, Experiment]:
+@dataclass(frozen=True)
+class Entry:
+    """What ``spikeconsol list`` says about an installed experiment, and the module that has it."""
+
+    name: str
+    module: str
+    summary: str
+    seeds: tuple[int, int]
+    presets: tuple[str, ...]
+
+
+def listing() -> dict[str, Entry]:
+    """Return all installed experiments by name; their modules are imported only where one is new.
+
+    What was found is kept in the user's cache, under a hash of the text of all models.
+    """
+    names = _module_names("spikeconsol.models")
+    files = [file for name in names if (file := _file_of(f"spikeconsol.models.{name}"))]
+    key = sources.digest(files) + sources.digest([Path(__file__)])
+    path = user_cache_path("spikeconsol") / "experiments.json"
+    with contextlib.suppress(OSError, ValueError, LookupError, TypeError):
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        if kept["key"] == key:
+            return {
+                name: Entry(name, module, summary, (first, count), tuple(presets))
+                for name, module, summary, (first, count), presets in kept["experiments"]
+            }
+    entries = {
+        experiment.name: Entry(
+            experiment.name,
+            _module_of[experiment.name].stem,
+            experiment.summary,
+            experiment.seeds,
+            tuple(experiment.presets),
+        )
+        for experiment in _experiments(_modules("spikeconsol.models")).values()
+    }
+    rows = [(e.name, e.module, e.summary, e.seeds, e.presets) for e in entries.values()]
+    with contextlib.suppress(OSError):
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        beside = path.with_suffix(f".{os.getpid()}")
+        beside.write_text(json.dumps({"key": key, "experiments": rows}), encoding="utf-8")
+        beside.replace(path)
+    return entries
+
+
+#: The files that have the experiments, by name, of all that were found.
+_module_of: dict[str, Path] = {}
+
+
+def find_experiments(source: str = "", code: str = "") -> dict[str, Experiment]:
     """Return all experiments by name: the installed ones, or those of a user's own file.
 
     Parameters
     ----------
     source : str, optional
-        Path of a Python file with ``EXPERIMENTS``; the installed models where it is empty.
+        Path of a Python file with ``EXPERIMENTS``; the installed models where it is empty. A file
+        that has changed since it was loaded is loaded again.
+    code : str, optional
+        `code_version` that is wanted of the file: if it is loaded already, so it stays.
 
     Raises
     ------
     ValueError
         If the file has no experiments or two experiments share a name.
     """
-    experiments: dict[str, Experiment] = {}
-    modules = [_own_file(source)] if source else _modules("spikeconsol.models")
-    for module in modules:
-        for experiment in getattr(module, "EXPERIMENTS", ()):
-            if experiment.name in experiments:
-                raise ValueError(f"{experiment.name}: two experiments have this name")
-            experiments[experiment.name] = experiment
-    if source and not experiments:
+    if not source:
+        return _experiments(_modules("spikeconsol.models"))
+    experiments = _experiments([_own_file(source, code)])
+    if not experiments:
         raise ValueError(f"{source}: no EXPERIMENTS in this file; allowed: a tuple of Experiment")
     return experiments
 
 
-def find_experiment(name: str, source: str = "") -> Experiment:
-    """Return one experiment by its full name.
+def _experiments(modules: Sequence[ModuleType]) -> dict[str, Experiment]:
+    found: dict[str, Experiment] = {}
+    for module in modules:
+        for experiment in getattr(module, "EXPERIMENTS", ()):
+            if not isinstance(experiment, Experiment):
+                raise ValueError(
+                    f"EXPERIMENTS of {module.__name__}: got {experiment!r}; allowed: Experiment"
+                )
+            if experiment.name in found:
+                raise ValueError(f"{experiment.name}: two experiments have this name")
+            found[experiment.name] = experiment
+            _module_of[experiment.name] = Path(module.__file__ or "")
+    return found
+
+
+def find_experiment(name: str, source: str = "", code: str = "") -> Experiment:
+    """Return one experiment by its full name, importing no other model.
 
     Raises
     ------
     ValueError
         If there is none of this name; the message has the nearest ones.
     """
-    experiments = find_experiments(source)
+    if source:
+        experiments = find_experiments(source, code)
+    else:
+        known = listing()
+        if name not in known:
+            raise ValueError(unknown_name("experiment", name, known))
+        experiments = _experiments(_modules("spikeconsol.models", known[name].module))
     if name not in experiments:
         raise ValueError(unknown_name("experiment", name, experiments))
     return experiments[name]
@@ -184,6 +311,50 @@ def find_figures(source: str = "") -> dict[str, Figure]:
     return {figure.name: figure for module in modules for figure in getattr(module, "FIGURES", ())}
 
 
+def code_version(name: str, source: str = "") -> str:
+    """Hash of the code that an experiment runs.
+
+    Its module and all that this imports from the library, the user's folders and the models, but
+    for the laboratory and the figures. Of a user's file it is the code that was loaded.
+
+    Parameters
+    ----------
+    name : str
+        Full name of the experiment.
+    source : str, optional
+        The user's own file that has it.
+    """
+    if source:
+        return _loaded[source].code if source in _loaded else _own_code(source)
+    if name not in _module_of:
+        find_experiment(name)
+    return _installed_code(_module_of[name])
+
+
+def source_hash(source: str, *, loaded: bool = False) -> str:
+    """Hash of a user's own file and what it imports from the user's folders, without the library.
+
+    Parameters
+    ----------
+    source : str
+        Path of the file; nothing is imported.
+    loaded : bool, optional
+        The hash of what was loaded, where it has been, and not of what stands there now.
+    """
+    if loaded and source in _loaded:
+        return _loaded[source].hash
+    return sources.digest([p for p in sources.files_of(Path(source)) if not sources.in_library(p)])
+
+
+@functools.cache
+def _installed_code(path: Path) -> str:
+    return sources.digest(sources.files_of(path))
+
+
+def _own_code(source: str) -> str:
+    return sources.digest(sources.files_of(Path(source)))
+
+
 def unknown_name(kind: str, name: str, known: Mapping[str, Any]) -> str:
     """Word the error for a name that does not exist."""
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.6)
@@ -193,30 +364,57 @@ def unknown_name(kind: str, name: str, known: Mapping[str, Any]) -> str:
     return f"{kind}: got {name!r}; {words}: {', '.join(shown) or 'none'}{more}"
 
 
-def _modules(package: str) -> list[ModuleType]:
-    """Import every module of a package."""
+def _modules(package: str, *only: str) -> list[ModuleType]:
+    """Import every module of a package, or only some."""
+    names = only or _module_names(package)
+    return [importlib.import_module(f"{package}.{name}") for name in names]
+
+
+def _module_names(package: str) -> list[str]:
     paths = importlib.import_module(package).__path__
-    return [
-        importlib.import_module(f"{package}.{found.name}")
-        for found in sorted(pkgutil.iter_modules(paths), key=lambda found: found.name)
-    ]
+    return sorted(found.name for found in pkgutil.iter_modules(paths))
 
 
-@functools.cache
-def _own_file(source: str) -> ModuleType:
-    """Load a user's own Python file as a module."""
+def _file_of(module: str) -> Path | None:
+    found = importlib.util.find_spec(module)
+    return Path(found.origin) if found is not None and found.origin else None
+
+
+@dataclass(frozen=True)
+class _Own:
+    """A user's file as it was loaded, and the code that this was."""
+
+    module: ModuleType
+    code: str
+    hash: str
+
+
+_loaded: dict[str, _Own] = {}
+
+
+def _own_file(source: str, code: str = "") -> ModuleType:
+    """Load a user's own Python file as a module; again where it, or what it imports, has changed.
+
+    What was loaded stays where it is what `code` asks for, whatever the file says by now.
+    """
     path = Path(source).resolve()
+    found = _loaded.get(source)
+    if found is not None and found.code == code:
+        sources.look_beside(path)
+        return found.module
     if not path.is_file():
         raise ValueError(f"experiment: got {source!r}; allowed: a Python file that exists")
-    name = f"spikeconsol_own_{path.stem}"
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # dataclasses look up their own module while they are made
-    try:
-        spec.loader.exec_module(module)
-    except Exception as error:
-        del sys.modules[name]
-        raise ValueError(f"{source}: {type(error).__name__}: {error}") from error
-    return module
+    for _ in range(5):  # until it has not been changed while it was loaded
+        now = _own_code(source)
+        if found is not None and found.code == now:
+            sources.look_beside(path)
+            return found.module
+        sources.forget()  # neighbours that may have changed as well
+        # Two files in two folders may have the same name.
+        unique = hashlib.sha256(str(path).encode()).hexdigest()[:8]
+        try:
+            module = sources.load_file(path, f"spikeconsol_own_{path.stem}_{unique}")
+        except Exception as error:
+            raise ValueError(f"{source}: {type(error).__name__}: {error}") from error
+        found = _loaded[source] = _Own(module, now, source_hash(source))
+    raise ValueError(f"{source}: changes again and again while it is loaded")

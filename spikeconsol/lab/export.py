@@ -115,7 +115,7 @@ def find_signals(dataset: xr.Dataset) -> list[Signal]:
     return found
 
 
-def export(path: Path, kind: str, out: Path | None = None) -> Path:
+def export(path: Path, kind: str, out: Path | None = None, *, large: bool = False) -> Path:
     """Write a result in the format of another tool.
 
     Parameters
@@ -127,6 +127,8 @@ def export(path: Path, kind: str, out: Path | None = None) -> Path:
         variable, ``"csv"`` (a folder) every variable as a table with a row for each value.
     out : pathlib.Path, optional
         File or folder to write; beside the result where it is not given.
+    large : bool, optional
+        As for `results.load`.
 
     Returns
     -------
@@ -142,7 +144,7 @@ def export(path: Path, kind: str, out: Path | None = None) -> Path:
     if kind not in FORMATS:
         raise ValueError(f"to: got {kind!r}; allowed: {', '.join(FORMATS)}")
     suffix, write = FORMATS[kind]
-    dataset = load(path)
+    dataset = load(path, large=large)
     if kind in ("neo-nix", "nwb") and not find_spikes(dataset) and not find_signals(dataset):
         raise ResultError(f"{path}: has neither spikes nor signals; it can go to npz or csv")
     out = out or path.with_suffix(suffix)

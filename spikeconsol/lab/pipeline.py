@@ -15,10 +15,9 @@ from typing import TYPE_CHECKING, Any
 import xarray as xr
 
 from spikeconsol.lab.cells import Cell
-from spikeconsol.lab.experiment import Figure
+from spikeconsol.lab.experiment import Figure, code_version, find_experiments
 from spikeconsol.lab.results import (
     ResultError,
-    code_version,
     load,
     provenance,
     read_attributes,
@@ -90,10 +89,15 @@ def state(figure: Figure, files: Mapping[str, Sequence[Path]], out: Path, source
         return "stale: the results have changed"
     if drawn.get("code") != _drawing_code(figure):
         return "stale: the figure's code has changed"
-    made_with = {read_attributes(path).get("code") for paths in files.values() for path in paths}
-    if made_with != {code_version(source)}:
-        return "stale: the results come from other code"
+    for need, paths in files.items():
+        own = source if need in _own_experiments(source) else ""
+        if {read_attributes(path).get("code") for path in paths} != {code_version(need, own)}:
+            return "stale: the results come from other code"
     return UP_TO_DATE
+
+
+def _own_experiments(source: str) -> Mapping[str, Any]:
+    return find_experiments(source) if source else {}
 
 
 def seconds_needed(cells: Sequence[Cell], root: Path) -> float | None:

@@ -16,6 +16,7 @@ import xarray as xr
 
 from spikeconsol.lab.results import ResultError, load, writable_folder, write
 from spikeconsol.lab.table import heading, shown
+from spikeconsol.parameters import printable
 
 __all__ = ["write_report"]
 
@@ -23,7 +24,7 @@ _NUMBER = ' class="number"'
 _PROVENANCE = ("revision", "code", "versions", "python", "platform", "cpu", "compiler_flags")
 
 
-def write_report(folder: str | Path, out: str | Path) -> Path:
+def write_report(folder: str | Path, out: str | Path, *, large: bool = False) -> Path:
     """Write a page with what was run, parameters, table, figures and provenance.
 
     Parameters
@@ -32,6 +33,8 @@ def write_report(folder: str | Path, out: str | Path) -> Path:
         Folder of a run or of a sweep; figures are taken from its subfolders ``figures``.
     out : path
         HTML file to write.
+    large : bool, optional
+        As for `results.load`.
 
     Returns
     -------
@@ -47,13 +50,21 @@ def write_report(folder: str | Path, out: str | Path) -> Path:
     for path in sorted(folder.rglob("*.nc")):
         if any(part.startswith(".") for part in path.relative_to(folder).parts):
             continue  # pieces of unfinished cells
-        dataset = load(path).assign_attrs(file=path.relative_to(folder).as_posix())
+        dataset = load(path, large=large).assign_attrs(file=path.relative_to(folder).as_posix())
         experiments.setdefault(dataset.attrs.get("experiment", ""), []).append(dataset)
     if not experiments:
         raise ResultError(f"{folder}: no results in this folder")
     files = sum(map(len, experiments.values()))
     seconds = sum(float(d.attrs.get("seconds", 0)) for ds in experiments.values() for d in ds)
-    sections = [_experiment(name, datasets) for name, datasets in experiments.items()]
+    sections = []
+    for name, datasets in experiments.items():
+        try:
+            sections.append(_experiment(name, datasets))
+        except (LookupError, ValueError, TypeError, AttributeError) as error:
+            text = " ".join(f"{type(error).__name__}: {error}".split())
+            raise ResultError(
+                f"{folder}: the results of {printable(name)} cannot be shown ({printable(text)})"
+            ) from error
     text = Template(Path(__file__).with_name("report.html").read_text(encoding="utf-8")).substitute(
         title=escape(f"Results of {', '.join(experiments)}"),
         summary=escape(f"{files} result files, {_duration(seconds)} of computing"),
@@ -148,7 +159,7 @@ def _figures(folder: Path) -> Iterable[str]:
             caption = str(json.loads(path.read_text(encoding="utf-8"))["caption"])
         except (ValueError, KeyError, TypeError) as error:
             raise ResultError(f"{path}: not the caption data of a figure ({error})") from error
-        content = path.with_suffix(".png").read_bytes()
+        content = _picture(path.with_suffix(".png"), folder)
         width = int.from_bytes(content[16:20]) // 2  # sharp on screens of twice the resolution
         image = base64.b64encode(content).decode()
         yield (
@@ -156,6 +167,16 @@ def _figures(folder: Path) -> Iterable[str]:
             f'src="data:image/png;base64,{image}">'
             f"<figcaption>{escape(caption)}</figcaption></figure>"
         )
+
+
+def _picture(path: Path, folder: Path) -> bytes:
+    """Read a PNG file of the folder; a link may lead to any file of the reader's."""
+    content = b""
+    if path.resolve().is_relative_to(folder.resolve()) and not path.is_symlink():
+        content = path.read_bytes()
+    if not content.startswith(b"\x89PNG\r\n\x1a\n") or content[12:16] != b"IHDR":
+        raise ResultError(f"{path}: not a PNG file of this folder")
+    return content
 
 
 def _point(dataset: xr.Dataset) -> Mapping[str, Any]:

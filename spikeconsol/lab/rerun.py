@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import tempfile
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -13,9 +15,11 @@ from rich.console import Console
 
 from spikeconsol.lab import results
 from spikeconsol.lab.cells import Cell
+from spikeconsol.lab.experiment import source_hash
 from spikeconsol.lab.runner import in_this_process, run_cells
+from spikeconsol.parameters import printable
 
-__all__ = ["cell_of", "differences", "rerun"]
+__all__ = ["cell_of", "differences", "rerun", "trusted_source"]
 
 
 def cell_of(path: Path) -> Cell:
@@ -38,12 +42,77 @@ def cell_of(path: Path) -> Cell:
             sweep=found["sweep"],
             command=found["command"],
         )
-    except (KeyError, ValueError) as error:
+    except (KeyError, ValueError, TypeError) as error:
         raise results.ResultError(f"{path}: does not say how it was made ({error})") from error
 
 
-def rerun(path: Path, console: Console) -> tuple[list[str], list[str]]:
+def trusted_source(path: Path, *, trust: bool, source: Path | None) -> str:
+    """Decide which Python file computes a result again.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        Result file.
+    trust : bool
+        Run the file that the result names.
+    source : pathlib.Path or None
+        Run this file in its place.
+
+    Returns
+    -------
+    str
+        Path of the user's own file; empty for installed models.
+
+    Raises
+    ------
+    ResultError
+        If the result names a file and nothing says that it may be run.
+    """
+    found = results.read_attributes(path)
+    named = printable(str(found.get("source", "")))
+    if source is not None:
+        if not named:
+            raise results.ResultError(f"source: got {source}; {path} is of an installed model")
+        return str(source.resolve())
+    if not named or (trust and Path(named).is_absolute()):
+        return str(found.get("source", ""))
+    if not Path(named).is_absolute():
+        raise results.ResultError(
+            f"{path}: names the file {named}, not saying where it lies; give it as --source FILE"
+        )
+    hashed = found.get("source_hash")
+    if not Path(named).is_file():
+        state = "it does not exist here"
+    elif hashed is None:
+        state = "the result does not say what was in it"
+    else:
+        same = hashed == source_hash(named)
+        state = "as it was" if same else "it, or what it imports, has changed since"
+    raise results.ResultError(
+        f"{path}: would run {named} ({state}); look at it, then give --trust, "
+        "or your own file as --source FILE"
+    )
+
+
+def rerun(
+    path: Path,
+    console: Console,
+    *,
+    trust: bool = False,
+    source: Path | None = None,
+    large: bool = False,
+) -> tuple[list[str], list[str]]:
     """Compute a result again, in a temporary folder.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        Result file.
+    console : rich.console.Console
+    trust, source
+        As for `trusted_source`.
+    large : bool, optional
+        As for `results.load`.
 
     Returns
     -------
@@ -57,20 +126,35 @@ def rerun(path: Path, console: Console) -> tuple[list[str], list[str]]:
     ResultError
         If the file cannot be used or the computation fails.
     """
-    cell = cell_of(path)
+    cell = replace(cell_of(path), source=trusted_source(path, trust=trust, source=source))
+    old = results.load(path, large=large)
     with tempfile.TemporaryDirectory() as folder:
         again = replace(cell, path=Path(folder) / path.name)
         outcome = run_cells([again], in_this_process, resume=False, console=console)
         for reason in outcome.failed.values():
             raise results.ResultError(f"{path}: cannot be computed again: {reason}")
-        new = results.load(again.path)
-    old = results.load(path)
-    notes = [
-        f"{name}: {old.attrs.get(name)} then, {new.attrs[name]} now"
-        for name in ("code", "revision", "versions", "python", "platform", "cpu")
-        if old.attrs.get(name) != new.attrs[name]
+        new = results.load(again.path, large=large)
+    return differences(old, new), _notes(old.attrs, new.attrs)
+
+
+def _notes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """What may explain a difference, a line for each."""
+    changes: dict[str, tuple[Any, Any]] = {
+        name: (old.get(name, "unknown"), new.get(name, "unknown"))
+        for name in (
+            *("code", "source_hash", "revision", "python", "platform", "cpu"),
+            *("compiler_flags", "target"),
+        )
+        if name in old or name in new
+    }
+    before, now = (json.loads(found.get("versions", "{}")) for found in (old, new))
+    for name in sorted({*before, *now}):
+        changes[name] = (before.get(name, "not installed"), now.get(name, "not installed"))
+    return [
+        f"{name}: {printable(str(then))} then, {printable(str(later))} now"
+        for name, (then, later) in changes.items()
+        if then != later
     ]
-    return differences(old, new), notes
 
 
 def differences(old: xr.Dataset, new: xr.Dataset) -> list[str]:
@@ -80,7 +164,8 @@ def differences(old: xr.Dataset, new: xr.Dataset) -> list[str]:
         if str(name).startswith("seconds"):
             continue
         if name not in old.variables or name not in new.variables:
-            found.append(f"{name}: only in the {'new' if name not in old.variables else 'old'} one")
+            which = "new" if name not in old.variables else "old"
+            found.append(f"{printable(str(name))}: only in the {which} one")
             continue
         one, other = old.variables[name], new.variables[name]
         if one.dims != other.dims or one.shape != other.shape or one.dtype != other.dtype:

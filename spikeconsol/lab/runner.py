@@ -27,6 +27,7 @@ from spikeconsol.lab import cells as cell_tools
 from spikeconsol.lab import worker
 from spikeconsol.lab.cells import Cell
 from spikeconsol.lab.results import ResultError, writable_folder
+from spikeconsol.parameters import printable
 
 __all__ = ["Outcome", "in_processes", "in_this_process", "on_dask", "run_cells"]
 
@@ -218,16 +219,21 @@ def _client(distributed: Any, workers: int, scheduler: str) -> Iterator[Any]:
         with client:
             yield client
         return
-    with (
-        distributed.LocalCluster(
-            n_workers=workers,
-            threads_per_worker=1,
-            dashboard_address="127.0.0.1:0",
-            silence_logs=logging.CRITICAL,
-            preload=[worker.__name__],
-        ) as cluster,
-        distributed.Client(cluster) as client,
-    ):
+    with contextlib.ExitStack() as stack:
+        try:
+            cluster = stack.enter_context(
+                distributed.LocalCluster(
+                    n_workers=workers,
+                    threads_per_worker=1,
+                    dashboard_address="127.0.0.1:0",
+                    silence_logs=logging.CRITICAL,
+                    preload=[worker.__name__],
+                )
+            )
+            client = stack.enter_context(distributed.Client(cluster))
+        except (OSError, RuntimeError, TimeoutError) as error:
+            reason = " ".join(str(error).split())[:200] or type(error).__name__
+            raise ResultError(f"workers: {workers} could not be started ({reason})") from error
         yield client
 
 
@@ -261,8 +267,10 @@ def _progress(console: Console, total: int) -> Iterator[Callable[[Cell, str], No
         elapsed = time.monotonic() - start
         left = elapsed / done * (total - done)
         console.print(
-            f"[{done}/{total}] {piece.title}: {failure or 'done'}, {elapsed:.0f} s, "
-            f"about {left:.0f} s to go",
+            printable(
+                f"[{done}/{total}] {piece.title}: {failure or 'done'}, {elapsed:.0f} s, "
+                f"about {left:.0f} s to go"
+            ),
             highlight=False,
             markup=False,
             soft_wrap=True,
@@ -272,7 +280,7 @@ def _progress(console: Console, total: int) -> Iterator[Callable[[Cell, str], No
         yield line
         return
     bar = Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn("{task.fields[failed]}"),

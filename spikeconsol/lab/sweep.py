@@ -19,9 +19,9 @@ import numpy as np
 from spikeconsol.lab.cells import Cell, cells_of
 from spikeconsol.lab.experiment import Experiment
 from spikeconsol.lab.results import canonical
-from spikeconsol.parameters import ParameterError, Parameters
+from spikeconsol.parameters import ParameterError, Parameters, shown
 
-__all__ = ["Sweep", "points", "read_toml", "sweep_cells", "values"]
+__all__ = ["Sweep", "points", "read_toml", "size", "sweep_cells", "values"]
 
 _DESIGNS = ("grid", "list", "random")
 _MOST_POINTS = 100_000
@@ -61,6 +61,8 @@ class Sweep:
                 f"samples: got {self.samples} for the design {self.design}; "
                 "allowed: >= 1 for a random design, none for the others"
             )
+        if self.samples > _MOST_POINTS:
+            raise ValueError(f"samples: got {self.samples}; allowed: at most {_MOST_POINTS}")
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,20 @@ class SweepFile:
     level: str = ""
     seed: int | None = None
     seeds: int | None = None
+
+
+def size(sweep: Sweep) -> int:
+    """Return the number of points of a sweep; raises as `points` does."""
+    if sweep.design == "random":
+        return sweep.samples
+    lengths = [len(values(name, given)) for name, given in sweep.over.items()]
+    return lengths[0] if sweep.design == "list" else _checked_count(math.prod(lengths))
+
+
+def _checked_count(count: int) -> int:
+    if count > _MOST_POINTS:
+        raise ValueError(f"over: got {count} points; allowed: at most {_MOST_POINTS}")
+    return count
 
 
 def points(sweep: Sweep) -> list[dict[str, Any]]:
@@ -102,9 +118,7 @@ def points(sweep: Sweep) -> list[dict[str, Any]]:
             )
         rows: Any = zip(*lists.values(), strict=True)
     else:
-        count = math.prod(len(options) for options in lists.values())
-        if count > _MOST_POINTS:
-            raise ValueError(f"over: got {count} points; allowed: at most {_MOST_POINTS}")
+        _checked_count(math.prod(len(options) for options in lists.values()))
         rows = itertools.product(*lists.values())
     return [dict(zip(lists, row, strict=True)) for row in rows]
 
@@ -142,8 +156,12 @@ def sweep_cells(
     level: str,
     sweep: Sweep,
     folder: Path,
+    *,
+    most: int | None = None,
 ) -> list[Cell]:
     """Make the cells of a sweep, one folder for each point, after checking every point.
+
+    With `most`, only the first points are made and checked.
 
     Raises
     ------
@@ -155,7 +173,7 @@ def sweep_cells(
     cells: list[Cell] = []
     taken: set[str] = set()
     folder = folder.resolve()  # workers may run elsewhere
-    for point in points(sweep):
+    for point in points(sweep)[:most]:
         settled = parameters.with_settings(point)
         flat = settled.flat()
         for name in point:
@@ -280,13 +298,19 @@ def _range(name: str, given: str, count: int) -> tuple[Any, ...]:
         numbers = [Decimal(part) for part in match[1].split(":")] if match else []
     except InvalidOperation:
         numbers = []
-    if match is None or len(numbers) != count or not all(map(Decimal.is_finite, numbers)):
+    # Beyond the range of floating-point numbers, exact arithmetic takes for ever.
+    if (
+        match is None
+        or len(numbers) != count
+        or not all(number.is_finite() and abs(number.adjusted()) < 300 for number in numbers)
+        or len(given) > 300
+    ):
         raise _wrong(name, given, allowed)
     return *numbers, f" {match[2]}" if match[2] else ""
 
 
 def _wrong(name: str, given: Any, allowed: str) -> ValueError:
-    return ValueError(f"over: {name}: got {given!r}; allowed: {allowed}")
+    return ValueError(f"over: {name}: got {shown(given)}; allowed: {allowed}")
 
 
 def _text(value: Any) -> str:

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import xarray as xr
 from rich.table import Table
+from rich.text import Text
 
+from spikeconsol.parameters import printable
 from spikeconsol.statistics import mean_and_interval
 
-__all__ = ["heading", "rows", "shown", "table", "with_interval"]
+if TYPE_CHECKING:
+    import xarray as xr
+
+__all__ = ["heading", "plain", "rows", "shown", "table", "with_interval"]
 
 
 def table(title: str, datasets: Sequence[xr.Dataset], columns: Sequence[str]) -> Table:
@@ -25,21 +30,26 @@ def table(title: str, datasets: Sequence[xr.Dataset], columns: Sequence[str]) ->
     columns : sequence of str
         Variables of dims ``("seed",)`` to show.
     """
-    built = Table(title=title, title_justify="left", title_style="bold")
+    built = Table(title=plain(title), title_justify="left", title_style="bold")
     levels = any(dataset.attrs.get("level") for dataset in datasets)
     if levels:
         built.add_column("level")
     built.add_column("condition")
     for name in columns:
-        built.add_column(heading(datasets[0][name]), justify="right")
+        built.add_column(plain(heading(datasets[0][name])), justify="right")
     built.add_column("n", justify="right")
     previous = None
     for level, label, *cells in rows(datasets, columns):
         if previous not in (None, level):
             built.add_section()
         previous = level
-        built.add_row(*([level] if levels else []), label, *cells)
+        built.add_row(*map(plain, [*([level] if levels else []), label, *cells]))
     return built
+
+
+def plain(text: Any) -> Text:
+    """Text as it is: nothing in it is markup, or obeyed by a terminal."""
+    return Text(printable(str(text)))
 
 
 def rows(datasets: Sequence[xr.Dataset], columns: Sequence[str]) -> list[list[str]]:
@@ -57,8 +67,8 @@ def rows(datasets: Sequence[xr.Dataset], columns: Sequence[str]) -> list[list[st
 
 def heading(variable: xr.DataArray) -> str:
     """Name a column by its ``long_name`` and ``units``."""
-    name = variable.attrs.get("long_name", str(variable.name).replace("_", " "))
-    units = variable.attrs.get("units", "")
+    name = str(variable.attrs.get("long_name", str(variable.name).replace("_", " ")))
+    units = str(variable.attrs.get("units", ""))
     return name if units in ("", "1") or units in name else f"{name} ({units})"
 
 

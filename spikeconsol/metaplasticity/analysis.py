@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from spikeconsol.metaplasticity.network import FeedForward, Network
+from spikeconsol.metaplasticity.network import Network
 from spikeconsol.metaplasticity.tasks import Episodes, OneShot
 
 __all__ = ["Transfer", "alpha_sign", "task_curvature", "trace_growth", "transfer"]
@@ -115,7 +115,7 @@ class Transfer:
 
 
 def transfer(
-    network: FeedForward,
+    network: Network,
     parameters: Named,
     *,
     fraction: float,
@@ -127,7 +127,7 @@ def transfer(
 
     Parameters
     ----------
-    network : FeedForward
+    network : Network
         Of a `OneShot` task.
     parameters : mapping of ndarray, shape (R, ...)
         Trained parameters.

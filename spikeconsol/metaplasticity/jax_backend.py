@@ -13,10 +13,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spikeconsol.metaplasticity.network import FeedForward, Network, Plasticity
+from spikeconsol.metaplasticity.build import build
+from spikeconsol.metaplasticity.network import Network
 from spikeconsol.metaplasticity.optimiser import Optimiser
-from spikeconsol.metaplasticity.rules import RULES
-from spikeconsol.metaplasticity.tasks import Episodes, Task
+from spikeconsol.metaplasticity.parameters import Plasticity
+from spikeconsol.metaplasticity.rate import FeedForward
+from spikeconsol.metaplasticity.recurrent import Recurrent
+from spikeconsol.metaplasticity.rules import find_rule
+from spikeconsol.metaplasticity.task import Episodes, Task
 
 try:
     import jax
@@ -49,7 +53,7 @@ def learn_chunk(
         Parameters and averages of the optimiser afterwards.
     error, accuracy : ndarray, shape (E, R)
     """
-    _feed_forward(network)
+    _differentiable(network)
     with jax.enable_x64(True):
         learn = _compiled(network.task, network.plasticity, optimiser)
         found = learn(theta, state, (episodes.x, episodes.target, episodes.scored), done)
@@ -59,31 +63,60 @@ def learn_chunk(
 
 def gradient(network: Network, theta: NDArray, episode: Episodes) -> NDArray:
     """Return the gradient on one episode of each run by automatic differentiation, (R, P)."""
-    forward = _feed_forward(network)
+    forward = _differentiable(network)
     with jax.enable_x64(True):
         differentiate = jax.jit(jax.grad(lambda *parts: _loss(forward, *parts)[0]))
         g = differentiate(theta, (episode.x, episode.target, episode.scored))
         return np.asarray(forward.constrain(g, jnp))
 
 
-def _feed_forward(network: Network) -> FeedForward:
-    if not isinstance(network, FeedForward) or network.gradient != "exact":
-        raise ValueError(
-            "backend: got 'jax'; allowed: numpy, for recurrent networks and for legacy gradients"
-        )
+def _differentiable(network: Network) -> Network:
+    if network.gradient != "exact":
+        raise ValueError("backend: got 'jax'; allowed: numpy, for legacy gradients")
     return network
 
 
 def _loss(
-    network: FeedForward, theta: Array, episode: tuple[Array, Array, Array]
+    network: Network, theta: Array, episode: tuple[Array, Array, Array]
 ) -> tuple[Array, tuple[Array, Array]]:
     """Return the loss, summed over runs, and error and accuracy of each run, (R,)."""
+    if isinstance(network, Recurrent):
+        return _recurrent_loss(network, theta, episode)
+    assert isinstance(network, FeedForward)
+    return _feed_forward_loss(network, theta, episode)
+
+
+def _recurrent_loss(
+    network: Recurrent, theta: Array, episode: tuple[Array, Array, Array]
+) -> tuple[Array, tuple[Array, Array]]:
+    parameters, (u, target, _) = network.views(theta), episode
+    w, alpha, gamma = parameters["w"], parameters["alpha"], network.gamma(parameters, jnp)
+
+    @jax.checkpoint
+    def step(carry: Any, u_t: Array) -> tuple[Any, None]:
+        state, older, newer = carry
+        state = network.rule.step(state, older[:, None, :], newer[:, :, None], gamma)
+        a = ((w + alpha * state[0]) @ newer[:, :, None])[:, :, 0]
+        return (state, newer, jnp.tanh(a + u_t)), None
+
+    silent = jnp.zeros(w.shape[:2])
+    start = tuple(jnp.zeros(w.shape) for _ in range(network.rule.size))
+    (_, _, y), _ = lax.scan(step, (start, silent, silent), jnp.moveaxis(u, 1, 0))
+    o, wanted = y[:, : network.task.outputs], target[:, -1]
+    blanked = u[:, -1, : network.task.outputs] == 0
+    right = ((jnp.sign(o) == wanted) & blanked).sum(axis=1) / blanked.sum(axis=1)
+    return 0.5 * ((o - wanted) ** 2).sum(), (jnp.abs(o - wanted).sum(axis=1), right)
+
+
+def _feed_forward_loss(
+    network: FeedForward, theta: Array, episode: tuple[Array, Array, Array]
+) -> tuple[Array, tuple[Array, Array]]:
     # With runs as the last axis, every step compiles to vector instructions: (T, ..., R).
     x, target, scored = (jnp.moveaxis(part, 0, -1) for part in episode)
     scored = scored[:, 0]
     # Parameters of all layers and of the readout with runs last: w is (Y, K, R).
     parameters = {name: jnp.moveaxis(value, 0, -1) for name, value in network.views(theta).items()}
-    rule = RULES[network.plasticity.rule]
+    rule = find_rule(network.plasticity.rule)
     for layer in network.layers(parameters, jnp):
         # Computing a step again on the way back is quicker than storing it.
         @jax.checkpoint
@@ -106,7 +139,7 @@ def _loss(
 
 @lru_cache(maxsize=16)
 def _compiled(task: Task, plasticity: Plasticity, optimiser: Optimiser) -> Callable[..., Any]:
-    network = FeedForward(task, plasticity)
+    network = build(task, plasticity)
     differentiate = jax.grad(lambda *parts: _loss(network, *parts), has_aux=True)
 
     def learn(carry: Any, episode: Any) -> tuple[Any, tuple[Array, Array]]:

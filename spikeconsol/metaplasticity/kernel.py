@@ -18,7 +18,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spikeconsol.metaplasticity.rules import Array, LayerGradient, PlasticLayer, slopes
+from spikeconsol.metaplasticity.layer import LayerGradient, PlasticLayer, slopes
+from spikeconsol.metaplasticity.rules import Array
 
 __all__ = ["KernelActivity", "KernelLayer", "Sensitivities", "forward_recursion"]
 

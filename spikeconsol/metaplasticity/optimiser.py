@@ -12,7 +12,7 @@ import numpy as np
 
 from spikeconsol.parameters import Parameters, parameter
 
-__all__ = ["Adam", "Optimiser", "RMSClip"]
+__all__ = ["OPTIMISERS", "SGD", "Adam", "Optimiser", "RMSClip"]
 
 Array = Any
 
@@ -86,4 +86,25 @@ class Adam(Parameters):
         return theta, xp.stack([mean, square])
 
 
-Optimiser = RMSClip | Adam
+@dataclass(frozen=True)
+class SGD(Parameters):
+    """Plain gradient descent with a largest step: an option of the original program."""
+
+    learning_rate: float = parameter(0.03, above=0, doc="step for a gradient of 1")
+    clip: float = parameter(0.01, above=0, doc="largest step")
+    l1: float = parameter(1e-4, at_least=0, doc="decrease of every magnitude per step")
+
+    def start(self, theta: Array) -> Array:
+        """Return no running averages, shape (0, R, P)."""
+        return np.zeros((0, *theta.shape))
+
+    def step(
+        self, theta: Array, g: Array, state: Array, count: Array, penalised: Array, xp: Any = np
+    ) -> tuple[Array, Array]:
+        """Return parameters after an update; see `RMSClip.step`."""
+        theta = theta - xp.clip(self.learning_rate * g, -self.clip, self.clip)
+        return theta - penalised * self.l1 * xp.sign(theta), state
+
+
+Optimiser = RMSClip | Adam | SGD
+OPTIMISERS: dict[str, type[Optimiser]] = {kind.__name__: kind for kind in (RMSClip, Adam, SGD)}

@@ -23,9 +23,12 @@ import numpy as np
 from numpy.random import Generator, RandomState
 from numpy.typing import NDArray
 
-from spikeconsol.metaplasticity.network import Named, Network, Outcome, Plasticity
-from spikeconsol.metaplasticity.rules import RULES, Activity, State
-from spikeconsol.metaplasticity.tasks import AutoAssociation, Episodes
+from spikeconsol.metaplasticity import recurrent_kernel
+from spikeconsol.metaplasticity.layer import Activity
+from spikeconsol.metaplasticity.network import Named, Network, Outcome
+from spikeconsol.metaplasticity.parameters import Plasticity
+from spikeconsol.metaplasticity.rules import State, find_rule
+from spikeconsol.metaplasticity.task import Episodes, Task
 from spikeconsol.parameters import ParameterError
 
 __all__ = ["Recurrent"]
@@ -33,25 +36,32 @@ __all__ = ["Recurrent"]
 Array = Any
 
 
+#: Cells from which on traces are not carried step by step, see `recurrent_kernel`.
+LARGE = 100
+
+
 class Recurrent(Network):
     """N tanh cells, each connected to all, for `AutoAssociation`.
 
-    Parameters are ``w`` and ``alpha``, both (N, N); no connection of a cell onto itself is
-    plastic. The learned coefficients start small and positive.
+    Parameters are ``w`` and ``alpha``, both (N, N), and, where it is learned, the logit of the
+    decay, one for the network or one per synapse; no connection of a cell onto itself is plastic.
+    The learned coefficients start small and positive.
     """
 
-    def __init__(
-        self, task: AutoAssociation, plasticity: Plasticity, gradient: str = "exact"
-    ) -> None:
+    penalised_names = frozenset({"w", "alpha"})
+
+    def __init__(self, task: Task, plasticity: Plasticity, gradient: str = "exact") -> None:
         if gradient != "exact":
             raise ValueError(f"gradient: got {gradient!r}; allowed: exact, in a recurrent network")
-        if plasticity.decay != "fixed":
-            raise ParameterError(
-                f"decay: got {plasticity.decay!r}; allowed: fixed, in a recurrent network"
-            )
+        if plasticity.decay != "fixed" and task.gamma == 0:
+            raise ParameterError("gamma: got 0.0; allowed: > 0 as the start of a learned decay")
         N = task.cells[0]
-        super().__init__(task, plasticity, gradient, {"w": (N, N), "alpha": (N, N)})
-        self._rule = RULES[plasticity.rule]
+        shapes: dict[str, tuple[int, ...]] = {"w": (N, N), "alpha": (N, N)}
+        if plasticity.decay != "fixed":
+            shapes["logit_gamma"] = (1, 1) if plasticity.decay == "layer" else (N, N)
+        super().__init__(task, plasticity, gradient, shapes)
+        self.rule = find_rule(plasticity.rule)
+        self._blocked = plasticity.rule == "hebb" and plasticity.decay != "synapse" and N >= LARGE
 
     def initial(self, rng: Generator | RandomState) -> dict[str, NDArray]:
         """Draw the parameters of one run; `Plasticity.alpha_scale` is in units of 0.1."""
@@ -59,7 +69,17 @@ class Recurrent(Network):
         w = 1.1 / np.sqrt(N) * rng.standard_normal((N, N))
         alpha = 0.1 * self.plasticity.alpha_scale * rng.uniform(0, 1, (N, N))
         np.fill_diagonal(alpha, 0)
-        return {"w": w * self.plasticity.fixed_part, "alpha": alpha}
+        start = {"w": w * self.plasticity.fixed_part, "alpha": alpha}
+        if "logit_gamma" in self.shapes:
+            logit = np.log(self.task.gamma / (1 - self.task.gamma))
+            start["logit_gamma"] = np.full(self.shapes["logit_gamma"], logit)
+        return start
+
+    def gamma(self, parameters: Named, xp: Any = np) -> Array:
+        """Return the decay of traces, a number or of shape (..., 1 or N, 1 or N)."""
+        if "logit_gamma" in parameters:
+            return 1 / (1 + xp.exp(-parameters["logit_gamma"]))
+        return self.task.gamma
 
     def forward(self, parameters: Named, u: Array) -> tuple[Array, list[State]]:
         """Run one episode.
@@ -77,19 +97,17 @@ class Recurrent(Network):
         states : list of State
             State of the traces that acted at each step.
         """
-        w, alpha = parameters["w"], parameters["alpha"]
+        w, alpha, gamma = parameters["w"], parameters["alpha"], self.gamma(parameters)
         steps, shape = u.shape[-2], np.broadcast_shapes(u.shape[:-2], w.shape[:-2])
         dtype = np.result_type(u, w, alpha)
         y = np.zeros((steps + 2, *shape, w.shape[-1]), dtype)
         state: State = tuple(
-            np.zeros((*shape, *w.shape[-2:]), dtype) for _ in range(self._rule.size)
+            np.zeros((*shape, *w.shape[-2:]), dtype) for _ in range(self.rule.size)
         )
         states = []
         for t in range(steps):
             older, newer = y[t], y[t + 1]
-            state = self._rule.step(
-                state, older[..., None, :], newer[..., :, None], self.task.gamma
-            )
+            state = self.rule.step(state, older[..., None, :], newer[..., :, None], gamma)
             states.append(state)
             a = ((w + alpha * state[0]) @ newer[..., None])[..., 0]
             y[t + 2] = np.tanh(a + u[..., t, :])
@@ -103,19 +121,49 @@ class Recurrent(Network):
 
     def run(self, parameters: Named, episodes: Episodes) -> Outcome:
         """Run episodes, arrays of shape (..., T, N), without learning."""
-        y, _ = self.forward(parameters, episodes.x)
+        if self._blocked:
+            y = recurrent_kernel.forward(*self._constants(parameters), episodes.x).y
+        else:
+            y, _ = self.forward(parameters, episodes.x)
         return self.outcome(np.moveaxis(y[2:], 0, -2)[..., : self.task.outputs], episodes)
 
+    def _constants(self, parameters: Named) -> tuple[Array, Array, Array]:
+        """Return weights, coefficients and one decay for each network."""
+        gamma = self.gamma(parameters)
+        return parameters["w"], parameters["alpha"], gamma[..., 0, 0] if np.ndim(gamma) else gamma
+
     def _gradient(self, parameters: Named, episode: Episodes, out: dict[str, Array]) -> NDArray:
-        w, alpha = parameters["w"], parameters["alpha"]
-        y, states = self.forward(parameters, episode.x)
-        g_y = np.zeros_like(y)
-        Z = self.task.outputs
+        if self._blocked:
+            constants = self._constants(parameters)
+            done = recurrent_kernel.forward(*constants, episode.x)
+            g_y = self._error(done.y, episode)
+            d_w, d_alpha, d_gamma = recurrent_kernel.backward(*constants, done, g_y)
+            out["w"][...], out["alpha"][...] = d_w, d_alpha
+            if "logit_gamma" in out:
+                out["logit_gamma"][...] = (d_gamma * constants[2] * (1 - constants[2]))[
+                    ..., None, None
+                ]
+            return done.y[-1][..., None, : self.task.outputs]
+        return self._stepped_gradient(parameters, episode, out)
+
+    def _error(self, y: NDArray, episode: Episodes) -> NDArray:
+        """Return the derivative of the loss as it reaches each activity, (T + 2, ..., N)."""
+        g_y, Z = np.zeros_like(y), self.task.outputs
         g_y[-1][..., :Z] = y[-1][..., :Z] - episode.target[..., -1, :]
+        return g_y
+
+    def _stepped_gradient(
+        self, parameters: Named, episode: Episodes, out: dict[str, Array]
+    ) -> NDArray:
+        """Fill `out` with the gradient, for any trace rule; return the outputs."""
+        w, alpha, gamma = parameters["w"], parameters["alpha"], self.gamma(parameters)
+        y, states = self.forward(parameters, episode.x)
+        g_y = self._error(y, episode)
         adjoint: State = tuple(np.zeros_like(part) for part in states[-1])
         d_w, d_alpha = out["w"], out["alpha"]
         d_w[...] = 0
         d_alpha[...] = 0
+        d_gamma = np.zeros_like(adjoint[0])
         for t in reversed(range(len(states))):
             older, newer, H = y[t], y[t + 1], states[t][0]
             lam = (1 - y[t + 2] ** 2) * g_y[t + 2]
@@ -124,13 +172,20 @@ class Recurrent(Network):
             d_alpha += outer * H
             adjoint = (adjoint[0] + alpha * outer, *adjoint[1:])
             before = states[t - 1] if t else tuple(np.zeros_like(part) for part in states[0])
-            adjoint, to_older, to_newer = self._rule.pullback(
-                before, older[..., None, :], newer[..., :, None], self.task.gamma, adjoint
-            )
+            activity = before, older[..., None, :], newer[..., :, None], gamma
+            if "logit_gamma" in out:
+                d_gamma += self.rule.decay_pullback(*activity, adjoint)
+            adjoint, to_older, to_newer = self.rule.pullback(*activity, adjoint)
             g_y[t + 1] += (lam[..., None, :] @ (w + alpha * H))[..., 0, :]
             g_y[t + 1] += to_newer.sum(axis=-1)
             g_y[t] += to_older.sum(axis=-2)
-        return y[-1][..., None, :Z]
+        if "logit_gamma" in out:
+            d_logit = d_gamma * gamma * (1 - gamma)
+            shared = self.plasticity.decay == "layer"
+            out["logit_gamma"][...] = (
+                d_logit.sum(axis=(-2, -1), keepdims=True) if shared else d_logit
+            )
+        return y[-1][..., None, : self.task.outputs]
 
     def outcome(self, o: NDArray, episodes: Episodes, activity: Activity | None = None) -> Outcome:
         """Return summed absolute errors and fractions of blanked elements that are right.

@@ -1,20 +1,24 @@
-"""What training and testing return."""
+"""Trained numbers with their rule, and what training and testing return."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from spikeconsol.metaplasticity.network import Plasticity
-from spikeconsol.metaplasticity.optimiser import Optimiser
-from spikeconsol.metaplasticity.tasks import Task
+from spikeconsol.metaplasticity.build import build
+from spikeconsol.metaplasticity.network import Network
+from spikeconsol.metaplasticity.optimiser import OPTIMISERS, Optimiser
+from spikeconsol.metaplasticity.parameters import Plasticity
+from spikeconsol.metaplasticity.task import Task
 
-__all__ = ["Evaluation", "Training"]
+__all__ = ["Evaluation", "Trained", "Training"]
 
 
 @dataclass(frozen=True)
@@ -40,25 +44,77 @@ class Evaluation:
 
 
 @dataclass(frozen=True)
-class Training:
-    """Runs trained on a task, and how they did.
+class Trained:
+    """Parameters of R runs, with the task and the rule that they belong to.
 
     Attributes
     ----------
-    task, plasticity, optimiser, gradient, draws, backend, seeds
-        What was asked of `spikeconsol.metaplasticity.train`.
-    errors, accuracy : ndarray, shape (episodes, R)
-        Error per scored step and fraction of right answers, in every episode.
+    task : Task
+        Sizes, and the decay of traces where it is given.
+    plasticity : Plasticity
+        The trace rule, and whether the decay is among the parameters.
     parameters : dict of ndarray, shape (R, ...)
-        Trained parameters by name.
-    frozen : int
-        Episodes at the end in which nothing was learned: the test.
-    test : Evaluation
-        The frozen episodes.
+        All parameters of the network by name.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is missing, unknown or of the wrong shape.
     """
 
     task: Task
     plasticity: Plasticity
+    parameters: dict[str, NDArray]
+
+    def __post_init__(self) -> None:
+        shapes = self.network.shapes
+        unknown = [name for name in self.parameters if name not in shapes]
+        if unknown:
+            raise ValueError(
+                f"parameters: got {unknown[0]!r}; allowed: {', '.join(shapes)}, with "
+                f"plasticity {self.plasticity.flat()}"
+            )
+        runs = {np.shape(value)[:1] for value in self.parameters.values()}
+        leading = runs.pop() if len(runs) == 1 else ("R",)
+        for name, shape in shapes.items():
+            wanted = (*leading, *shape)
+            if name not in self.parameters or np.shape(self.parameters[name]) != wanted:
+                got = np.shape(self.parameters[name]) if name in self.parameters else "none"
+                raise ValueError(f"parameters: got {name} of shape {got}; allowed: {wanted}")
+
+    @cached_property
+    def network(self) -> Network:
+        """The network that these are parameters of."""
+        return build(self.task, self.plasticity)
+
+    @property
+    def runs(self) -> int:
+        """Number of runs R."""
+        return len(next(iter(self.parameters.values())))
+
+    def with_parameters(self, **changes: NDArray) -> Trained:
+        """Return the same runs with some parameters, (R, ...), changed: a lesion, for example."""
+        return Trained(self.task, self.plasticity, {**self.parameters, **changes})
+
+
+@dataclass(frozen=True)
+class Training(Trained):
+    """Runs trained on a task, and how they did.
+
+    Attributes
+    ----------
+    optimiser, gradient, draws, backend, seeds
+        What was asked of `spikeconsol.metaplasticity.train`.
+    errors, accuracy : ndarray, shape (episodes, R)
+        Error per scored step and fraction of right answers, in every episode.
+    frozen : int
+        Episodes at the end in which nothing was learned: the test.
+    test : Evaluation
+        The frozen episodes.
+    stage : int
+        Trainings before this one, whose end was its start.
+    """
+
     optimiser: Optimiser
     gradient: str
     draws: str
@@ -66,9 +122,9 @@ class Training:
     seeds: tuple[int, ...]
     errors: NDArray
     accuracy: NDArray
-    parameters: dict[str, NDArray]
     frozen: int
     test: Evaluation
+    stage: int = 0
 
     @property
     def errors_as_published(self) -> NDArray:
@@ -95,7 +151,7 @@ class Training:
 
     def to_dataset(self) -> xr.Dataset:
         """Return everything, labelled, with dimension ``seed`` for the runs."""
-        unit = {"cross-entropy": "nat", "squared": "1"}[self.task.loss]
+        unit = "nat" if self.task.loss == "cross-entropy" else "1"
         step = ("seed", "step")
         data: dict[str, Any] = {
             "error": (("seed", "episode"), self.errors.T, "error per scored step", unit),
@@ -131,6 +187,8 @@ class Training:
                 "task_parameters": json.dumps(self.task.flat()),
                 "plasticity": json.dumps(self.plasticity.flat()),
                 "optimiser": json.dumps(self.optimiser.flat()),
+                "optimiser_kind": type(self.optimiser).__name__,
+                "stage": self.stage,
                 "gradient": self.gradient,
                 "draws": self.draws,
                 "backend": self.backend,
@@ -140,6 +198,74 @@ class Training:
                 "solved_below": self.task.solved_below,
             },
         )
+
+    def save(self, path: str | Path) -> None:
+        """Write everything to a NetCDF file, readable by `load` and by xarray."""
+        self.to_dataset().to_netcdf(path, engine="h5netcdf")
+
+    @classmethod
+    def load(cls, path: str | Path, *, task: Task | None = None) -> Self:
+        """Read what `save` wrote, or a result of the experiments ``meta-hebbian/...``.
+
+        Parameters
+        ----------
+        path : path
+        task : Task, optional
+            Needed for a task of one's own whose class has not been imported.
+
+        Raises
+        ------
+        ValueError
+            If the file is no training, or its task is unknown.
+        """
+        dataset = xr.load_dataset(path, engine="h5netcdf")
+        attributes = dataset.attrs
+        if "task_parameters" not in attributes or "error" not in dataset:
+            raise ValueError(f"path: got {path}, no training; allowed: a file of Training.save")
+        if task is None:
+            kinds = {kind.__name__: kind for kind in _subclasses(Task)}
+            if attributes["task"] not in kinds:
+                raise ValueError(
+                    f"task: got {attributes['task']} in {path}, which is not known; allowed: "
+                    f"{', '.join(sorted(kinds))}, or task= with the task itself"
+                )
+            task = kinds[attributes["task"]]().with_settings(
+                json.loads(attributes["task_parameters"])
+            )
+        plasticity = Plasticity().with_settings(json.loads(attributes["plasticity"]))
+        settings = json.loads(attributes["optimiser"])
+        # Files of version 0.1 do not name the optimiser; only one of its two had a clip.
+        kind = attributes.get("optimiser_kind", "RMSClip" if "clip" in settings else "Adam")
+        names = build(task, plasticity).shapes
+        errors, accuracy = dataset["error"].values.T, dataset["accuracy"].values.T
+        frozen = int(attributes["frozen_episodes"])
+        return cls(
+            task,
+            plasticity,
+            {name: dataset[name].values for name in names},
+            OPTIMISERS[kind]().with_settings(settings),
+            attributes["gradient"],
+            attributes["draws"],
+            attributes["backend"],
+            tuple(int(seed) for seed in dataset["seed"].values),
+            errors,
+            accuracy,
+            frozen,
+            Evaluation(
+                errors[-frozen:],
+                accuracy[-frozen:],
+                dataset["step_error"].values,
+                dataset["step_accuracy"].values,
+                dataset["trace"].values if "trace" in dataset else None,
+            ),
+            int(attributes.get("stage", 0)),
+        )
+
+
+def _subclasses(kind: type) -> list[type]:
+    """Return all classes below one, at any depth."""
+    below: list[type] = kind.__subclasses__()
+    return below + [each for child in below for each in _subclasses(child)]
 
 
 def _dimensions(name: str, values: NDArray, layers: int) -> tuple[str, ...]:

@@ -1,13 +1,17 @@
-r"""Hebbian traces, the layer whose weights follow them, and its exact gradient.
+r"""How the traces of a plastic connection follow activity.
 
-The strength of connection :math:`k` onto a cell at step :math:`t` is
-:math:`w_k + \alpha_k H_k(t)`: a fixed part, and a trace of recent activity scaled by a plasticity
-coefficient. Traces start at zero in every episode and follow a `TraceRule`; :math:`w`,
-:math:`\alpha`, the biases and, if wanted, the decay of the traces are found by gradient descent
-through them.
+A rule is one small class with a `step`, the equation itself; the derivatives that training needs
+follow from it. An own rule is registered by decoration and is then a name like any other::
 
-Shapes: leading dimensions ``...`` (independent runs, episodes) broadcast everywhere;
-K inputs, Y cells, T steps.
+    @trace_rule("presynaptic")
+    class Presynaptic(TraceRule):
+        '''Follows the input alone.'''
+
+        def step(self, state, x, y, gamma):
+            (H,) = state
+            return (gamma * H + (1 - gamma) * x + 0 * y,)
+
+    train(tasks.OneShot(), seeds=range(20), plasticity=Plasticity(rule="presynaptic"))
 
 References
 ----------
@@ -16,50 +20,54 @@ Miconi, T. (2016). Backpropagation of Hebbian plasticity for continual learning.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cached_property
+import difflib
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 __all__ = [
-    "GRADIENTS",
+    "BCM",
     "RULES",
-    "Activity",
     "Covariance",
     "Hebb",
-    "LayerGradient",
+    "Instar",
     "Oja",
-    "PlasticLayer",
+    "Outstar",
     "TraceRule",
+    "find_rule",
+    "trace_rule",
 ]
 
 #: Real in use; complex in the complex-step checks; a traced array under JAX.
 Array = Any
 State = tuple[Array, ...]
 
-#: The exact gradient, and the one the program behind the published figures computed.
-GRADIENTS = ("exact", "legacy2016")
+_REGISTERED: dict[str, TraceRule] = {}
+#: All rules by name, the registered ones of users among them.
+RULES: Mapping[str, TraceRule] = MappingProxyType(_REGISTERED)
 
 
-class TraceRule(Protocol):
-    """How the traces of a layer follow activity.
+class TraceRule:
+    """How the traces of a layer follow activity; a subclass writes `step`.
 
     All arguments arrive ready to be combined element by element: `x` is (..., 1, K), `y` is
     (..., Y, 1), `gamma` a number or an array that broadcasts to (..., Y, K), and the state is a
-    tuple of (..., Y, K) arrays of which the first is the trace itself. Only arithmetic operators
-    are used, so that the same `step` serves NumPy, complex numbers and JAX.
+    tuple of (..., Y, K) arrays, zero at the start of an episode, of which the first is the trace
+    itself. `step` may use arithmetic operators only (absolute values by `magnitude`), so that the
+    same text serves NumPy, complex numbers and JAX.
+
+    The derivatives come from complex steps through `step`, exact to rounding. A subclass may write
+    them out where speed matters.
     """
 
     #: Number of arrays in the state.
-    size: int
+    size: ClassVar[int] = 1
 
     def step(self, state: State, x: Array, y: Array, gamma: Array) -> State:
         """Return the state after one step of activity."""
-        ...
+        raise NotImplementedError
 
     def pullback(
         self, state: State, x: Array, y: Array, gamma: Array, adjoint: State
@@ -68,30 +76,132 @@ class TraceRule(Protocol):
 
         The last two are left per synapse, (..., Y, K); the caller sums what is shared.
         """
-        ...
+        arguments = (*state, x, y, gamma)
+        *to_state, to_x, to_y = (
+            self._partial(arguments, place, adjoint) for place in range(self.size + 2)
+        )
+        return tuple(to_state), to_x, to_y
 
     def decay_pullback(
         self, state: State, x: Array, y: Array, gamma: Array, adjoint: State
     ) -> Array:
         """Return the adjoint of `gamma`, per synapse."""
-        ...
+        return self._partial((*state, x, y, gamma), self.size + 2, adjoint)
+
+    def _partial(self, arguments: tuple[Array, ...], place: int, adjoint: State) -> Array:
+        """Return the adjoint of one argument, by a complex step."""
+        h = 1e-100
+        moved = [a + 1j * h if n == place else a for n, a in enumerate(arguments)]
+        *state, x, y, gamma = moved
+        after = self.step(tuple(state), x, y, gamma)
+        return sum(Q * (np.imag(part) / h) for Q, part in zip(adjoint, after, strict=True))
 
 
-@dataclass(frozen=True)
-class Hebb:
+def magnitude(values: Array) -> Array:
+    """Return absolute values in a form that complex steps and JAX can differentiate."""
+    return (values * values + 1e-300) ** 0.5
+
+
+def trace_rule(name: str) -> Callable[[type[TraceRule]], type[TraceRule]]:
+    """Register a rule under a name, after trying it out.
+
+    Parameters
+    ----------
+    name : str
+        What `Plasticity(rule=...)` calls it.
+
+    Raises
+    ------
+    ValueError
+        If the name is taken, or the rule returns something else than its state, depends on the
+        number of synapses, or is not differentiable as written.
+    """
+    if not isinstance(name, str) or not name.isidentifier():
+        raise ValueError(f"name: got {name!r}; allowed: a word, as in @trace_rule('mine')")
+
+    def register(kind: type[TraceRule]) -> type[TraceRule]:
+        if not (isinstance(kind, type) and issubclass(kind, TraceRule)):
+            raise TypeError(f"{name}: got {kind!r}; allowed: a subclass of TraceRule")
+        taken = _REGISTERED.get(name)
+        # The same class again is a cell of a notebook run twice.
+        if taken is not None and _place(type(taken)) != _place(kind):
+            raise ValueError(
+                f"name: got {name!r}, which is {_place(type(taken))}; allowed: another name"
+            )
+        rule = kind()
+        _try_out(name, rule)
+        _REGISTERED[name] = rule
+        return kind
+
+    return register
+
+
+def find_rule(name: str) -> TraceRule:
+    """Return the rule of a name."""
+    if name in _REGISTERED:
+        return _REGISTERED[name]
+    near = difflib.get_close_matches(str(name), _REGISTERED, n=1)
+    hint = f"; nearest: {near[0]}" if near else ""
+    raise ValueError(f"rule: got {name!r}; allowed: one of {', '.join(_REGISTERED)}{hint}")
+
+
+def _place(kind: type) -> str:
+    return f"{kind.__module__}.{kind.__qualname__}"
+
+
+def _try_out(name: str, rule: TraceRule) -> None:
+    """Run a rule on random states; compare its derivatives with finite differences."""
+    rng = np.random.default_rng(0)
+    state = tuple(rng.uniform(-1, 1, (3, 4)) for _ in range(rule.size))
+    x, y, gamma = rng.uniform(-1, 1, (1, 4)), rng.uniform(-1, 1, (3, 1)), 0.9
+    adjoint = tuple(rng.normal(size=(3, 4)) for _ in range(rule.size))
+
+    def total(arguments: Sequence[Array]) -> Array:
+        *s, x, y, gamma = arguments
+        after = rule.step(tuple(s), x, y, gamma)
+        return sum(Q * part for Q, part in zip(adjoint, after, strict=True))
+
+    try:
+        after = rule.step(state, x, y, gamma)
+    except Exception as error:
+        raise ValueError(f"{name}: step fails with {type(error).__name__}: {error}") from error
+    shapes = [np.shape(part) for part in after] if isinstance(after, tuple) else type(after)
+    if shapes != [(3, 4)] * rule.size:
+        raise ValueError(
+            f"{name}: step returned {shapes}; allowed: a tuple of {rule.size} arrays (size) "
+            "of the trace's shape"
+        )
+    part = rule.step(tuple(s[:1, :2] for s in state), x[:, :2], y[:1], gamma)[0]
+    if not np.allclose(part, after[0][:1, :2], rtol=1e-12, atol=1e-12):
+        raise ValueError(f"{name}: a trace depends on other synapses; allowed: element by element")
+    to_state, to_x, to_y = rule.pullback(state, x, y, gamma, adjoint)
+    found = (*to_state, to_x, to_y, rule.decay_pullback(state, x, y, gamma, adjoint))
+    arguments: list[Array] = [*state, x, y, gamma]
+    for place, value in enumerate(found):
+        h = 1e-6
+        up, down = (
+            total(tuple(a + sign * h if n == place else a for n, a in enumerate(arguments)))
+            for sign in (1, -1)
+        )
+        if not np.allclose(value, (up - down) / (2 * h), rtol=1e-5, atol=1e-6):
+            which = [*(f"state {n}" for n in range(rule.size)), "x", "y", "gamma"][place]
+            raise ValueError(
+                f"{name}: the derivative along {which} is wrong; allowed: arithmetic operators "
+                "only, and magnitude() for absolute values"
+            )
+
+
+@trace_rule("hebb")
+class Hebb(TraceRule):
     r"""Decaying Hebbian trace, :math:`H \leftarrow \gamma H + (1-\gamma)\,y x`."""
 
-    size = 1
-
     def step(self, state: State, x: Array, y: Array, gamma: Array) -> State:
-        """Return the state after one step of activity."""
         (H,) = state
         return (gamma * H + (1 - gamma) * (y * x),)
 
     def pullback(
         self, state: State, x: Array, y: Array, gamma: Array, adjoint: State
     ) -> tuple[State, Array, Array]:
-        """Return the adjoints of `state`, `x` and `y`."""
         (Q,) = adjoint
         rate = (1 - gamma) * Q
         return (gamma * Q,), rate * y, rate * x
@@ -99,28 +209,23 @@ class Hebb:
     def decay_pullback(
         self, state: State, x: Array, y: Array, gamma: Array, adjoint: State
     ) -> Array:
-        """Return the adjoint of `gamma`, per synapse."""
         return adjoint[0] * (state[0] - y * x)
 
 
-@dataclass(frozen=True)
-class Oja:
+@trace_rule("oja")
+class Oja(TraceRule):
     r"""Oja's trace, :math:`H \leftarrow H + (1-\gamma)\,y (x - y H)`.
 
     Decays only while the cell is active, so that a trace outlasts silence.
     """
 
-    size = 1
-
     def step(self, state: State, x: Array, y: Array, gamma: Array) -> State:
-        """Return the state after one step of activity."""
         (H,) = state
         return (H + (1 - gamma) * y * (x - y * H),)
 
     def pullback(
         self, state: State, x: Array, y: Array, gamma: Array, adjoint: State
     ) -> tuple[State, Array, Array]:
-        """Return the adjoints of `state`, `x` and `y`."""
         (H,), (Q,) = state, adjoint
         rate = (1 - gamma) * Q
         return (Q - rate * y * y,), rate * y, rate * (x - 2 * y * H)
@@ -128,12 +233,11 @@ class Oja:
     def decay_pullback(
         self, state: State, x: Array, y: Array, gamma: Array, adjoint: State
     ) -> Array:
-        """Return the adjoint of `gamma`, per synapse."""
         return -adjoint[0] * y * (x - y * state[0])
 
 
-@dataclass(frozen=True)
-class Covariance:
+@trace_rule("covariance")
+class Covariance(TraceRule):
     r"""Trace of joint deviations, :math:`H \leftarrow \gamma H + (1-\gamma)(y-\bar y)(x-\bar x)`.
 
     The running means :math:`\bar y, \bar x` forget at the same rate as the trace and are those
@@ -143,7 +247,6 @@ class Covariance:
     size = 3
 
     def step(self, state: State, x: Array, y: Array, gamma: Array) -> State:
-        """Return the state after one step of activity."""
         H, mean_y, mean_x = state
         return (
             gamma * H + (1 - gamma) * (y - mean_y) * (x - mean_x),
@@ -154,7 +257,6 @@ class Covariance:
     def pullback(
         self, state: State, x: Array, y: Array, gamma: Array, adjoint: State
     ) -> tuple[State, Array, Array]:
-        """Return the adjoints of `state`, `x` and `y`."""
         (_, mean_y, mean_x), (Q, Q_y, Q_x) = state, adjoint
         deviation_y, deviation_x = y - mean_y, x - mean_x
         to_y, to_x = (1 - gamma) * Q * deviation_x, (1 - gamma) * Q * deviation_y
@@ -167,174 +269,48 @@ class Covariance:
     def decay_pullback(
         self, state: State, x: Array, y: Array, gamma: Array, adjoint: State
     ) -> Array:
-        """Return the adjoint of `gamma`, per synapse."""
         (H, mean_y, mean_x), (Q, Q_y, Q_x) = state, adjoint
         deviation_y, deviation_x = y - mean_y, x - mean_x
         return Q * (H - deviation_y * deviation_x) - Q_y * deviation_y - Q_x * deviation_x
 
 
-RULES: Mapping[str, TraceRule] = MappingProxyType(
-    {"hebb": Hebb(), "oja": Oja(), "covariance": Covariance()}
-)
+@trace_rule("bcm")
+class BCM(TraceRule):
+    r"""Trace with a sliding threshold, :math:`H \leftarrow \gamma H + (1-\gamma)\,y(y-\theta)x`.
 
-
-class Activity(Protocol):
-    """What one forward pass of a layer did.
-
-    Attributes
-    ----------
-    x : ndarray, shape (..., T, K)
-        Inputs.
-    y : ndarray, shape (..., T, Y)
-        Activity of the cells.
-    traces : ndarray, shape (..., T, Y, K)
-        Traces that acted at each step, that is, from before it.
-    final_trace : ndarray, shape (..., Y, K)
-        Trace after the last step.
+    The threshold :math:`\theta` follows :math:`y^2` at the rate of the trace (Bienenstock, Cooper
+    and Munro 1982).
     """
 
-    @property
-    def x(self) -> Array: ...
-    @property
-    def y(self) -> Array: ...
-    @property
-    def traces(self) -> NDArray: ...
-    @property
-    def final_trace(self) -> NDArray: ...
+    size = 2
+
+    def step(self, state: State, x: Array, y: Array, gamma: Array) -> State:
+        H, threshold = state
+        return (
+            gamma * H + (1 - gamma) * y * (y - threshold) * x,
+            gamma * threshold + (1 - gamma) * y * y,
+        )
 
 
-@dataclass(frozen=True)
-class SteppedActivity:
-    """Forward pass of a `PlasticLayer`, with the state before each step and after the last."""
+@trace_rule("instar")
+class Instar(TraceRule):
+    r"""Towards the input while the cell is active, :math:`\Delta H = (1-\gamma)(y x - |y| H)`.
 
-    x: Array
-    y: Array
-    states: tuple[State, ...]
-
-    @cached_property
-    def traces(self) -> NDArray:
-        """Traces that acted at each step, shape (..., T, Y, K)."""
-        return np.stack([state[0] for state in self.states[:-1]], axis=-3)
-
-    @property
-    def final_trace(self) -> NDArray:
-        """Trace after the last step, shape (..., Y, K)."""
-        return self.states[-1][0]
-
-
-@dataclass(frozen=True)
-class LayerGradient:
-    """Derivatives of a loss with respect to everything that enters a layer.
-
-    Attributes
-    ----------
-    w, alpha : ndarray, shape (..., Y, K)
-    b : ndarray, shape (..., Y)
-    gamma : ndarray, shape (..., Y, K), or None if it was not computed
-        Per synapse; a decay shared by synapses receives the sum.
-    x : ndarray, shape (..., T, K), or None if it was not computed
+    Grossberg's instar, with the magnitude of the cell's signed activity as its gate.
     """
 
-    w: Array
-    alpha: Array
-    b: Array
-    gamma: Array | None = None
-    x: Array | None = None
+    def step(self, state: State, x: Array, y: Array, gamma: Array) -> State:
+        (H,) = state
+        return (H + (1 - gamma) * (y * x - magnitude(y) * H),)
 
 
-@dataclass(frozen=True)
-class PlasticLayer:
-    r"""A layer of tanh cells with Hebbian plastic input weights.
+@trace_rule("outstar")
+class Outstar(TraceRule):
+    r"""Towards the activity while the input is on, :math:`\Delta H = (1-\gamma)(y x - |x| H)`.
 
-    .. math:: y(t) = \tanh\bigl((w + \alpha H(t))\,x(t) + b\bigr)
-
-    The trace that acts at a step is the one from before it (the published output equation, read
-    literally, would make :math:`y(t)` depend on itself).
-
-    Parameters
-    ----------
-    w, alpha : ndarray, shape (..., Y, K)
-        Fixed weights and plasticity coefficients.
-    b : ndarray, shape (..., Y)
-        Biases.
-    gamma : float or ndarray, broadcastable to (..., Y, K)
-        Fraction of a trace that survives one step.
-    rule : TraceRule, optional
-        How traces follow activity.
-    learns_decay : bool, optional
-        Whether `gradient` includes the decay.
+    Grossberg's outstar, with the magnitude of the signed input as its gate.
     """
 
-    w: Array
-    alpha: Array
-    b: Array
-    gamma: Array
-    rule: TraceRule = Hebb()
-    learns_decay: bool = False
-
-    def forward(self, x: Array) -> Any:
-        """Run one episode.
-
-        Parameters
-        ----------
-        x : ndarray, shape (..., T, K)
-            Inputs.
-        """
-        leading = np.broadcast_shapes(x.shape[:-2], self.w.shape[:-2])
-        dtype = np.result_type(x, self.w, self.alpha, self.b, self.gamma)
-        steps, shape = x.shape[-2], leading + self.w.shape[-2:]
-        state: State = tuple(np.zeros(shape, dtype) for _ in range(self.rule.size))
-        states, y = [state], np.empty((*leading, steps, shape[-2]), dtype)
-        for t in range(steps):
-            x_t = x[..., t, None, :]
-            y[..., t, :] = np.tanh(((self.w + self.alpha * state[0]) * x_t).sum(axis=-1) + self.b)
-            state = self.rule.step(state, x_t, y[..., t, :, None], self.gamma)
-            states.append(state)
-        return SteppedActivity(x, y, tuple(states))
-
-    def gradient(self, activity: Any, e: Array, gradient: str = "exact") -> LayerGradient:
-        r"""Carry the derivative of a loss back through the episode.
-
-        With :math:`Q` the adjoint of the traces and :math:`\lambda(t)` that of the summed input,
-        :math:`\lambda(t) = (1-y^2)(e + \ldots)`, backwards in time.
-
-        Parameters
-        ----------
-        activity : Activity
-            The forward pass.
-        e : ndarray, shape (..., T, Y)
-            Derivative of the loss with respect to each :math:`y(t)` as it reaches the output.
-        gradient : {"exact", "legacy2016"}
-            ``"legacy2016"`` repeats the two slips of the original program, needed to reproduce
-            its learning curves: the slope of the squashing function is taken at :math:`y` instead
-            of at the summed input, and the bias ignores its effect through the traces.
-        """
-        x, y = activity.x, activity.y
-        D, final_D = slopes(y, gradient)
-        adjoint: State = tuple(np.zeros_like(part) for part in activity.states[-1])
-        d_w, d_alpha, d_gamma = (np.zeros_like(adjoint[0]) for _ in range(3))
-        d_x = np.zeros((*y.shape[:-1], x.shape[-1]), adjoint[0].dtype)
-        d_b = np.zeros_like(y[..., 0, :])
-        for t in reversed(range(x.shape[-2])):
-            state, x_t, y_t = activity.states[t], x[..., t, None, :], y[..., t, :, None]
-            if self.learns_decay:
-                d_gamma += self.rule.decay_pullback(state, x_t, y_t, self.gamma, adjoint)
-            adjoint, to_x, to_y = self.rule.pullback(state, x_t, y_t, self.gamma, adjoint)
-            lam = D[..., t, :] * (e[..., t, :] + to_y.sum(axis=-1))
-            through = lam[..., None] * x_t
-            d_w += through
-            d_alpha += through * state[0]
-            d_b += lam
-            d_x[..., t, :] = (lam[..., None] * (self.w + self.alpha * state[0]) + to_x).sum(axis=-2)
-            adjoint = (adjoint[0] + through * self.alpha, *adjoint[1:])
-        if gradient == "legacy2016":
-            d_b = (e * final_D).sum(axis=-2)
-        return LayerGradient(d_w, d_alpha, d_b, d_gamma if self.learns_decay else None, d_x)
-
-
-def slopes(y: Array, gradient: str) -> tuple[Array, Array]:
-    r"""Return the slope of tanh used inside the episode, and the true one, :math:`1-y^2`."""
-    if gradient not in GRADIENTS:
-        raise ValueError(f"gradient: got {gradient!r}; allowed: one of {', '.join(GRADIENTS)}")
-    true = 1 - y * y
-    return (true if gradient == "exact" else 1 - np.tanh(y) ** 2), true
+    def step(self, state: State, x: Array, y: Array, gamma: Array) -> State:
+        (H,) = state
+        return (H + (1 - gamma) * (y * x - magnitude(x) * H),)

@@ -6,70 +6,28 @@ formed by the spikes of each pair of neurons.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
 from spikeconsol.brian import backend
-from spikeconsol.metaplasticity.network import FeedForward, Outcome, Plasticity
-from spikeconsol.metaplasticity.tasks import Episodes, Task
-from spikeconsol.parameters import ParameterError, Parameters, parameter
+from spikeconsol.metaplasticity.network import Outcome
+from spikeconsol.metaplasticity.parameters import SpikingParameters
+from spikeconsol.metaplasticity.rate import FeedForward
+from spikeconsol.metaplasticity.result import Trained
+from spikeconsol.metaplasticity.task import Episodes
 
-__all__ = ["SpikingNetwork", "SpikingParameters"]
-
-
-@dataclass(frozen=True)
-class SpikingParameters(Parameters):
-    """Constants of the spiking network and of its time."""
-
-    pairs: int = parameter(40, at_least=1, doc="pairs of neurons of opposite polarity per unit")
-    max_rate: float = parameter("100 Hz", unit="hertz", above=0, doc="highest firing rate")
-    membrane_time: float = parameter("5 ms", unit="second", above=0, doc="membrane time constant")
-    filter_time: float = parameter(
-        "10 ms", unit="second", above=0, doc="filter of own spikes for the trace"
-    )
-    present: float = parameter("200 ms", unit="second", above=0, doc="time for which input is on")
-    gap: float = parameter("20 ms", unit="second", at_least=0, doc="silence after it")
-    settle: float = parameter("20 ms", unit="second", at_least=0, doc="time before counting starts")
-    time_step: float = parameter("1 ms", unit="second", above=0, doc="integration time step")
-    bin: float = parameter("10 ms", unit="second", above=0, doc="time resolution of the protocol")
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        for name, lost in (
-            ("settle", self.settle),
-            ("filter_time", self.filter_time + self.membrane_time),
-        ):
-            if lost >= self.present:
-                raise ParameterError(
-                    f"{name}: got {getattr(self, name):g} second; allowed: < present, "
-                    f"{self.present:g} second (with the membrane time for filter_time)"
-                )
-        if self.max_rate * self.time_step > 0.5:
-            raise ParameterError(
-                f"time_step: got {self.time_step:g} second; allowed: <= "
-                f"{0.5 / self.max_rate:g} second, half an interval at max_rate"
-            )
-        for name, unit in (("present", "bin"), ("gap", "bin"), ("bin", "time_step")):
-            ratio = getattr(self, name) / getattr(self, unit)
-            if abs(ratio - round(ratio)) > 1e-6:
-                raise ParameterError(
-                    f"{name}: got {getattr(self, name):g} second; allowed: multiples of {unit}, "
-                    f"{getattr(self, unit):g} second"
-                )
+__all__ = ["SpikingNetwork"]
 
 
 class SpikingNetwork:
-    """One trained run as a network of spiking neurons.
+    """One trained run as a network of spiking neurons, with its rule and its decay.
 
     Parameters
     ----------
-    task : Task
-        Task of one plastic layer with decaying Hebbian traces and inputs in [-1, 1].
-    parameters : mapping of ndarray
-        Parameters of one run by name, without a leading axis.
+    trained : Training or Trained
+        Of one plastic layer with decaying Hebbian traces and inputs in [-1, 1].
+    run : int, optional
+        Which of its runs.
     seed : int
         Seed of all noise; the same seed and the same calls give the same spikes.
     settings : SpikingParameters, optional
@@ -91,22 +49,30 @@ class SpikingNetwork:
 
     def __init__(
         self,
-        task: Task,
-        parameters: Mapping[str, NDArray],
+        trained: Trained,
+        run: int = 0,
         *,
         seed: int,
         settings: SpikingParameters | None = None,
         target: str | None = None,
     ) -> None:
-        self._rate = FeedForward(task, Plasticity())
-        if len(task.cells) != 1:
-            raise ValueError(f"task: got {len(task.cells)} layers; allowed: 1")
-        for name, shape in self._rate.shapes.items():
-            if name not in parameters or np.shape(parameters[name]) != shape:
-                got = np.shape(parameters[name]) if name in parameters else "none"
-                raise ValueError(f"parameters: got {name} of shape {got}; allowed: {shape}")
-        self.task = task
-        self.parameters = {name: np.asarray(parameters[name]) for name in self._rate.shapes}
+        if not isinstance(trained, Trained):
+            raise TypeError(
+                f"trained: got {type(trained).__name__}; allowed: a Training, or Trained(task, "
+                "plasticity, parameters)"
+            )
+        if not isinstance(trained.network, FeedForward) or len(trained.task.cells) != 1:
+            raise ValueError(f"task: got {trained.task}; allowed: one plastic layer, on spikes")
+        if trained.plasticity.rule != "hebb":
+            raise ValueError(f"rule: got {trained.plasticity.rule!r}; allowed: hebb, on spikes")
+        if not 0 <= run < trained.runs:
+            raise ValueError(f"run: got {run}; allowed: 0 to {trained.runs - 1}")
+        self.task = trained.task
+        self.parameters = {name: value[run] for name, value in trained.parameters.items()}
+        self._rate = trained.network
+        (layer,) = self._rate.layers(self.parameters)
+        #: Decay of every trace, shape (Y, K): as given, or as learned.
+        self.gamma = np.broadcast_to(layer.gamma, self._rate.shapes["w"])
         self.settings = settings or SpikingParameters()
         self.target = target
         self.activity: NDArray | None = None
@@ -126,7 +92,7 @@ class SpikingNetwork:
         }
         return backend.Program(
             name="meta-hebbian",
-            builder="spikeconsol.metaplasticity.spiking_network:build",
+            builder="spikeconsol.metaplasticity.equations:build",
             structure=structure,
             inputs=(*self._values(0), "shown_table", "start_table"),
             outputs=(
@@ -152,6 +118,10 @@ class SpikingNetwork:
         Outcome
             With arrays of shape (E,) and (E, T).
         """
+        if episodes.x.ndim != 3 or episodes.x.shape[-1] != self.task.inputs:
+            raise ValueError(
+                f"x: got shape {episodes.x.shape}; allowed: (E, T, {self.task.inputs})"
+            )
         if np.abs(episodes.x).max() > 1:
             raise ValueError(f"x: got {np.abs(episodes.x).max():g}; allowed: from -1 to 1")
         bins = self._episode_bins(episodes.x.shape[1])
@@ -189,12 +159,16 @@ class SpikingNetwork:
             # A weight of 1 from a population at its highest rate holds the potential at 1.
             "synapses.gain": self._jump(s.membrane_time) / s.pairs,
             # A trace keeps gamma of itself from one presentation to the next ...
-            "synapses.trace_time": -(s.present + s.gap) / np.log(self.task.gamma),
+            "synapses.trace_time": self._trace_time()[every],
             # ... and the spikes of one presentation add 1 - gamma to it; for as long as the
             # potential and its filtered spikes take to build up, nothing is added.
-            "synapses.trace_jump": (1 - self.task.gamma)
+            "synapses.trace_jump": (1 - self.gamma[every])
             / (s.max_rate * (s.present - s.membrane_time - s.filter_time)),
         }
+
+    def _trace_time(self) -> NDArray:
+        """Return the time constant of every trace, shape (Y, K)."""
+        return -(self.settings.present + self.settings.gap) / np.log(self.gamma)
 
     def _jump(self, time_constant: float) -> float:
         """Return the jump per spike that makes a decaying sum 1 on average at the highest rate."""
@@ -239,8 +213,8 @@ class SpikingNetwork:
 
     def _keep_trace(self, result: dict[str, NDArray], end: float) -> None:
         """Average the traces over the synapses between two units."""
-        s = self.settings
-        trace_time = -(s.present + s.gap) / np.log(self.task.gamma)
-        H = result["synapses.H"] * np.exp(-(end - result["synapses.last"]) / trace_time)
-        K, Y = self.task.inputs, self.task.cells[0]
-        self.trace = H.reshape(K, s.pairs, Y, s.pairs).mean(axis=(1, 3)).T
+        K, Y, pairs = self.task.inputs, self.task.cells[0], self.settings.pairs
+        by_pair = (K, pairs, Y, pairs)
+        H, since = result["synapses.H"].reshape(by_pair), end - result["synapses.last"]
+        time = self._trace_time().T[:, None, :, None]
+        self.trace = (H * np.exp(-since.reshape(by_pair) / time)).mean(axis=(1, 3)).T

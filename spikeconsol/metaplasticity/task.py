@@ -64,14 +64,16 @@ class Task(Parameters):
     ----------
     inputs, outputs, steps : int
         K, Z and T of an episode.
-    loss : {"cross-entropy", "squared"}
-        Squared errors are summed over outputs; either is averaged over scored steps.
+    loss : {"cross-entropy", "squared", "manhattan"}
+        Squared errors and distances are summed over outputs; all are averaged over scored steps.
     readout : {"linear", "identity"}
         Whether outputs read the cells through trained weights or are the cells.
     middle : float
         Value of a target that separates right from wrong under a squared loss.
     label_inputs : int
         Leading inputs that carry labels.
+    recurrent : bool
+        Whether the network that learns it is recurrent.
     solved_below : float
         A run counts as solved if its mean error over the frozen episodes is below this.
     """
@@ -81,6 +83,7 @@ class Task(Parameters):
     solved_below: ClassVar[float] = 0.1
     middle: ClassVar[float] = 0.0
     label_inputs: ClassVar[int] = 0
+    recurrent: ClassVar[bool] = False
 
     gamma: float = parameter(0.98, at_least=0, below=1, doc="survival of a trace over one step")
 

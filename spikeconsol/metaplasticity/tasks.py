@@ -36,22 +36,36 @@ class Completion(Task):
     """Complete a pattern, seen once, from one of its elements.
 
     Step 0 shows a random pattern of -1 and +1, step 1 only `kept` of its elements; the target of
-    step 1 is the whole pattern. Published curves use a decay of 0.75, the original program's
-    default is 0.5.
+    step 1 is the whole pattern. The paper's text has 0 and 1 (`elements="bits"`, of which ones are
+    kept) and the Manhattan distance; its program what is default here. Published curves use a
+    decay of 0.75, the original program's default is 0.5.
     """
 
-    loss: ClassVar[str] = "squared"
     readout: ClassVar[str] = "identity"
 
     gamma: float = parameter(0.75, at_least=0, below=1, doc="survival of a trace over one step")
     size: int = parameter(8, at_least=2, doc="elements of a pattern")
     kept: int = parameter(1, at_least=1, doc="elements shown as cue")
+    elements: str = parameter(
+        "signs", choices=("signs", "bits"), doc="-1 and 1, or 0 and 1 with at least one 1"
+    )
+    error: str = parameter(
+        "squared", choices=("squared", "manhattan"), doc="distance between output and pattern"
+    )
     noise: float = parameter(0.0, at_least=0, at_most=0.5, doc="probability that a cue is flipped")
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.kept > self.size:
             raise ParameterError(f"kept: got {self.kept}; allowed: <= size, {self.size}")
+
+    @property
+    def loss(self) -> str:  # type: ignore[override]
+        return self.error
+
+    @property
+    def middle(self) -> float:  # type: ignore[override]
+        return 0.5 if self.elements == "bits" else 0.0
 
     @property
     def inputs(self) -> int:
@@ -64,11 +78,25 @@ class Completion(Task):
     def draw(self, rng: Generator, episodes: int) -> Episodes:
         """Draw episodes, arrays of shape (episodes, ...)."""
         pattern = random_signs(rng, (episodes, self.size))
+        if self.elements == "bits":
+            return self._draw_bits(rng, pattern > 0)
         order = rng.permuted(np.tile(np.arange(self.size), (episodes, 1)), axis=1)
         cue = pattern * (order < self.kept)
         if self.noise:
             cue *= np.where(rng.random(cue.shape) < self.noise, -1, 1)
         return self._episodes(pattern, cue)
+
+    def _draw_bits(self, rng: Generator, on: NDArray[np.bool_]) -> Episodes:
+        """Return episodes of 0 and 1; of the ones, `kept` stay in the cue."""
+        while not on.any(axis=1).all():
+            empty = ~on.any(axis=1)
+            on[empty] = rng.integers(0, 2, (empty.sum(), self.size)) > 0
+        # A random order of the elements, those that are on before those that are not.
+        order = np.argsort(np.argsort(rng.random(on.shape) - on, axis=1), axis=1)
+        cue = on & (order < self.kept)
+        if self.noise:
+            cue ^= rng.random(cue.shape) < self.noise
+        return self._episodes(on.astype(float), cue.astype(float))
 
     def draw_legacy(self, rng: RandomState) -> Episodes:
         """Draw one episode exactly as the original program did."""
@@ -92,9 +120,9 @@ class Completion(Task):
 class OneShot(Task):
     """Tell patterns apart after seeing each once with its label.
 
-    Patterns are shown in turn. The first presentation of each carries its label in the leading
-    inputs; all later ones must be labelled by the network. With `delay`, presentations of other
-    patterns, unlabelled and not scored, come between the two.
+    Patterns are shown in turn. The first presentation of each (or the first `rounds`) carries its
+    label in the leading inputs; all later ones must be labelled by the network. With `delay`,
+    presentations of other patterns, unlabelled and not scored, come between the two.
     """
 
     size: int = parameter(8, at_least=1, doc="elements of a pattern")
@@ -108,6 +136,10 @@ class OneShot(Task):
     noise: float = parameter(
         0.0, at_least=0, at_most=0.5, doc="probability that a shown element is flipped"
     )
+    rounds: int = parameter(1, at_least=1, doc="labelled presentations of each pattern")
+    graded: bool = parameter(
+        False, doc="whether noise grows along the elements, from 0 to twice its mean"
+    )
     delay: int = parameter(0, at_least=0, doc="other patterns shown between label and first test")
 
     #: Times at which the patterns exchange their labels.
@@ -115,10 +147,12 @@ class OneShot(Task):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.steps <= self.patterns + self.delay:
+        if self.graded and self.noise > 0.25:
+            raise ParameterError(f"noise: got {self.noise}; allowed: <= 0.25 where it is graded")
+        if self.steps <= self.patterns * self.rounds + self.delay:
             raise ParameterError(
-                f"steps: got {self.steps}; allowed: > patterns + delay, "
-                f"{self.patterns + self.delay}"
+                f"steps: got {self.steps}; allowed: > patterns * rounds + delay, "
+                f"{self.patterns * self.rounds + self.delay}"
             )
         if self.differing is not None and self.differing > self.size:
             raise ParameterError(f"differing: got {self.differing}; allowed: <= size, {self.size}")
@@ -142,6 +176,11 @@ class OneShot(Task):
     def cells(self) -> tuple[int, ...]:
         """Cells of each plastic layer."""
         return (self.hidden,) * self.layers
+
+    @property
+    def flipped(self) -> Floats:
+        """Probability that each element is flipped when it is shown, shape (size,)."""
+        return self.noise * (np.linspace(0, 2, self.size) if self.graded else np.ones(self.size))
 
     def draw(self, rng: Generator, episodes: int) -> Episodes:
         """Draw episodes, arrays of shape (episodes, ...)."""
@@ -192,12 +231,14 @@ class OneShot(Task):
     ) -> Episodes:
         episodes, n = len(patterns), self.patterns
         time = np.arange(self.steps)
-        # After the first labelled round and the delay, patterns take their turns again.
-        label = np.where(time < n, time, time - self.delay) % n
+        learning = n * self.rounds
+        # After the labelled rounds and the delay, patterns take their turns again.
+        label = np.where(time < learning, time, time - self.delay) % n
         since = time[:, None] - np.pad(reversals, ((0, 0), (1, 0)))[:, None, :]
         shown = (label + (since[..., 1:] >= 0).sum(axis=-1)) % n
-        labelled = ((since >= 0) & (since < n)).any(axis=-1)
-        unscored = np.logical_or(labelled, (time >= n) & (time < n + self.delay))
+        labelled = ((since >= 0) & (since < learning)).any(axis=-1)
+        delayed = (time >= learning) & (time < learning + self.delay)
+        unscored = np.logical_or(labelled, delayed)
         scored = np.expand_dims(~unscored, -1)
         one_hot = np.eye(n)[label]
         unlabelled = np.zeros((episodes, n, self.inputs))
@@ -209,9 +250,9 @@ class OneShot(Task):
         steps = labelled.any(axis=0)
         x[:, steps, :n] = labelled[:, steps, None] * one_hot[steps]
         if rng is not None and self.delay:
-            x[:, n : n + self.delay, n:] = random_signs(rng, (episodes, self.delay, self.size))
+            x[:, delayed, n:] = random_signs(rng, (episodes, self.delay, self.size))
         if rng is not None and self.noise:
-            x[..., n:] *= np.where(rng.random(x[..., n:].shape) < self.noise, -1, 1)
+            x[..., n:] *= np.where(rng.random(x[..., n:].shape) < self.flipped, -1, 1)
         return Episodes(
             x,
             np.broadcast_to(one_hot, (episodes, *one_hot.shape)),
@@ -233,19 +274,22 @@ class Reversal(OneShot):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.steps < 2 * self.patterns * (self.reversals + 1):
+        shortest = self.patterns * (self.rounds + 1)
+        if self.steps < shortest * (self.reversals + 1):
             raise ParameterError(
                 f"reversals: got {self.reversals}; allowed: <= "
-                f"{self.steps // (2 * self.patterns) - 1} in {self.steps} steps"
+                f"{self.steps // shortest - 1} in {self.steps} steps"
             )
+        if self.rounds > 1 and self.times == "random":
+            raise ParameterError(f"rounds: got {self.rounds}; allowed: 1 at random times")
         if self.delay:
             raise ParameterError(f"delay: got {self.delay}; allowed: 0 with reversals")
 
     @property
     def published_scale(self) -> float:
         """Published error (divided as in the one-shot task) over the error per scored step."""
-        scored = self.steps - self.patterns * (self.reversals + 1)
-        return scored / (self.steps - self.patterns)
+        learning = self.patterns * self.rounds
+        return (self.steps - learning * (self.reversals + 1)) / (self.steps - learning)
 
     def _reversal_times(self, rng: Generator, episodes: int) -> NDArray[np.int_]:
         if self.times == "fixed":
@@ -318,15 +362,21 @@ class AutoAssociation(Task):
     Orthogonal patterns of as many +1 as -1 are each shown for `shown` steps with `pause` steps
     between them, in a new order in each of `cycles` rounds; then one of them with a random half
     blanked is shown for as long, and the network must hold the whole pattern at the last step.
-    The last cell receives a constant drive.
+    The last cell receives a constant drive. Without `orthogonal` elements are independent, as in
+    the thousand-bit task of Miconi, Stanley and Clune (2018): `AutoAssociation.thousand_bits()`.
     """
 
     loss: ClassVar[str] = "squared"
+    recurrent: ClassVar[bool] = True
     solved_below: ClassVar[float] = 3.0
 
     gamma: float = parameter(0.99, at_least=0, below=1, doc="survival of a trace over one step")
     size: int = parameter(28, at_least=4, doc="elements of a pattern, a multiple of 4")
     patterns: int = parameter(3, at_least=1, doc="patterns of an episode")
+    orthogonal: bool = parameter(
+        True,
+        doc="whether patterns are balanced and mutually orthogonal, or of independent elements",
+    )
     cycles: int = parameter(2, at_least=1, doc="presentations of each pattern")
     shown: int = parameter(6, at_least=1, doc="steps for which a pattern is shown")
     pause: int = parameter(4, at_least=0, doc="steps without input after it")
@@ -337,11 +387,16 @@ class AutoAssociation(Task):
         super().__post_init__()
         if self.size % 4:
             raise ParameterError(f"size: got {self.size}; allowed: a multiple of 4")
-        if self.patterns > self.size // 4 - 2 and self.patterns > 1:
+        if self.orthogonal and self.patterns > self.size // 4 - 2 and self.patterns > 1:
             raise ParameterError(
                 f"patterns: got {self.patterns}; allowed: <= {max(self.size // 4 - 2, 1)} "
                 f"orthogonal ones of {self.size} elements"
             )
+
+    @classmethod
+    def thousand_bits(cls) -> AutoAssociation:
+        """Return the task of 2018: five patterns of a thousand independent elements."""
+        return cls(size=1000, patterns=5, orthogonal=False)
 
     @property
     def inputs(self) -> int:
@@ -363,7 +418,11 @@ class AutoAssociation(Task):
 
     def draw(self, rng: Generator, episodes: int) -> Episodes:
         """Draw episodes, arrays of shape (episodes, ...)."""
-        patterns = self._orthogonal(rng, episodes)
+        patterns = (
+            self._orthogonal(rng, episodes)
+            if self.orthogonal
+            else random_signs(rng, (episodes, self.patterns, self.size))
+        )
         x = np.zeros((episodes, self.steps, self.inputs))
         period = self.shown + self.pause
         rows = np.arange(episodes)

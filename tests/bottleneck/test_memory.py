@@ -2,10 +2,11 @@ import numpy as np
 import pytest
 
 from spikeconsol.bottleneck import hsic
-from spikeconsol.bottleneck.memory import ClassMeans, Prototypes, Window
+from spikeconsol.bottleneck.memory import ClassMeans, Place, Prototypes, Window
 
 OBJECTIVE = hsic.Objective(gamma=3.0, widths=(0.4, 0.2, 0.9), input_weight=0.7, code_weight=0.4)
 CONSTANTS = OBJECTIVE.flat()
+PLACE = Place(5, 6, 3, OBJECTIVE)
 
 
 def stream(n=20, d=6, classes=3, seed=0):
@@ -18,7 +19,7 @@ def stream(n=20, d=6, classes=3, seed=0):
 def test_window_gives_the_signal_of_its_rows(variant, length):
     X, y, Z = stream()
     Y = np.eye(3)[y]
-    window = Window(length, 5, 6, 3, objective=OBJECTIVE, variant=variant)
+    window = Window(length).begin(Place(5, 6, 3, OBJECTIVE, variant))
     for t in range(len(X)):
         window.push(X[t], y[t], Z[t])
         if t == 0:
@@ -31,9 +32,9 @@ def test_window_gives_the_signal_of_its_rows(variant, length):
 
 def test_layers_can_share_the_remembered_samples():
     X, y, Z = stream()
-    first = Window(4, 5, 6, 3, objective=OBJECTIVE)
-    second = Window(4, 5, 6, 3, objective=OBJECTIVE, samples=first.samples)
-    alone = Window(4, 5, 6, 3, objective=OBJECTIVE)
+    first = Window(4).begin(PLACE)
+    second = Window(4).begin(Place(5, 6, 3, OBJECTIVE, below=first))
+    alone = Window(4).begin(PLACE)
     for x, label, z in zip(X, y, Z, strict=True):
         first.push(x, label, -z)
         second.push(x, label, z)
@@ -43,11 +44,8 @@ def test_layers_can_share_the_remembered_samples():
 
 def test_revising_the_newest_code_is_as_if_it_had_been_pushed():
     X, y, Z = stream()
-    for make in (
-        lambda: Window(4, 5, 6, 3, objective=OBJECTIVE),
-        lambda: Prototypes(6, 3, objective=OBJECTIVE),
-    ):
-        settled, direct = make(), make()
+    for memory in (Window(4), Prototypes()):
+        settled, direct = memory.begin(PLACE), memory.begin(PLACE)
         for x, label, z in zip(X, y, Z, strict=True):
             settled.push(x, label, 0.3 * z)
             settled.revise(z)
@@ -57,7 +55,7 @@ def test_revising_the_newest_code_is_as_if_it_had_been_pushed():
 
 def test_window_features_are_the_past_codes():
     X, y, Z = stream()
-    window = Window(4, 5, 6, 3)
+    window = Window(4).begin(PLACE)
     for x, label, z in zip(X, y, Z, strict=True):
         window.push(x, label, z)
     expected = np.concatenate([Z[:-5:-1].ravel(), np.eye(3)[y[:-5:-1]].ravel()])
@@ -67,7 +65,7 @@ def test_window_features_are_the_past_codes():
 def test_prototypes_are_the_window_of_class_means():
     """With one remembered code per class the window's weights reduce to the prototypes'."""
     rng = np.random.default_rng(3)
-    memory = Prototypes(6, 4, objective=OBJECTIVE, rate=1.0)
+    memory = Prototypes(1.0).begin(Place(5, 6, 4, OBJECTIVE))
     codes = rng.standard_normal((5, 6))
     for label, z in zip([0, 1, 2, 3, 2], codes, strict=True):
         memory.push(np.zeros(5), label, z)
@@ -79,7 +77,7 @@ def test_prototypes_are_the_window_of_class_means():
 
 
 def test_class_means_are_leaky_and_exclude_the_newest():
-    memory = ClassMeans(2, 2, rate=0.5)
+    memory = ClassMeans(0.5).begin(Place(1, 2, 2))
     for label, z in [(0, [1.0, 0.0]), (1, [0.0, 1.0]), (0, [3.0, 0.0]), (1, [9.0, 9.0])]:
         memory.push([0.0], label, z)
     np.testing.assert_array_equal(memory.means, [[2.0, 0.0], [0.0, 1.0]])
@@ -87,13 +85,13 @@ def test_class_means_are_leaky_and_exclude_the_newest():
     assert (memory.signal() @ [[1.0], [-1.0]])[0] > 0
 
 
-@pytest.mark.parametrize("make", [lambda: Window(4, 5, 6, 3), lambda: Prototypes(6, 3)])
-def test_a_signal_before_any_sample_is_refused(make):
+@pytest.mark.parametrize("memory", [Window(4), Prototypes()])
+def test_a_signal_before_any_sample_is_refused(memory):
     with pytest.raises(ValueError, match=r"^memory: got no sample"):
-        make().signal()
+        memory.begin(PLACE).signal()
 
 
 @pytest.mark.parametrize("length", [1, 0, 2.5, True])
 def test_a_window_needs_two_samples(length):
-    with pytest.raises(ValueError, match=r"^window: got .*; allowed: "):
-        Window(length, 5, 6, 3)
+    with pytest.raises(ValueError, match=r"^length: got .*; allowed: "):
+        Window(length)

@@ -1,19 +1,21 @@
 import numpy as np
 import pytest
 
-from spikeconsol.bottleneck import Objective, Prototypes, Reservoir, ReservoirParameters, Silenced
+from spikeconsol.bottleneck import Objective, Place, Prototypes, Reservoir, Window
 from spikeconsol.bottleneck.capacity import Recorded, explained_variance, memory_capacity
 from spikeconsol.bottleneck.hsic import layer_norm
-from spikeconsol.bottleneck.memory import Window
-from spikeconsol.bottleneck.reservoir import class_structured_stream
+from spikeconsol.bottleneck.memory import class_structured_stream
 
 OBJECTIVE = Objective(gamma=5.0, widths=(0.4, 0.3, 1.5))
-SMALL = ReservoirParameters(cells=60, samples=400, block=100)
+SMALL = Reservoir(cells=60, samples=400, block=100, window=5)
 
 
-def trained(parameters=SMALL, kind=Reservoir, seed=0):
-    rng = np.random.default_rng(seed)
-    return kind.trained(3, 6, 2, 5, OBJECTIVE, parameters, rng=rng)
+def place(seed=0):
+    return Place(3, 6, 2, OBJECTIVE, rng=np.random.default_rng(seed))
+
+
+def trained(reservoir=SMALL):
+    return reservoir.begin(place())
 
 
 def stream(n=300, seed=1, block=100):
@@ -36,17 +38,17 @@ def test_recursive_least_squares_ends_at_the_ridge_solution():
 
 
 def test_rehearsed_readout_follows_the_exact_signal_on_unseen_samples():
-    exact = signals(Window(5, 3, 6, 2, objective=OBJECTIVE), stream())
+    exact = signals(Window(5).begin(place()), stream())
     alive = explained_variance(signals(trained(SMALL.replace(samples=3000)), stream()), exact)
     silent = explained_variance(
-        signals(trained(SMALL.replace(samples=3000), Silenced), stream()), exact
+        signals(trained(SMALL.replace(samples=3000, silenced=True)), stream()), exact
     )
     assert alive > 0.3
     assert silent < alive - 0.2
 
 
 def test_silenced_reservoir_remembers_nothing():
-    silenced = trained(kind=Silenced)
+    silenced = trained(SMALL.replace(silenced=True))
     samples = stream(20)
     once = signals(silenced, samples)
     again = signals(silenced, [part[::-1] for part in samples])
@@ -64,7 +66,7 @@ def test_silenced_reservoir_remembers_nothing():
 )
 def test_online_learning_lowers_the_error(training):
     reservoir = trained(SMALL.replace(**training))
-    window = Window(5, 3, 6, 2, objective=OBJECTIVE)
+    window = Window(5).begin(place())
     samples = stream(2000, seed=2, block=2000)
     error = np.sum((signals(reservoir, samples) - signals(window, samples)) ** 2, axis=1)
     assert error[-500:].mean() < 0.9 * error[:100].mean()
@@ -80,24 +82,20 @@ def test_learning_can_be_frozen():
 
 
 def test_scale_of_recurrent_weights_sets_the_spectral_radius():
-    reservoir = Reservoir(
-        3, 6, 2, ReservoirParameters(cells=400, gain=0.9), rng=np.random.default_rng(0)
-    )
+    reservoir = trained(Reservoir(cells=400, gain=0.9, samples=2))
     radius = np.abs(np.linalg.eigvals(reservoir.recurrent)).max()
     assert radius == pytest.approx(0.9, rel=0.1)
 
 
 def test_a_signal_before_any_sample_is_refused():
-    reservoir = Reservoir(3, 6, 2, SMALL, rng=np.random.default_rng(0))
+    reservoir = trained(SMALL.replace(training="lms"))
     with pytest.raises(ValueError, match=r"^memory: got no sample; allowed: push a sample"):
         reservoir.signal()
-    with pytest.raises(ValueError, match=r"^teacher: got None; allowed: a Window"):
-        Reservoir(3, 6, 2, SMALL.replace(training="lms"), rng=np.random.default_rng(0))
 
 
 def test_capacity_of_a_window_is_its_length():
     X, y, Z = stream(600)
-    window = Window(5, 3, 6, 2, objective=OBJECTIVE)
+    window = Window(5).begin(place())
     found = memory_capacity(window, X, y, Z, objective=OBJECTIVE, window=5, lags=7, penalty=1e-9)
     # The newest code is lag 0, so four earlier ones are held.
     np.testing.assert_allclose(found.lag_r2[:4], 1, atol=1e-4)
@@ -109,7 +107,7 @@ def test_capacity_of_a_window_is_its_length():
 
 def test_capacity_of_a_record_is_that_of_the_memory_recorded():
     X, y, Z = stream(200)
-    window, traces, said = Window(5, 3, 6, 2, objective=OBJECTIVE), [], []
+    window, traces, said = Window(5).begin(place()), [], []
     for x, label, z in zip(X, y, Z, strict=True):
         window.push(x, label, z)
         traces.append(window.features())
@@ -117,7 +115,7 @@ def test_capacity_of_a_record_is_that_of_the_memory_recorded():
     live, replayed = (
         memory_capacity(memory, X, y, Z, objective=OBJECTIVE, window=5, lags=3)
         for memory in (
-            Window(5, 3, 6, 2, objective=OBJECTIVE),
+            Window(5).begin(place()),
             Recorded(np.array(traces), np.array(said)),
         )
     )
@@ -137,6 +135,6 @@ def test_capacity_measures_only_what_the_memory_adds():
     rng = np.random.default_rng(0)
     X, y, Z = rng.random((600, 3)), rng.integers(2, size=600), rng.standard_normal((600, 6))
     found = memory_capacity(
-        Prototypes(6, 2, objective=OBJECTIVE), X, y, Z, objective=OBJECTIVE, window=5, lags=4
+        Prototypes().begin(place()), X, y, Z, objective=OBJECTIVE, window=5, lags=4
     )
     assert np.all(found.lag_r2 < 0.1)

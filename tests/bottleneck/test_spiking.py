@@ -2,55 +2,62 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 
-from spikeconsol.bottleneck.hsic import Objective
-from spikeconsol.bottleneck.memory import ClassMeans, Prototypes, Window
-from spikeconsol.bottleneck.reservoir import Reservoir, ReservoirParameters, Silenced
-from spikeconsol.bottleneck.spiking import SpikingBottleneckClassifier
-from spikeconsol.bottleneck.spiking_layer import SpikingLayer
+from spikeconsol.bottleneck import (
+    ClassMeans,
+    Descent,
+    FromMemory,
+    InputCode,
+    Objective,
+    Place,
+    Protection,
+    Prototypes,
+    Reservoir,
+    SpikingBottleneckClassifier,
+    SpikingLayer,
+    Window,
+)
 from spikeconsol.data import xor_task
 from spikeconsol.parameters import ParameterError
 
 SPLIT = xor_task(0, train=40, test=20)
 OBJECTIVE = Objective(10.0, (0.5, 0.25, 2.0), 1.0, 0.5)
-RESERVOIR = ReservoirParameters(cells=20, steps=1, samples=200, block=50)
 UNITS, INPUTS, WINDOW = 6, 10, 4
+RESERVOIR = Reservoir(cells=20, steps=1, samples=200, block=50, window=WINDOW)
+MEMORIES = {
+    "window": Window(WINDOW),
+    "prototypes": Prototypes(0.1),
+    "class means": ClassMeans(0.1),
+    "reservoir": RESERVOIR,
+    "silenced": RESERVOIR.replace(silenced=True),
+}
 
 
 def classifier(**settings):
     defaults = {
         "hidden": (UNITS,),
-        "window": WINDOW,
-        "gamma": 10.0,
-        "widths": (0.5, 0.25, 2.0),
-        "code_weight": 0.5,
-        "receptive_fields": 5,
-        "feature_range": (-0.2, 1.2),
+        "objective": OBJECTIVE,
+        "memory": Window(WINDOW),
+        "input_code": InputCode(5, (-0.2, 1.2)),
         "target": "numpy",
         "random_state": 0,
     }
     return SpikingBottleneckClassifier(**(defaults | settings))
 
 
-def numpy_memory(kind):
-    if kind == "window":
-        return Window(WINDOW, INPUTS, UNITS, 2, objective=OBJECTIVE)
-    if kind in ("reservoir", "silenced"):
-        # The same stream of random numbers as in the network.
-        rng = np.random.default_rng(0).spawn(4)[2]
-        made = Reservoir if kind == "reservoir" else Silenced
-        return made.trained(INPUTS, UNITS, 2, WINDOW, OBJECTIVE, RESERVOIR, rng=rng)
-    means = Prototypes if kind == "prototypes" else ClassMeans
-    return means(UNITS, 2, objective=OBJECTIVE, rate=0.1)
+def numpy_memory(memory):
+    # The same stream of random numbers as in the network.
+    rng = np.random.default_rng(0).spawn(4)[2]
+    return memory.begin(Place(INPUTS, UNITS, 2, OBJECTIVE, rng=rng))
 
 
-@pytest.mark.parametrize("kind", ["window", "prototypes", "class_means", "reservoir", "silenced"])
-def test_equations_give_the_signal_of_the_numpy_memory(kind):
-    net = classifier(memory=kind, memory_rate=0.1, reservoir=RESERVOIR)
+@pytest.mark.parametrize("memory", MEMORIES.values(), ids=MEMORIES)
+def test_equations_give_the_signal_of_the_numpy_memory(memory):
+    net = classifier(memory=memory)
     record = net.record(SPLIT.X, SPLIT.y, classes=[0, 1])
-    memory = numpy_memory(kind)
-    if kind in ("reservoir", "silenced"):
+    memory = numpy_memory(memory)
+    if isinstance(memory, Reservoir):
         memory.membrane[:] = 0
-    codes, power, expected = net._constants.codes(record.counts[0]), 0.0, []
+    codes, power, expected = net.network_.layer.codes(record.counts[0]), 0.0, []
     for level, label, z in zip(net.input_levels(SPLIT.X), SPLIT.y, codes, strict=True):
         memory.push(level, label, z)
         signal = memory.signal()
@@ -65,12 +72,14 @@ def test_equations_give_the_signal_of_the_numpy_memory(kind):
 @pytest.mark.parametrize("importance", ["coincidence", "fisher"])
 def test_weights_change_by_eligibility_times_modulator(importance):
     """Rebuild the change of every weight and of its importance from the recorded spikes."""
-    net = classifier(memory="prototypes", learning_rate=0.05, importance=importance)
+    net = classifier(
+        memory="prototypes", optimiser=Descent(0.05, 0.03), protection=Protection(importance)
+    )
     net.partial_fit(SPLIT.X[:10], SPLIT.y[:10], classes=[0, 1])
     before = net.weights_[0].astype(float)
-    trace = net._state["feedforward0.importance"].reshape(before.shape).astype(float)
+    trace = net.network_.state["feedforward0.importance"].reshape(before.shape).astype(float)
     record = net.record(SPLIT.X[10:11], SPLIT.y[10:11])
-    w, p = before, net._constants
+    w, p = before, net.network_.layer
     v, eligibility = np.zeros(UNITS), np.zeros_like(w)
     spikes = np.zeros((50, INPUTS))
     np.add.at(spikes, (np.rint(record.input_times / p.time_step).astype(int),
@@ -85,18 +94,18 @@ def test_weights_change_by_eligibility_times_modulator(importance):
         v -= fired
         count += fired
     np.testing.assert_array_equal(count, record.counts[0][0])
-    unit = net._units[0]
+    unit = net.network_.units[0]
     expected = np.clip(w - 0.05 * unit * record.modulators[0][0] * eligibility, -6 * unit, 6 * unit)
     np.testing.assert_allclose(net.weights_[0], expected, atol=1e-6)
     assert np.abs(expected - before).max() > 1e-3
     modulated = record.modulators[0][0] * eligibility
     trace += eligibility * count if importance == "coincidence" else modulated**2
-    found = net._state["feedforward0.importance"].reshape(before.shape)
+    found = net.network_.state["feedforward0.importance"].reshape(before.shape)
     np.testing.assert_allclose(found, trace, rtol=1e-5, atol=1e-6)
 
 
 def test_complete_damping_stops_hidden_cells_but_not_the_readout():
-    net = classifier(importance="uniform", damping=1e30)
+    net = classifier(protection=Protection("uniform", 1e30))
     net.partial_fit(SPLIT.X[:10], SPLIT.y[:10], classes=[0, 1])
     before, readout = net.weights_[0].copy(), net.readout_.copy()
     net.partial_fit(SPLIT.X[10:20], SPLIT.y[10:20])
@@ -105,7 +114,7 @@ def test_complete_damping_stops_hidden_cells_but_not_the_readout():
 
 
 def test_input_spikes_are_poisson_at_the_rates_of_the_samples():
-    net = classifier(hidden=(2,), receptive_fields=0, layer=SpikingLayer(peak_rate=200.0))
+    net = classifier(hidden=(2,), input_code=None, layer=SpikingLayer(peak_rate=200.0))
     X = np.tile([0.0, 0.5, 1.0], (100, 1))
     y = np.arange(100) % 2
     record = net.record(X, y, classes=[0, 1])
@@ -125,25 +134,25 @@ def test_zero_modulator_leaves_hidden_weights_exactly_unchanged():
 
 
 def test_tests_change_nothing():
-    net = classifier(memory="window").partial_fit(SPLIT.X, SPLIT.y, classes=[0, 1])
-    state = {name: array.copy() for name, array in net._state.items()}
+    net = classifier().partial_fit(SPLIT.X, SPLIT.y, classes=[0, 1])
+    state = {name: array.copy() for name, array in net.network_.state.items()}
     first = net.transform(SPLIT.X_test)
     np.testing.assert_array_equal(first, net.transform(SPLIT.X_test))
-    for name, array in net._state.items():
+    for name, array in net.network_.state.items():
         np.testing.assert_array_equal(array, state[name])
 
 
 def test_memory_is_carried_from_chunk_to_chunk():
     """The signal after several calls is that of a NumPy memory that saw all samples."""
-    net, memory = classifier(), numpy_memory("window")
+    net, memory = classifier(), numpy_memory(Window(WINDOW))
     for part in (slice(0, 5), slice(5, 10)):
         record = net.record(SPLIT.X[part], SPLIT.y[part], classes=[0, 1])
-        codes, levels = net._constants.codes(record.counts[0]), net.input_levels(SPLIT.X[part])
+        codes, levels = net.network_.layer.codes(record.counts[0]), net.input_levels(SPLIT.X[part])
         for level, label, z in zip(levels, SPLIT.y[part], codes, strict=True):
             memory.push(level, label, z)
     signal, z = memory.signal(), codes[-1]
     carried = signal - signal.mean() - z * np.mean(signal * z)
-    expected = np.clip(carried / np.sqrt(net._state["hub0.power"][0]), -3, 3)
+    expected = np.clip(carried / np.sqrt(net.network_.state["hub0.power"][0]), -3, 3)
     np.testing.assert_allclose(record.modulators[0][-1], expected, atol=1e-9)
 
 
@@ -157,7 +166,7 @@ def test_repeats_are_identical_and_seeds_differ():
 
 def test_controls_start_from_the_same_weights():
     nets = [
-        classifier(**setup, learning_rate=0.0).fit(SPLIT.X[:2], SPLIT.y[:2])
+        classifier(**setup, optimiser=Descent(0.0, 0.03)).fit(SPLIT.X[:2], SPLIT.y[:2])
         for setup in ({}, {"memory": "prototypes"}, {"signal": "permuted"}, {"signal": "per_class"})
     ]
     for net in nets[1:]:
@@ -165,7 +174,7 @@ def test_controls_start_from_the_same_weights():
 
 
 def test_two_layers_and_the_surprise_gate():
-    net = classifier(hidden=(8, 4), memory="prototypes", surprise_gate=True)
+    net = classifier(hidden=(8, 4), memory="prototypes", signal=FromMemory(surprise_gate=True))
     record = net.record(SPLIT.X, SPLIT.y, classes=[0, 1])
     assert [counts.shape for counts in record.counts] == [(40, 8), (40, 4)]
     assert record.counts[1].sum() > 0
@@ -180,13 +189,12 @@ def test_two_layers_and_the_surprise_gate():
         ({"memory": "tape"}, "memory"),
         ({"signal": "loud"}, "signal"),
         ({"hidden": ()}, "hidden"),
-        ({"window": 1}, "window"),
         ({"epochs": 0}, "epochs"),
-        ({"learning_rate": -1.0}, "learning_rate"),
-        ({"final_rate": 0.0}, "final_rate"),
-        ({"receptive_fields": 1}, "receptive_fields"),
-        ({"receptive_fields": 0}, "X"),
-        ({"reservoir": ReservoirParameters()}, "reservoir.steps"),
+        ({"optimiser": Descent(update_every=2)}, "optimiser"),
+        ({"signal": "hebb"}, "signal"),
+        ({"input_code": None}, "X"),
+        ({"memory": Reservoir()}, "memory.steps"),
+        ({"target": "gpu"}, "target"),
     ],
 )
 def test_impossible_settings_are_refused(settings, name):

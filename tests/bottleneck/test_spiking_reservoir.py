@@ -1,57 +1,63 @@
+import copy
+
 import numpy as np
 import pytest
 
 from spikeconsol.bottleneck import (
+    InputCode,
     Objective,
+    Place,
     SpikingBottleneckClassifier,
     SpikingLayer,
     SpikingReservoir,
-    SpikingReservoirParameters,
+    Window,
 )
 from spikeconsol.bottleneck.hsic import cosine
-from spikeconsol.bottleneck.memory import Window
-from spikeconsol.bottleneck.reservoir import class_structured_stream
+from spikeconsol.bottleneck.memory import class_structured_stream
 from spikeconsol.brian import backend
 from spikeconsol.data import xor_task
 from spikeconsol.parameters import ParameterError
 
 SPLIT = xor_task(0, train=12, test=2)
 OBJECTIVE = Objective(10.0, (0.5, 0.25, 2.0))
-SMALL = SpikingReservoirParameters(cells=30, samples=30, block=10)
 UNITS, INPUTS, WINDOW = 6, 10, 4
+SMALL = SpikingReservoir(cells=30, samples=30, block=10, window=WINDOW)
 LAYER = SpikingLayer()
 
 
-def reservoir(parameters=SMALL, silenced=False):
+def place(rng, target="numpy"):
+    return Place(INPUTS, UNITS, 2, OBJECTIVE, rng=rng, layer=LAYER, target=target)
+
+
+def reservoir(memory=SMALL):
     # The stream of random numbers that the network below takes its memory from.
-    rng = np.random.default_rng(0).spawn(4)[2]
-    return SpikingReservoir.trained(
-        INPUTS, UNITS, 2, WINDOW, OBJECTIVE, parameters,
-        layer=LAYER, silenced=silenced, target="numpy", rng=rng,
-    )  # fmt: skip
+    return memory.begin(place(np.random.default_rng(0).spawn(4)[2]))
 
 
-def recorded(memory="spiking_reservoir"):
+def recorded(memory=SMALL):
     net = SpikingBottleneckClassifier(
         (UNITS,),
-        window=WINDOW,
+        objective=OBJECTIVE,
         memory=memory,
-        gamma=10.0,
-        widths=(0.5, 0.25, 2.0),
-        receptive_fields=5,
-        feature_range=(-0.2, 1.2),
-        spiking_reservoir=SMALL,
+        input_code=InputCode(5, (-0.2, 1.2)),
         target="numpy",
         random_state=0,
     )
     return net.record(SPLIT.X, SPLIT.y, classes=[0, 1])
 
 
-def rehearsed(parameters, target="numpy", samples=10):
+def drawn(memory, rng, target="numpy"):
+    made = copy.copy(memory)
+    made.place = place(rng, target)
+    made.draw(made.place)
+    return made
+
+
+def rehearsed(memory, target="numpy", samples=10):
     rng = np.random.default_rng(1)
-    made = SpikingReservoir(UNITS, 2, parameters, rng=rng)
+    made = drawn(memory, rng, target)
     _, y, activity = class_structured_stream(INPUTS, UNITS, 2, samples, samples, rng=rng)
-    return made.rehearse(y, 2 * activity, LAYER, 5, target)
+    return made.rehearse(y, 2 * activity, 5)
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +68,7 @@ def alive():
 def test_signal_is_the_class_gated_readout_of_traces_and_code(alive):
     twin, codes = reservoir(), LAYER.codes(alive.counts[0])
     expected = [
-        twin.signal(trace, label, z)
+        twin.read(trace, label, z)
         for trace, label, z in zip(alive.traces[0], SPLIT.y, codes, strict=True)
     ]
     np.testing.assert_allclose(alive.signals[0], expected, atol=1e-9)
@@ -71,7 +77,7 @@ def test_signal_is_the_class_gated_readout_of_traces_and_code(alive):
 
 
 def test_silenced_liquid_leaves_exactly_the_direct_readout():
-    silent, twin = recorded("spiking_silenced"), reservoir(silenced=True)
+    silent, twin = (make(SMALL.replace(silenced=True)) for make in (recorded, reservoir))
     assert not silent.traces[0].any()
     assert len(silent.liquid_cells[0]) == 0
     np.testing.assert_array_equal(twin.readout, 0)
@@ -104,8 +110,8 @@ def test_repeats_are_identical(alive):
 
 
 def test_liquid_obeys_dales_law_and_has_the_spectral_radius_asked_for():
-    p = SpikingReservoirParameters(cells=100, gain=0.6)
-    made = SpikingReservoir(UNITS, 3, p, rng=np.random.default_rng(0))
+    p = SpikingReservoir(cells=100, gain=0.6)
+    made = drawn(p, np.random.default_rng(0))
     excitatory, inhibitory = np.split(made.recurrent, [80])
     assert excitatory.min() == 0 < excitatory.max()
     assert inhibitory.max() == 0 > inhibitory.min()
@@ -115,7 +121,7 @@ def test_liquid_obeys_dales_law_and_has_the_spectral_radius_asked_for():
 
 
 def test_liquid_neither_dies_nor_runs_away():
-    p = SpikingReservoirParameters(cells=100)
+    p = SpikingReservoir(cells=100)
     _, traces = rehearsed(p, samples=30)
     rates = traces[10:] / p.trace_time
     assert 5 < rates.mean() < 60
@@ -130,7 +136,7 @@ def test_liquid_neither_dies_nor_runs_away():
 )
 def test_impossible_liquids_are_refused(setting, value):
     with pytest.raises(ParameterError, match=rf"^{setting}\b.*allowed"):
-        SpikingReservoirParameters(**{setting: value})
+        SpikingReservoir(**{setting: value})
 
 
 @pytest.mark.slow
@@ -144,21 +150,19 @@ def test_targets_agree_over_the_first_samples():
 @pytest.mark.slow
 @pytest.mark.skipif(backend.default_target() != "standalone", reason="needs a C++ compiler")
 def test_frozen_readout_gives_the_exact_signal_on_unseen_samples_unless_silenced():
-    p = SpikingReservoirParameters(cells=100, samples=4000)
+    p = SpikingReservoir(cells=100, samples=4000, window=WINDOW)
     cosines = []
     for silenced in (False, True):
         rng = np.random.default_rng(0)
-        made = SpikingReservoir.trained(
-            INPUTS, UNITS, 2, WINDOW, OBJECTIVE, p, layer=LAYER, silenced=silenced, rng=rng
-        )
+        made = p.replace(silenced=silenced).begin(place(rng, None))
         X, y, activity = class_structured_stream(INPUTS, UNITS, 2, p.samples, p.block, rng=rng)
-        counts, traces = made.rehearse(y, p.spikes * activity, LAYER, 6)
-        codes, window = LAYER.codes(counts), Window(WINDOW, INPUTS, UNITS, 2, objective=OBJECTIVE)
+        counts, traces = made.rehearse(y, p.spikes * activity, 6)
+        codes, window = LAYER.codes(counts), Window(WINDOW).begin(place(rng))
         found, exact = [], []
         for x, trace, label, z in zip(X, traces, y, codes, strict=True):
             window.push(x, label, z)
             exact.append(window.signal())
-            found.append(made.signal(trace, label, z))
+            found.append(made.read(trace, label, z))
         cosines.append(np.mean(cosine(np.array(found[WINDOW:]), np.array(exact[WINDOW:]))))
     assert cosines[0] > 0.6
     assert cosines[1] < cosines[0] - 0.2

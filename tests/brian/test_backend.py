@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from spikeconsol.brian import backend
+from spikeconsol.brian import backend, cache, scratch
 from spikeconsol.brian.backend import BuildError, Program, run
 
 N = 10
@@ -36,7 +36,7 @@ def script(text, **environment):
     """Start a Python process that knows the program as COUNTING."""
     lines = (
         "import sys, json, numpy as np",
-        "from spikeconsol.brian import backend",
+        "from spikeconsol.brian import backend, cache",
         f"program = backend.Program(**json.loads({json.dumps(json.dumps(vars(COUNTING)))}))",
         "program = backend.Program(program.name, program.builder, program.structure,"
         " tuple(program.inputs), tuple(program.outputs))",
@@ -55,10 +55,10 @@ def script(text, **environment):
 def fresh_choice():
     """Let the default target be found anew, here and after the test."""
     backend.default_target.cache_clear()
-    backend._compiler_version.cache_clear()
+    cache._version_of.cache_clear()
     yield
     backend.default_target.cache_clear()
-    backend._compiler_version.cache_clear()
+    cache._version_of.cache_clear()
 
 
 # ------------------------------------------------------------------------------------ values
@@ -166,7 +166,7 @@ def test_error_in_the_builder_is_shown():
 def test_repeat_in_a_new_process_neither_compiles_nor_imports_brian2():
     expected = run(COUNTING, {"cells.gain": 2.0}, steps=9, target="standalone")["cells.y"]
     process = script(
-        "backend._build = None\n"
+        "cache._build = None\n"
         "y = backend.run(program, {'cells.gain': 2.0}, steps=9, target='standalone')['cells.y']\n"
         "print(json.dumps([y.tolist(), 'brian2' in sys.modules, 'sympy' in sys.modules]))"
     )
@@ -208,21 +208,32 @@ def test_clearing_removes_programs_and_nothing_else(tmp_path, monkeypatch):
 
 def test_structure_and_compiler_decide_the_key(fresh_choice, monkeypatch):
     keys = {COUNTING.key(), replace(COUNTING, structure={"dt": 1e-4, "n": N + 1}).key()}
-    monkeypatch.setattr(backend, "_compiler_version", lambda: "another compiler")
+    monkeypatch.setattr(cache, "compiler_version", lambda: "another compiler")
     keys.add(COUNTING.key())
     assert len(keys) == 3
 
 
-def test_results_are_removed():
-    memory = Path("/dev/shm")
-    if not memory.is_dir():
-        pytest.skip("no memory-backed folder here")
-    orphan = memory / "spikeconsol-999999999-test"  # of no living process
-    orphan.mkdir()
-    backend._remove_orphans.cache_clear()
-    run(COUNTING, {}, steps=1, target="standalone")
-    assert not orphan.exists()
-    assert not list(memory.glob(f"spikeconsol-{os.getpid()}-*"))
+@pytest.mark.skipif(not scratch.MEMORY.is_dir(), reason="no memory-backed folder here")
+def test_results_are_removed_and_so_are_those_of_killed_runs_but_not_of_living_ones():
+    hold = "import time; from spikeconsol.brian.scratch import scratch\nwith scratch(1) as place:"
+    command = [sys.executable, "-c", f"{hold} print(place.folder, flush=True); time.sleep(99)"]
+    living, killed = (
+        subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)
+    )
+    try:
+        folders = [Path(process.stdout.readline().strip()) for process in (living, killed)]
+        killed.kill()
+        killed.wait()
+        assert all(folder.exists() for folder in folders)
+        scratch._remove_orphans.cache_clear()
+        run(COUNTING, {}, steps=1, target="standalone")
+        assert [folder.exists() for folder in folders] == [True, False]
+    finally:
+        living.kill()
+        living.wait()
+        scratch._remove_orphans.cache_clear()
+        scratch._remove_orphans(scratch.MEMORY)
+    assert not {*map(str, folders)} & {*map(str, scratch.MEMORY.glob("spikeconsol-*"))}
 
 
 # ---------------------------------------------------------------------------- default target
@@ -238,7 +249,7 @@ def test_compiler_that_does_not_run_leads_to_numpy_with_a_warning(
     for compiler in ("no-such-compiler", str(broken)):
         monkeypatch.setenv("CXX", compiler)
         backend.default_target.cache_clear()
-        backend._compiler_version.cache_clear()
+        cache._version_of.cache_clear()
         with pytest.warns(UserWarning, match=f"{compiler}.*numpy target"):
             counted = run(COUNTING, {}, steps=3, outputs=["cells.steps"])
         np.testing.assert_array_equal(counted["cells.steps"], 3)

@@ -144,7 +144,7 @@ def test_one_shot_traces_fade_beside_a_positive_cell_and_last_under_biases(one_s
 @pytest.mark.slow
 def test_one_shot_fades_beyond_the_length_of_training(one_shot):
     """Networks trained on 20 steps are good for about as many, but keep something for long."""
-    found = evaluate(OneShot(steps=100), one_shot.parameters, seeds=HUNDRED, episodes=100)
+    found = evaluate(one_shot, OneShot(steps=100), episodes=100)
     assert found.step_accuracy[:, 2:20].mean() > 0.98
     assert 0.6 < found.step_accuracy[:, 80:].mean() < 0.9
 
@@ -169,20 +169,19 @@ def test_recurrent_network_recalls_blanked_elements_and_needs_plasticity():
 @pytest.mark.slow
 def test_spiking_network_is_as_good_as_the_rate_network():
     """Without retraining, at the default sizes; and at chance without plasticity."""
-    from spikeconsol.metaplasticity.network import FeedForward
     from spikeconsol.metaplasticity.spiking import SpikingNetwork
 
     task = OneShot()
     training = train(task, seeds=[100, 101, 102])
+    lesioned = training.with_parameters(alpha=0 * training.parameters["alpha"])
     below, without = [], []
     for n, seed in enumerate(training.seeds):
         parameters = {name: value[n] for name, value in training.parameters.items()}
         drawn = task.draw(np.random.default_rng([seed, 1]), 26)
-        rate = FeedForward(task, Plasticity()).run(parameters, drawn)
-        spiking = SpikingNetwork(task, parameters, seed=seed).run(drawn)
+        rate = training.network.run(parameters, drawn)
+        spiking = SpikingNetwork(training, n, seed=seed).run(drawn)
         below.append((rate.accuracy - spiking.accuracy).mean())
-        parameters["alpha"] = 0 * parameters["alpha"]
-        control = SpikingNetwork(task, parameters, seed=seed).run(drawn)
+        control = SpikingNetwork(lesioned, n, seed=seed).run(drawn)
         without.append(control.accuracy.mean())
     assert np.mean(below) < 0.03
     assert np.mean(without) == pytest.approx(0.5, abs=0.06)

@@ -1,12 +1,12 @@
 """Every rule in the registry: NumPy form against Brian2 text, and the physics of the gate."""
 
-import brian2 as b2
 import numpy as np
 import pytest
 
 from spikeconsol.consolidation import HopfieldNetwork
-from spikeconsol.consolidation.bounded import BoundedCurvatureGate, BoundedLeaky
 from spikeconsol.consolidation.rules import (
+    BoundedCurvatureGate,
+    BoundedLeaky,
     Covariance,
     CurvatureGate,
     HardBounds,
@@ -15,70 +15,18 @@ from spikeconsol.consolidation.rules import (
     SmoothCurvatureGate,
     SpikeGatedLeaky,
     registry,
+    spiking_form,
 )
 from spikeconsol.data import sparse_patterns
 from spikeconsol.parameters import ParameterError
+from spikeconsol.testing import check_rule
 
-N = 12
 RULES = [cls() for cls in registry.values()] + [Shuffled(rule=BoundedCurvatureGate(), seed=3)]
 
 
-def random_state(rule, rng):
-    state = rule.state((N, N))
-    for name, array in state.items():
-        # Traces straddle the thresholds of all gates, which lie between 1e-4 and 0.1.
-        array[:] = rng.random((N, N)) if name == "w" else 10 ** rng.uniform(-5, 0, (N, N))
-    return state
-
-
-@pytest.fixture
-def numpy_target():
-    """Brian2's numpy target, restored afterwards."""
-    before = b2.prefs.codegen.target
-    b2.prefs.codegen.target = "numpy"
-    yield
-    b2.prefs.codegen.target = before
-
-
-@pytest.mark.parametrize("graded", [False, True], ids=["binary", "graded"])
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: type(rule).__name__)
-def test_brian2_text_equals_numpy_step(rule, graded, numpy_target):
-    if not rule.statements:
-        pytest.skip("the rule is not local: it has no Brian2 text")
-    rng = np.random.default_rng(5)
-    state = random_state(rule, rng)
-    s = (rng.random(N) < 0.4).astype(float)
-    A = np.outer(s, s).astype(float)
-    M = s[:, None] + s[None, :] - 2 * A
-    if graded:
-        A, M = A * rng.random((N, N)), M * rng.random((N, N))
-    i, j = (index.ravel() for index in np.indices((N, N)))
-
-    group = b2.NeuronGroup(N, "v : 1", name="cells")
-    variables = ["w", "A", "M", *rule.traces, "trace_elsewhere"]
-    synapses = b2.Synapses(
-        group,
-        group,
-        "\n".join(f"{name} : 1" for name in variables),
-        namespace=rule.constants,
-        name="pairs",
-    )
-    synapses.connect(i=i, j=j)
-    synapses.A, synapses.M = A.ravel(), M.ravel()
-    for name, array in state.items():
-        setattr(synapses, name, array.ravel())
-    if isinstance(rule, Shuffled):
-        order = rule.permutation(N)
-        synapses.trace_elsewhere = state["trace"][order[:, None], order].ravel()
-    synapses.run_regularly(rule.statements, name="update")
-    network = b2.Network(group, synapses)
-    network.run(b2.defaultclock.dt)
-
-    rule.step(state, A, M)
-    for name, array in state.items():
-        np.testing.assert_allclose(
-            np.asarray(getattr(synapses, name)[:]).reshape(N, N), array, rtol=1e-12, atol=1e-12
-        )
+def test_brian2_text_equals_numpy_step(rule):
+    check_rule(rule)
 
 
 def store_all(rule, patterns):
@@ -167,7 +115,7 @@ def test_spike_gated_rule_leaves_silent_pairs_alone():
     "rule", [Leaky(), CurvatureGate(), SmoothCurvatureGate(), HardBounds(), Shuffled()]
 )
 def test_bounded_forms_keep_weights_in_unit_interval(rule):
-    bounded = rule.bounded()
+    bounded = spiking_form(rule)
     rng = np.random.default_rng(1)
     state = bounded.state((20, 20))
     for s in (rng.random((200, 20)) < 0.3).astype(float):
@@ -185,4 +133,4 @@ def test_rules_refuse_impossible_values():
     with pytest.raises(ParameterError, match="rule: got Leaky; allowed: a rule with a trace"):
         Shuffled(rule=Leaky())
     with pytest.raises(ParameterError, match="no form for spikes"):
-        Covariance().bounded()
+        spiking_form(Covariance())

@@ -8,7 +8,7 @@ import pytest
 from spikeconsol.brian.backend import default_target
 from spikeconsol.consolidation import HopfieldNetwork, SpikingMemory, SpikingParameters
 from spikeconsol.consolidation.pairs import TILE, pair_indices
-from spikeconsol.consolidation.rules import CurvatureGate, HardBounds, Leaky, Shuffled
+from spikeconsol.consolidation.rules import CurvatureGate, HardBounds, Leaky, Shuffled, spiking_form
 from spikeconsol.data import sparse_patterns
 from spikeconsol.parameters import ParameterError
 from spikeconsol.statistics import dice
@@ -136,7 +136,7 @@ def counters(recording, parameters):
 @pytest.mark.parametrize("rule", [RULE, Shuffled(rule=RULE), Leaky(coding_level=F)], ids=str)
 def test_spike_trains_and_numpy_rule_give_the_weights(rule):
     network = stored(DOUBLE, PATTERNS[:4], rule=rule, target="numpy")
-    latch, bounded = DOUBLE.latch, rule.bounded()
+    latch, bounded = DOUBLE.latch, spiking_form(rule)
     state = bounded.state((N, N))
     for c, m in counters(network.recording, DOUBLE):
         A = np.clip((c - latch.coincidence_threshold) * latch.coincidence_gain, 0, 1)

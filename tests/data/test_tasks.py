@@ -36,7 +36,7 @@ def test_digits_are_split_without_overlap():
 
 @pytest.mark.parametrize("make", [lambda: xor_task(0, train=0), lambda: linear_task(0, test=0)])
 def test_empty_splits_are_refused(make):
-    with pytest.raises(ValueError, match=r"^train, test: got .*; allowed: >= 1"):
+    with pytest.raises(ValueError, match=r"^(train|test): got .*; allowed: a whole number >= 1"):
         make()
 
 
@@ -45,5 +45,5 @@ def test_validation_takes_the_last_training_samples():
     held_out = split.validation(100)
     np.testing.assert_array_equal(held_out.X_test, split.X[-100:])
     assert len(held_out.X) == 1300
-    with pytest.raises(ValueError, match=r"^held_out: got 1400; allowed: 1 to 1399"):
+    with pytest.raises(ValueError, match=r"^held_out: got 1400; .* <= 1399"):
         split.validation(1400)

@@ -4,7 +4,6 @@ import pytest
 
 from spikeconsol.lab import experiment
 from spikeconsol.lab.pipeline import result_files
-from spikeconsol.lab.results import code_version
 
 
 @pytest.fixture
@@ -13,16 +12,15 @@ def installed(toy, tmp_path, monkeypatch):
     own = tmp_path / "own.py"
     own.write_text(toy.read_text())
 
-    def modules(package):
+    def modules(package, *only):
         return [experiment._own_file(str(own))]
 
     def change(old, new):
         own.write_text(own.read_text().replace(old, new))
-        experiment._own_file.cache_clear()
 
     monkeypatch.setattr(experiment, "_modules", modules)
-    yield change
-    experiment._own_file.cache_clear()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return change
 
 
 def states(printed):
@@ -83,7 +81,7 @@ def test_changed_results_and_changed_code_make_a_figure_stale(
         "stale: the figure's code has changed"
     )
     assert cli("figures").returncode == 0
-    monkeypatch.setattr("spikeconsol.lab.pipeline.code_version", lambda source: "other")
+    monkeypatch.setattr("spikeconsol.lab.pipeline.code_version", lambda *_: "other")
     assert states(cli("figures", "--check"))["toy-lines"].strip() == (
         "stale: the results come from other code"
     )
@@ -122,13 +120,3 @@ def test_results_are_found_by_name_or_beside(cli, installed, tmp_path):
     for root in ("named", "beside"):
         assert len(result_files("toy/lines", [tmp_path / root])) == 3
     assert result_files("toy/batch", [tmp_path / "named", tmp_path / "beside"]) == []
-
-
-def test_the_code_version_follows_the_users_own_file(tmp_path):
-    own = tmp_path / "own.py"
-    own.write_text("a = 1\n")
-    one = code_version(str(own))
-    code_version.cache_clear()
-    own.write_text("a = 2\n")
-    assert code_version(str(own)) != one
-    assert code_version() == code_version("")

@@ -314,9 +314,6 @@ def test_rerun_says_whether_the_numbers_match(cli, toy, tmp_path):
     assert "every number matches" in same.stdout
     assert "note:" not in same.stdout
     own.write_text(toy.read_text().replace("np.linspace(0, 1,", "np.linspace(0, 2,"))
-    spikeconsol.lab.experiment._own_file.cache_clear()
-    spikeconsol.lab.results.code_version.cache_clear()
-    spikeconsol.lab.cells._open.cache_clear()
     other = cli("rerun", "out/rate-steep.nc")
     assert other.returncode == 1
     assert "differs: slope: 3 of 3 values, by " in other.stdout

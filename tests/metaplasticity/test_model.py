@@ -12,7 +12,8 @@ BY_RATE = [name for name in EXPERIMENTS if name != "meta-hebbian/spiking"]
 FIGURES = {n: f for n, f in find_figures().items() if n.startswith("meta_")}
 DRAWN = [name for name in FIGURES if name != "meta_spiking"]
 QUICK = {"episodes": 40, "frozen": 10}
-MORE = {"tested": 3, "sampled": 3, "shuffles": 3, "life": 3, "lives": 2}
+MORE = {"tested": 3, "sampled": 3, "shuffles": 3, "life": 3, "lives": 2, "again": 3}
+MORE |= {"looks": (0, 10, 20), "predicted_at": 10}
 
 
 def quick(experiment, condition=None, seeds=(0, 1)):

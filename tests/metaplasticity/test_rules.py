@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 
 from spikeconsol.metaplasticity import Plasticity
+from spikeconsol.metaplasticity.build import build
 from spikeconsol.metaplasticity.kernel import KernelLayer, forward_recursion
-from spikeconsol.metaplasticity.network import FeedForward, gradient_error
-from spikeconsol.metaplasticity.rate import build
-from spikeconsol.metaplasticity.rules import RULES, PlasticLayer
+from spikeconsol.metaplasticity.layer import PlasticLayer
+from spikeconsol.metaplasticity.network import gradient_error
+from spikeconsol.metaplasticity.rate import FeedForward
+from spikeconsol.metaplasticity.rules import RULES
 from spikeconsol.metaplasticity.tasks import (
     AutoAssociation,
     Completion,
@@ -17,7 +19,13 @@ from spikeconsol.metaplasticity.tasks import (
     stack,
 )
 
-TASKS = [Completion(), OneShot(), Reversal(), Conditioning(steps=20, unscored=4)]
+TASKS = [
+    Completion(),
+    Completion(elements="bits", error="manhattan"),
+    OneShot(),
+    Reversal(),
+    Conditioning(steps=20, unscored=4),
+]
 GAMMA = 0.9
 
 
@@ -75,6 +83,39 @@ def test_recurrent_equals_complex_step(rule):
     parameters["alpha"] *= 30
     errors = gradient_error(network, parameters, episode(task))
     assert max(errors.values()) < 1e-9
+
+
+@pytest.mark.parametrize("decay", ["layer", "synapse"])
+@pytest.mark.parametrize("rule", ["hebb", "oja", "bcm"])
+def test_recurrent_learned_decay_equals_complex_step(decay, rule):
+    task = AutoAssociation(size=8, patterns=1, cycles=1)
+    network = build(task, Plasticity(rule=rule, decay=decay))
+    parameters = start(network)
+    parameters["alpha"] *= 30
+    errors = gradient_error(network, parameters, episode(task))
+    assert "logit_gamma" in errors
+    assert max(errors.values()) < 1e-9
+
+
+@pytest.mark.parametrize("decay", ["fixed", "layer"])
+def test_blocks_of_steps_are_the_same_network(decay):
+    """Of three networks at once, over a last block that is not full."""
+    task = AutoAssociation(gamma=0.9)
+    network = build(task, Plasticity(decay=decay))
+    parameters = start(network)
+    parameters["alpha"] *= 30
+    theta = network.flatten(parameters)
+    wanted, o = network.learn(theta, episode(task))
+    ran = network.run(parameters, episode(task))
+    network._blocked = True
+    found, blocked_o = network.learn(theta, episode(task))
+    np.testing.assert_allclose(blocked_o, o, atol=1e-11)
+    blocked = network.run(parameters, episode(task))
+    np.testing.assert_allclose(blocked.step_error, ran.step_error, atol=1e-11)
+    for name, value in network.views(wanted).items():
+        np.testing.assert_allclose(
+            network.views(found)[name], value, atol=1e-11 * np.abs(value).max()
+        )
 
 
 def test_gradient_error_finds_a_wrong_gradient(monkeypatch):

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from spikeconsol.metaplasticity import Plasticity
-from spikeconsol.metaplasticity.network import FeedForward
-from spikeconsol.metaplasticity.spiking import SpikingNetwork, SpikingParameters
+from spikeconsol.metaplasticity import Plasticity, Trained, train
+from spikeconsol.metaplasticity.parameters import SpikingParameters
+from spikeconsol.metaplasticity.rate import FeedForward
+from spikeconsol.metaplasticity.spiking import SpikingNetwork
 from spikeconsol.metaplasticity.tasks import OneShot
 from spikeconsol.parameters import ParameterError
 
@@ -21,8 +22,14 @@ PARAMETERS = {
 SETTINGS = SpikingParameters(pairs=12, max_rate="200 Hz")
 
 
+def trained(parameters=PARAMETERS, plasticity=None):
+    """The network made by hand, as if it were trained."""
+    named = {name: value[None] for name, value in parameters.items()}
+    return Trained(TASK, plasticity or Plasticity(), named)
+
+
 def run(parameters=PARAMETERS, seed=0, episodes=2, target="numpy", settings=SETTINGS):
-    network = SpikingNetwork(TASK, parameters, seed=seed, settings=settings, target=target)
+    network = SpikingNetwork(trained(parameters), seed=seed, settings=settings, target=target)
     drawn = TASK.draw(np.random.default_rng(3), episodes)
     return network, network.run(drawn), FeedForward(TASK, Plasticity()).run(PARAMETERS, drawn)
 
@@ -89,6 +96,37 @@ def test_impossible_settings_name_their_field(field, settings):
 
 def test_wrong_parameters_are_refused():
     with pytest.raises(ValueError, match="parameters: got V of shape none"):
-        SpikingNetwork(TASK, {k: v for k, v in PARAMETERS.items() if k != "V"}, seed=0)
-    with pytest.raises(ValueError, match="task: got 2 layers"):
-        SpikingNetwork(OneShot(layers=2), PARAMETERS, seed=0)
+        trained({k: v for k, v in PARAMETERS.items() if k != "V"})
+    with pytest.raises(ValueError, match="parameters: got 'beta'; allowed: w, alpha"):
+        trained({**PARAMETERS, "beta": np.zeros(2)})
+    with pytest.raises(TypeError, match="trained: got OneShot; allowed: a Training"):
+        SpikingNetwork(TASK, seed=0)
+    with pytest.raises(ValueError, match="run: got 1; allowed: 0 to 0"):
+        SpikingNetwork(trained(), 1, seed=0)
+    two = train(OneShot(layers=2), seeds=[0], episodes=2, frozen=1)
+    with pytest.raises(ValueError, match=r"task: got OneShot.*layers=2"):
+        SpikingNetwork(two, seed=0)
+    with pytest.raises(ValueError, match="rule: got 'oja'; allowed: hebb"):
+        SpikingNetwork(trained(plasticity=Plasticity(rule="oja")), seed=0)
+    with pytest.raises(ValueError, match=r"x: got shape \(1, 20, 10\); allowed: \(E, T, 6\)"):
+        SpikingNetwork(trained(), seed=0).run(OneShot().draw(np.random.default_rng(0), 1))
+
+
+def test_a_learned_decay_is_the_one_that_runs():
+    """Traces keep what the network has learned to keep, not what its task started from."""
+    slow = np.full((2, 6), np.log(0.97 / 0.03))
+    plasticity = Plasticity(decay="synapse")
+    network = SpikingNetwork(
+        trained({**PARAMETERS, "logit_gamma": slow}, plasticity=plasticity),
+        seed=0,
+        settings=SETTINGS,
+        target="numpy",
+    )
+    drawn = TASK.draw(np.random.default_rng(3), 1)
+    network.run(drawn)
+    np.testing.assert_allclose(network.gamma, 0.97)
+    learned = network._rate.run(network.parameters, drawn).activity.final_trace[-1]
+    given = FeedForward(TASK, Plasticity()).run(PARAMETERS, drawn).activity.final_trace[-1]
+    slopes = [(rate * network.trace).sum() / (rate**2).sum() for rate in (learned, given)]
+    assert 0.85 < slopes[0] < 1.1
+    assert slopes[1] < 0.6

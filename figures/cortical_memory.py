@@ -1,0 +1,91 @@
+"""What the cortical memory keeps: against age, by rule, and without what it is built of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Drawing
+
+from spikeconsol.figures import style
+from spikeconsol.lab import Figure
+from spikeconsol.statistics import mean_and_interval
+
+Results = Mapping[str, xr.Dataset]
+
+#: (condition, label, colour)
+RULES = (
+    ("gate", "curvature gate", "gate"),
+    ("bounds", "hard bounds, tuned", "bounds"),
+    ("ungated", "ungated", "leaky"),
+    ("random-gate", "random gate", "shuffled"),
+)
+SMOOTHING = 5
+
+
+def draw(results: Mapping[str, Results]) -> Drawing:
+    """Fraction recalled against age, and the numbers kept, of each rule."""
+    found = results["cortical-memory/stream"]
+    fig, axes = style.figure(style.TWO_COLUMNS, 2.7, columns=2, width_ratios=[1.3, 1])
+    _ages(axes[0], found)
+    _kept(axes[1], found)
+    for ax, letter in zip(axes, "ab", strict=True):
+        style.panel_label(ax, letter)
+    return fig
+
+
+def _ages(ax: Axes, found: Results) -> None:
+    kernel = np.ones(SMOOTHING)
+    for name, label, color in RULES:
+        if name not in found:
+            continue
+        kept = (found[name].dice_by_age.values >= 0.8).astype(float)
+        weight = np.convolve(np.ones(kept.shape[1]), kernel, mode="same")
+        smooth = np.array([np.convolve(row, kernel, mode="same") for row in kept]) / weight
+        style.band(ax, found[name].age, np.clip(smooth, 0, 1), label=label, color=color)
+    ax.set(xlabel="Age (assemblies shown since)", ylabel="Fraction recalled", ylim=(0, 1.03))
+    ax.legend(loc="upper right")
+    style.state_n(ax, found["gate"].sizes["seed"], corner="lower left")
+
+
+def _kept(ax: Axes, found: Results) -> None:
+    rules = [rule for rule in RULES if rule[0] in found]
+    for place, (name, _, color) in enumerate(rules):
+        for shift, variable, fill in ((-0.13, "kept", "full"), (0.13, "kept_90", "none")):
+            values = found[name][variable].values
+            mean, half = mean_and_interval(values)
+            jitter = np.linspace(-0.06, 0.06, len(values))
+            ax.plot(place + shift + jitter, values, ".", ms=3, color=style.COLORS["control"])
+            ax.errorbar(
+                place + shift,
+                mean,
+                np.nan_to_num(half),
+                marker="o",
+                ms=5,
+                fillstyle=fill,  # type: ignore[arg-type]
+                color=style.COLORS[color],
+            )
+    ax.plot([], [], "o", color=style.COLORS["control"], label="Dice ≥ 0.8")
+    ax.plot([], [], "o", color=style.COLORS["control"], fillstyle="none", label="Dice ≥ 0.9")
+    labels = [label.replace(", ", "\n").replace(" gate", "\ngate") for _, label, _ in rules]
+    ax.set_xticks(range(len(rules)), labels)
+    ax.set(ylabel="Assemblies kept", ylim=(0, None), xlim=(-0.5, len(rules) - 0.5))
+    ax.legend(loc="upper right")
+
+
+FIGURES = (
+    Figure(
+        name="cortical_memory",
+        needs=("cortical-memory/stream",),
+        caption=(
+            "Assemblies kept by the always-on cortical network in the steady state of a stream, "
+            "each shown once. (a) Fraction with a Dice coefficient of at least 0.8 after a "
+            "damaged cue, against the number of assemblies shown since (running mean of 5); 95% "
+            "confidence bands. (b) Number kept, at two criteria: mean, 95% confidence interval "
+            "and each network, n = {n}, each with connections of its own."
+        ),
+        draw=draw,
+    ),
+)

@@ -1,0 +1,445 @@
+"""A stream of assemblies, each seen once, in an always-on cortical network.
+
+Assemblies of `active` random excitatory cells are shown one after another to a network that starts
+without any memory. Nothing is switched afterwards: cues, each a damaged assembly, are shown on
+branches of the last state, with the same dynamics and with plasticity on. An assembly counts as
+kept if those who are active after the cue have a Dice coefficient of 0.8 with it. Assemblies that
+were never stored are cued too: what the network makes of them is chance.
+
+Constants of rules and controls, the gain of recall included, were chosen on seed 0, as many
+settings for each, see `TUNING`; seeds below 10 are not reported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from spikeconsol.brian.recording import Recording
+from spikeconsol.consolidation import CorticalMemory, CorticalParameters
+from spikeconsol.consolidation.rules import CurvatureGate
+from spikeconsol.consolidation.rules.bounded import BoundedAdditive, RandomGate
+from spikeconsol.consolidation.rules.events import EventDriven
+from spikeconsol.data import corrupt, sparse_patterns
+from spikeconsol.lab import Condition, Experiment
+from spikeconsol.models.sequential_memory import longest_load
+from spikeconsol.parameters import ParameterError, Parameters, parameter
+from spikeconsol.statistics import dice
+
+Patterns = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Protocol(Parameters):
+    """A stream of assemblies and the recall of the newest."""
+
+    cells: int = parameter(800, at_least=8, doc="excitatory cells N_E")
+    active: int = parameter(64, at_least=1, doc="cells of an assembly, k")
+    lifetime: float = parameter("20 s", unit="second", above=0, doc="T, protection by the gate")
+    stored: int = parameter(80, at_least=1, doc="assemblies shown, each once")
+    tested: int = parameter(40, at_least=1, doc="newest assemblies that are recalled")
+    never_stored: int = parameter(8, at_least=1, doc="cued assemblies that were never shown")
+    deleted: float = parameter(0.4, at_least=0, at_most=1, doc="deleted fraction of a cue")
+    added: float = parameter(0.1, at_least=0, doc="spurious cells of a cue, as a fraction of k")
+    settling: float = parameter("1 s", unit="second", above=0, doc="time before the first one")
+    quiet: float = parameter("10 s", unit="second", above=0, doc="rest, to measure background")
+    controls: bool = parameter(True, doc="run the controls beside the gate")
+    network: CorticalParameters = parameter(CorticalParameters(), doc="the network")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.tested > self.stored:
+            raise ParameterError(
+                f"tested: got {self.tested}; allowed: <= {self.stored}, the number stored"
+            )
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One condition: a rule, and what differs from the protocol and from its network."""
+
+    rule: Callable[[float], Any]  # from the lifetime T
+    network: Mapping[str, Any] = field(default_factory=dict)
+    protocol: Mapping[str, Any] = field(default_factory=dict)
+
+
+def draw(protocol: Protocol, seed: int) -> tuple[Patterns, Patterns, Patterns]:
+    """Assemblies that are stored, assemblies that are cued (stored ones first), their cues."""
+    for_patterns, for_cues = np.random.SeedSequence(seed).spawn(2)
+    drawn = sparse_patterns(
+        protocol.stored + protocol.never_stored,
+        protocol.cells,
+        coding_level=protocol.active / protocol.cells,
+        seed=for_patterns,
+    )
+    cued = drawn[protocol.stored - protocol.tested :]
+    cues = corrupt(cued, deleted=protocol.deleted, added=protocol.added, seed=for_cues)
+    return drawn[: protocol.stored], cued, cues
+
+
+def make(protocol: Protocol, trial: Trial, seed: int) -> CorticalMemory:
+    """Make the memory of a condition; every seed has connections of its own."""
+    settings = {
+        "coding_level": protocol.active / protocol.cells,
+        "wiring.seed": seed,
+        **trial.network,
+    }
+    parameters = protocol.network.with_settings(settings)
+    rule = trial.rule(protocol.lifetime)
+    return CorticalMemory(protocol.cells, rule=rule, seed=seed, parameters=parameters)
+
+
+def run(protocol: Protocol, condition: Condition, seeds: tuple[int, ...]) -> xr.Dataset:
+    """Store the stream, recall its newest assemblies and some never stored, then rest."""
+    (seed,) = seeds
+    trial: Trial = condition.setup
+    protocol = protocol.replace(**trial.protocol)
+    patterns, cued, cues = draw(protocol, seed)
+    memory = make(protocol, trial, seed)
+    memory.run(protocol.settling)
+    storing, watched = store(protocol, memory, patterns, watch=condition.name == "gate")
+    recalled = memory.recall(cues)
+    asking = memory.recording
+    assert asking is not None
+    potentiated = (memory.weights.data > 0.5).mean()
+    memory.run(protocol.quiet)
+    assert memory.recording is not None
+    agreement = dice(recalled, cued)
+    measured = measures(protocol, seed, agreement, dice(cues, cued).max())
+    measured |= activity(memory, patterns, storing, memory.recording)
+    measured["potentiated"] = _value(potentiated, "synapses with w > 0.5", "1")
+    dataset = xr.Dataset(
+        measured,
+        coords={"seed": [seed], "age": np.arange(1, protocol.tested + 1)},
+    )
+    if watched is not None:
+        dataset = dataset.merge(watched).merge(example(protocol, patterns, cues, storing, asking))
+    return dataset
+
+
+def store(
+    protocol: Protocol, memory: CorticalMemory, patterns: Patterns, *, watch: bool
+) -> tuple[Recording, xr.Dataset | None]:
+    """Show all assemblies; of one of them, follow the synapses inside through what comes later."""
+    last = min(len(patterns), round(1.6 * protocol.lifetime))
+    if not watch:
+        last = 0
+    parts = []
+    if last < len(patterns):
+        memory.store(patterns[: len(patterns) - last])
+        parts.append(memory.recording)
+    if not watch:
+        return Recording.joined(parts), None
+    i, j = memory.weights.tocoo().coords
+    first = patterns[len(patterns) - last]
+    inside = first[i] & first[j]
+    path = []
+    for pattern in patterns[len(patterns) - last :]:
+        memory.store(pattern[None])
+        parts.append(memory.recording)
+        names = ("trace", "trace_fast")
+        found = [memory.weights.data, *(memory.trace(name).data for name in names)]
+        path.append([values[inside] for values in found])
+    weight, trace, fast = np.moveaxis(np.array(path), 1, 0)
+    one = int(np.argmax(weight[0]))
+    slot = memory.parameters.stimuli.present + memory.parameters.stimuli.pause
+    watched = xr.Dataset(
+        {
+            "example_weight": ("shown", weight[:, one], {"units": "1"}),
+            "example_gate_trace": ("shown", (trace - fast)[:, one], {"units": "1"}),
+            "example_mean_weight": ("shown", weight.mean(axis=1), {"units": "1"}),
+            "trace_threshold": memory.rule.constants["trace_threshold"],
+        },
+        coords={"shown": ("shown", np.arange(1, last + 1) * slot, {"units": "second"})},
+    )
+    return Recording.joined(parts), watched
+
+
+#: Assemblies of which the spikes are kept.
+EXAMPLES = 3
+
+
+def example(
+    protocol: Protocol, patterns: Patterns, cues: Patterns, storing: Recording, asking: Recording
+) -> xr.Dataset:
+    """Spikes of the newest assemblies while they are stored, and when they are recalled."""
+    count = min(EXAMPLES, protocol.tested)
+    found: dict[str, Any] = {
+        "example_pattern": (("slot", "cell"), patterns[-count:]),
+        "example_cue": (("slot", "cell"), cues[protocol.tested - count : protocol.tested]),
+    }
+    places = {"store": (storing, protocol.stored), "recall": (asking, protocol.tested)}
+    for phase, (recording, end) in places.items():
+        edges = np.append(recording.onsets, recording.end)
+        start, stop = edges[end - count], edges[end]
+        for kind, cells, times in (
+            ("", recording.cells, recording.times),
+            ("_inhibitory", recording.inhibitory_cells, recording.inhibitory_times),
+        ):
+            inside = (times >= start) & (times < stop)
+            name = f"{phase}{kind}"
+            found[f"{name}_cell"] = (f"{name}_spike", cells[inside].astype(np.int32))
+            found[f"{name}_time"] = (f"{name}_spike", times[inside] - start, {"units": "second"})
+        found[f"slot_{phase}"] = edges[1] - edges[0]
+    return xr.Dataset(found)
+
+
+def measures(
+    protocol: Protocol, seed: int, agreement: NDArray[np.float64], of_cues: float
+) -> dict[str, Any]:
+    """What was recalled, the newest first, and what came of cues that mean nothing."""
+    by_age, chance = agreement[: protocol.tested][::-1], agreement[protocol.tested :]
+    of = {"units": "assemblies", "of": protocol.tested}
+    return {
+        "kept": ("seed", [float((by_age >= 0.8).sum())], {"long_name": "kept (Dice .8)", **of}),
+        "kept_90": ("seed", [float((by_age >= 0.9).sum())], {"long_name": "at Dice .9", **of}),
+        "p90": _value(longest_load(by_age >= 0.8), "P90 (Dice .8)", "assemblies"),
+        "never_stored": _value(chance.max(), "largest Dice of those never stored", "1"),
+        "cue_alone": _value(of_cues, "Dice of the cue itself", "1"),
+        "dice_by_age": (("seed", "age"), by_age[None], {"long_name": "Dice coefficient"}),
+    }
+
+
+def activity(
+    memory: CorticalMemory, patterns: Patterns, storing: Recording, rest: Recording
+) -> dict[str, Any]:
+    """Rates while storing and at rest, and what would tell of a global state."""
+    shown = memory.parameters.stimuli.present
+    counts, _ = storing.counts(0.0, shown)
+    quiet = np.bincount(rest.cells, minlength=memory.n) / rest.end
+    inhibitory = len(rest.inhibitory_times) / rest.end / memory.inhibitory
+    pauses, _ = storing.counts(shown + 0.2, np.inf)
+    slot = memory.parameters.stimuli.present + memory.parameters.stimuli.pause
+    in_pauses = pauses.mean(axis=1) / (slot - shown - 0.2) if slot > shown + 0.2 else [np.nan]
+    silent = len(np.unique(rest.inhibitory_cells)) / memory.inhibitory
+    return {
+        "driven": _value(counts[patterns].mean() / shown, "rate of shown cells", "Hz"),
+        "background": _value(quiet.mean(), "background, E", "Hz"),
+        "background_inhibitory": _value(inhibitory, "background, I", "Hz"),
+        "irregularity": _value(variation(rest), "CV of intervals, E", "1"),
+        "firing_inhibitory": _value(silent, "I cells that fire at rest", "1"),
+        "firing": _value((quiet > 0).mean(), "E cells that fire at rest", "1"),
+        "largest_pause_rate": _value(np.max(in_pauses), "largest mean rate in a pause", "Hz"),
+    }
+
+
+def variation(recording: Recording, least: int = 5) -> float:
+    """Mean coefficient of variation of the intervals of cells with at least so many of them."""
+    found = []
+    for cell in np.flatnonzero(np.bincount(recording.cells, minlength=recording.n) > least):
+        intervals = np.diff(np.sort(recording.times[recording.cells == cell]))
+        found.append(intervals.std(ddof=1) / intervals.mean())
+    return float(np.mean(found)) if found else float("nan")
+
+
+def _value(value: float, name: str, units: str) -> tuple[str, list[float], dict[str, str]]:
+    return "seed", [float(value)], {"long_name": name, "units": units}
+
+
+#: With a share of .15 of a presentation for each spike, rates of .1 and .02 per spike.
+POTENTIATION, DEPRESSION = 0.1 / 0.15, 0.02 / 0.077
+
+
+def gate(lifetime: float) -> EventDriven:
+    """The curvature gate."""
+    return CurvatureGate.for_lifetime(lifetime)
+
+
+def ungated(depression: float = 0.02) -> Callable[[float], EventDriven]:
+    """An open gate: soft bounds, w grows towards 1 and falls towards 0 in shares of the way."""
+
+    def rule(lifetime: float) -> EventDriven:
+        opened = CurvatureGate.for_lifetime(lifetime).ungated()
+        return opened.replace(mismatch_share=opened.mismatch_share * depression / 0.02)
+
+    return rule
+
+
+def bounds(depression: float) -> Callable[[float], EventDriven]:
+    """Steps of .1, and of `depression`, between hard bounds."""
+    rule = BoundedAdditive(potentiation=POTENTIATION, depression=depression / 0.077)
+    return lambda lifetime: EventDriven(rule=rule)
+
+
+def random_gate(share: float) -> Callable[[float], EventDriven]:
+    """A gate that is open for a random share of all events."""
+    rule = RandomGate(potentiation=POTENTIATION, depression=DEPRESSION, share=share)
+    return lambda lifetime: EventDriven(rule=rule)
+
+
+def stream(protocol: Protocol) -> Sequence[Condition]:
+    """The gate and its controls, each at its best setting on the tuning seed."""
+    trials = {"gate": ("curvature gate", Trial(gate))}
+    if protocol.controls:
+        trials |= {
+            "bounds": ("hard bounds, tuned", Trial(bounds(0.003))),
+            "ungated": ("ungated (soft bounds)", Trial(ungated())),
+            "random-gate": ("random gate", Trial(random_gate(0.85))),
+        }
+    return _listed(trials)
+
+
+#: (cells, cells of an assembly, lifetime [s])
+SIZES = ((400, 45, 10.0), (800, 64, 20.0), (1600, 80, 40.0), (3200, 113, 80.0))
+
+
+def scaled(lifetime: float) -> dict[str, Any]:
+    """A stream that is long enough for a lifetime: over three of it are stored."""
+    return {
+        "lifetime": lifetime,
+        "stored": round(3.25 * lifetime),
+        "tested": round(1.4 * lifetime),
+    }
+
+
+def sizes(protocol: Protocol) -> Sequence[Condition]:
+    """The gate in networks of several sizes, with assemblies that grow with the root of it."""
+    return _listed(
+        {
+            f"n{cells}": (
+                f"N {cells}, k {active}, T {lifetime:g} s",
+                Trial(gate, protocol={"cells": cells, "active": active, **scaled(lifetime)}),
+            )
+            for cells, active, lifetime in SIZES
+        }
+    )
+
+
+def lifetimes(protocol: Protocol) -> Sequence[Condition]:
+    """The gate with shorter and longer protection."""
+    return _listed(
+        {
+            f"t{lifetime:02d}": (f"T {lifetime} s", Trial(gate, protocol=scaled(lifetime)))
+            for lifetime in (10, 14, 20, 28, 40)
+        }
+    )
+
+
+def background(protocol: Protocol) -> Sequence[Condition]:
+    """More and less drive to all excitatory cells, and with it more and less background firing."""
+    return _listed(
+        {
+            f"drive-{drive:g}": (
+                f"drive {drive:g} mV",
+                Trial(gate, {"excitatory.drive": f"{drive} mV"}),
+            )
+            for drive in (20.0, 23.0, 25.5, 28.0, 31.0, 34.0)
+        }
+    )
+
+
+def connectivity(protocol: Protocol) -> Sequence[Condition]:
+    """Fewer and more connections; of inhibition, density told from a fixed fan-in."""
+    trials = {
+        f"p{round(100 * p)}": (f"p {p}", Trial(gate, {"wiring.probability": p}))
+        for p in (0.1, 0.2, 0.3, 0.4)
+    }
+    for p in (0.3, 0.6, 0.9):
+        for fixed, name in ((True, "fixed"), (False, "random")):
+            wiring = {"wiring.inhibitory_probability": p, "wiring.fixed_fan_in": fixed}
+            trials[f"inhibition-{name}-{round(100 * p)}"] = (
+                f"I to E {p}, {name} fan-in",
+                Trial(gate, wiring),
+            )
+    return _listed(trials)
+
+
+def cue_quality(protocol: Protocol) -> Sequence[Condition]:
+    """Cues from intact to half deleted."""
+    return _listed(
+        {
+            f"{round(100 * deleted)}-{round(100 * added)}": (
+                f"{deleted:.0%} deleted, {added:.0%} spurious",
+                Trial(gate, protocol={"deleted": deleted, "added": added}),
+            )
+            for deleted, added in ((0.0, 0.0), (0.2, 0.1), (0.4, 0.1), (0.5, 0.1), (0.4, 0.3))
+        }
+    )
+
+
+def ablations(protocol: Protocol) -> Sequence[Condition]:
+    """What the network is built of, taken away piece by piece."""
+    strengths = protocol.network.strengths
+    charge = 1 + strengths.nmda_ratio * strengths.nmda_time / strengths.ampa_time
+    fast = {"strengths.nmda_ratio": 0.0, "strengths.recurrent": strengths.recurrent * charge}
+    sparse = {"wiring.inhibitory_probability": 0.3, "wiring.fixed_fan_in": False}
+    return _listed(
+        {
+            "intact": ("intact", Trial(gate)),
+            "no-nmda": ("no slow excitation", Trial(gate, {"strengths.nmda_ratio": 0.0})),
+            "no-nmda-charge": ("no slow excitation, equal charge", Trial(gate, fast)),
+            "no-adaptation": ("no adaptation", Trial(gate, {"excitatory.adaptation_jump": 0.0})),
+            "sparse-inhibition": ("random I to E, p 0.3", Trial(gate, sparse)),
+            "weak-recruiting": ("half of E to I", Trial(gate, {"strengths.recruiting": 1.6})),
+            "weak-stimulus": ("weaker stimulus", Trial(gate, {"stimuli.input_rate": "800 Hz"})),
+        }
+    )
+
+
+def cells(protocol: Protocol) -> Sequence[Condition]:
+    """Another kind of excitatory cell."""
+    adex = {"excitatory.model": "adex"}
+    return _listed({"lif": ("LIF", Trial(gate)), "adex": ("AdEx", Trial(gate, adex))})
+
+
+def _listed(trials: Mapping[str, tuple[str, Trial]]) -> list[Condition]:
+    return [Condition(name, "", label, trial) for name, (label, trial) in trials.items()]
+
+
+def program(protocol: Protocol, condition: Condition) -> Any:
+    """Program of a condition, for its model description table."""
+    trial: Trial = condition.setup
+    return make(protocol.replace(**trial.protocol), trial, 0).program()
+
+
+COLUMNS = ("kept", "kept_90", "p90", "never_stored", "background", "irregularity")
+#: As many assemblies as the network holds, each still recent: for what need not be a stream.
+FEW = {"stored": 25, "tested": 25}
+DEMO = {"stored": 1, "tested": 1, "quiet": "2 s", "controls": False, "seeds": 1}
+LARGE = {"cells": 1600, "active": 80, "lifetime": "40 s", "stored": 130, "tested": 56}
+
+
+def _experiment(
+    name: str,
+    summary: str,
+    conditions: Callable[[Protocol], Sequence[Condition]],
+    presets: Mapping[str, Mapping[str, Any]],
+    figures: tuple[str, ...] = (),
+    seeds: tuple[int, int] = (100, 3),
+) -> Experiment:
+    return Experiment(
+        name=f"cortical-memory/{name}",
+        summary=summary,
+        parameters=Protocol,
+        conditions=conditions,
+        run=run,
+        columns=COLUMNS,
+        seeds=seeds,
+        presets=presets,
+        figures=figures,
+        program=program,
+    )
+
+
+EXPERIMENTS = (
+    _experiment(
+        "stream",
+        "assemblies, each seen once, in an always-on network of E and I cells",
+        stream,
+        {"demo": DEMO, "large": LARGE},
+        ("cortical_network", "cortical_memory"),
+        (100, 5),
+    ),
+    _experiment("size", "the always-on network at N = 400 to 3200", sizes, {}),
+    _experiment("lifetime", "protection by the gate for 10 to 40 s", lifetimes, {}),
+    _experiment("background", "more and less background firing", background, {"few": FEW}),
+    _experiment("connectivity", "density of connections", connectivity, {"few": FEW}),
+    _experiment("cue", "recall from better and worse cues", cue_quality, {"few": FEW}),
+    _experiment("ablation", "what the network cannot do without", ablations, {"few": FEW}),
+    _experiment("cells", "LIF and AdEx cells", cells, {"few": FEW}),
+)

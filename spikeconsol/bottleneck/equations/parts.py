@@ -1,0 +1,132 @@
+"""Brian2 objects from the forms that memories bring along."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from brian2 import NeuronGroup, SpikeMonitor, Synapses, TimedArray, linked_var, second
+
+from spikeconsol.bottleneck.equations.schedule import Schedule
+
+__all__ = ["make"]
+
+
+def make(
+    parts: Sequence[Mapping[str, Any]],
+    number: int,
+    classes: int,
+    others: Mapping[str, NeuronGroup],
+    timed_arrays: Mapping[str, TimedArray],
+    at_end: Schedule,
+    *,
+    recorded: bool,
+) -> tuple[list[Any], dict[str, TimedArray]]:
+    """Make the cells, synapses and monitors of one memory.
+
+    Parameters
+    ----------
+    parts : sequence of dict
+        See `spikeconsol.bottleneck.memory.cells.SpikingForm.structure`.
+    number : int
+        Of the layer that the memory serves; part of all names.
+    classes : int
+    others : dict of brian2.NeuronGroup
+        ``"inputs"``, ``"cells"`` and ``"teacher"``, as far as there are.
+    timed_arrays : dict of brian2.TimedArray
+        What the statements may call.
+    at_end : Schedule
+    recorded : bool
+        Make monitors.
+
+    Returns
+    -------
+    objects : list of Brian2 objects
+    tables : dict of brian2.TimedArray
+        Tables of the memory, inputs of the program.
+    """
+    groups, objects = dict(others), []
+    tables: dict[str, TimedArray] = {}
+    for part in parts:
+        if part["kind"] == "Cells":
+            made, arrays = _cells(part, number, classes, timed_arrays, at_end)
+            groups[part["name"]] = made
+            tables |= arrays
+            objects.append(made)
+    for part in parts:
+        made = groups[part["name"]] if part["kind"] == "Cells" else None
+        if made is None:
+            made = _wires(part, number, classes, groups, at_end)
+            objects.append(made)
+        else:
+            for name, owner in part["links"].items():
+                setattr(made, name, linked_var(groups[owner], name))
+            if recorded and part["recorded"]:
+                objects.append(SpikeMonitor(made, name=f"{part['name']}_spikes{number}"))
+                record_name = f"{part['name']}_samples{number}"
+                objects.append(at_end.record(made, list(part["recorded"]), record_name))
+        for moment, statements in part["at_end"].items():
+            at_end(made, moment, _numbered(statements, part.get("tables", ()), number))
+    return objects, tables
+
+
+def _cells(
+    part: Mapping[str, Any],
+    number: int,
+    classes: int,
+    timed_arrays: Mapping[str, TimedArray],
+    at_end: Schedule,
+) -> tuple[NeuronGroup, dict[str, TimedArray]]:
+    tables = {
+        f"{name}{number}": TimedArray(
+            np.zeros((classes, part["size"])), dt=at_end.sample.dt, name=f"{name}{number}"
+        )
+        for name in part["tables"]
+    }
+    dynamics = {name: part[name] for name in ("threshold", "reset", "method") if part[name]}
+    cells = NeuronGroup(
+        part["size"],
+        part["equations"],
+        clock=at_end.step,
+        namespace={**tables, **timed_arrays, "sample_time": at_end.sample.dt},
+        name=f"{part['name']}{number}",
+        **dynamics,
+    )
+    return cells, tables
+
+
+def _wires(
+    part: Mapping[str, Any],
+    number: int,
+    classes: int,
+    groups: Mapping[str, NeuronGroup],
+    at_end: Schedule,
+) -> Synapses:
+    source, goal = groups[part["source"]], groups[part["target"]]
+    synapses = Synapses(
+        source,
+        goal,
+        part["equations"],
+        on_pre=part["on_pre"] or None,
+        delay=0 * second if part["on_pre"] else None,
+        clock=at_end.step,
+        name=f"{part['name']}{number}",
+    )
+    # All to all, with weights of 0: which cells are connected is drawn anew for every seed.
+    if part["one_to_one"]:
+        synapses.connect(j="i")
+    elif part["per_class"]:
+        synapses.connect(n=classes)
+        synapses.class_gate = np.tile(np.arange(classes), source.N * goal.N)
+    else:
+        synapses.connect()
+    return synapses
+
+
+def _numbered(statements: str, tables: Sequence[str], number: int) -> str:
+    """Call the tables of this layer by their full names."""
+    for name in tables:
+        statements = re.sub(rf"\b{name}\(", f"{name}{number}(", statements)
+    return statements

@@ -1,0 +1,454 @@
+"""What both classifiers share: settings that are objects, and scikit-learn's way of fitting."""
+
+from __future__ import annotations
+
+import time
+from abc import abstractmethod
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import (
+    BaseEstimator,
+    ClassifierMixin,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+)
+from sklearn.utils.multiclass import check_classification_targets, unique_labels
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+
+from spikeconsol.bottleneck import archive
+from spikeconsol.bottleneck.hsic import Objective
+from spikeconsol.bottleneck.memory import Memory
+from spikeconsol.bottleneck.parameters import Optimiser, Protection
+from spikeconsol.bottleneck.signals import Signal
+from spikeconsol.optimise import softmax
+from spikeconsol.parameters import Declared, ParameterError, unknown_name
+
+__all__ = ["BottleneckEstimator"]
+
+
+class BottleneckEstimator(
+    ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClassifierMixin, BaseEstimator
+):
+    """Base of the classifiers: everything that does not depend on rates or spikes.
+
+    A setting may be an object, one of the short forms in `_short`, or None for the default in
+    `_default`; `_chosen` returns the object. Constants of objects are parameters of the estimator
+    under names such as ``memory__length``.
+    """
+
+    hidden: tuple[int, ...]
+    epochs: int
+    verbose: int
+    warm_start: bool
+    random_state: int | np.random.RandomState | None
+
+    #: Class, short forms and default of every setting that is an object.
+    _kinds: ClassVar[Mapping[str, type[Declared]]]
+    _short: ClassVar[Mapping[str, Mapping[str, Declared]]]
+    _default: ClassVar[Mapping[str, Declared]]
+    #: Settings that may change while a network learns.
+    _free: ClassVar[frozenset[str]] = frozenset(
+        {"optimiser", "epochs", "verbose", "warm_start", "random_state", "backend", "target"}
+    )
+
+    # ---------------------------------------------------------------------------- settings
+
+    def _chosen(self, name: str) -> Any:
+        """Return the object that a setting stands for."""
+        value, kind = getattr(self, name), self._kinds[name]
+        if value is None and name in self._default:
+            return self._default[name]
+        short = self._short.get(name, {})
+        if isinstance(value, str) and value in short:
+            return short[value]
+        if not isinstance(value, kind):
+            names = "".join(f"{text}, " for text in short)
+            raise ParameterError(f"{name}: got {value!r}; allowed: {names}a {kind.__name__}")
+        return value
+
+    @property
+    def _objective(self) -> Objective:
+        return self._chosen("objective")
+
+    @property
+    def _optimiser(self) -> Optimiser:
+        return self._chosen("optimiser")
+
+    @property
+    def _protection(self) -> Protection:
+        return self._chosen("protection")
+
+    @property
+    def _signal(self) -> Signal:
+        return self._chosen("signal")
+
+    @property
+    def _memory(self) -> Memory:
+        return self._chosen("memory")
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return settings by name, those of objects as ``memory__length`` if `deep`."""
+        values = super().get_params(deep=False)
+        if not deep:
+            return values
+        for name in self._kinds:
+            try:
+                constants = self._chosen(name).flat()
+            except ParameterError:
+                continue  # refused in `fit`
+            values |= {
+                f"{name}__{key.replace('.', '__')}": inner for key, inner in constants.items()
+            }
+        return values
+
+    def set_params(self, **params: Any) -> Self:
+        """Change settings; a constant of an object makes a changed copy of that object."""
+        nested: dict[str, dict[str, Any]] = {}
+        for name, value in params.items():
+            head, _, rest = name.partition("__")
+            if rest and head in self._kinds:
+                nested.setdefault(head, {})[rest.replace("__", ".")] = value
+            else:
+                super().set_params(**{name: value})
+        for head, changes in nested.items():
+            setattr(self, head, _changed(self._chosen(head), changes, head))
+        return self
+
+    # ----------------------------------------------------------------------------- fitting
+
+    def fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        *,
+        checkpoint: str | Path | None = None,
+        on_epoch: Callable[[Self], None] | None = None,
+    ) -> Self:
+        """Learn from the beginning, `epochs` times through the samples.
+
+        Parameters
+        ----------
+        X : array_like, shape (n, features)
+        y : array_like, shape (n,)
+        sample_weight : array_like, shape (n,), optional
+            Factors on the changes that samples cause; those of weight 0 are not shown at all.
+        checkpoint : path, optional
+            File rewritten after every epoch. If it exists, learning goes on from there, to the
+            same weights as without the interruption; it must come from the same settings.
+        on_epoch : callable, optional
+            Called with the estimator after every epoch, for example to log its score.
+
+        Raises
+        ------
+        ParameterError
+            If a setting is impossible or a checkpoint comes from other settings.
+        ValueError
+            If X or y are not finite, of different lengths, or y holds no classes.
+        """
+        goes_on = bool(self.warm_start) and hasattr(self, "classes_")
+        X, y, weight = self._checked(X, y, sample_weight, reset=not goes_on)
+        if checkpoint is not None and self.warm_start:
+            raise ParameterError("warm_start: got True; allowed: False, with a checkpoint")
+        if checkpoint is not None and Path(checkpoint).exists():
+            self._restore(Path(checkpoint), self.get_params(deep=False))
+        elif goes_on:
+            self._require_same(unique_labels(y))
+        else:
+            self._begin_anew(unique_labels(y), X)
+        labels = self._encode(y)
+        before = self.n_epochs_ if goes_on else 0
+        total = self.epochs * len(X)
+        for epoch in range(self.n_epochs_ - before, self.epochs):
+            began = time.perf_counter()
+            order = self._order_rng.permutation(len(X))
+            progress = (epoch * len(X) + np.arange(len(X))) / total
+            self._learn(X[order], labels[order], self._schedule(progress), weight[order])
+            self.n_epochs_ += 1
+            if self.verbose:
+                print(f"epoch {epoch + 1}/{self.epochs}: {time.perf_counter() - began:.2g} s")
+            if checkpoint is not None:
+                self.save(checkpoint)
+            if on_epoch is not None:
+                on_epoch(self)
+        return self
+
+    def partial_fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        classes: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> Self:
+        """Go on learning from samples in the order given, at constant learning rates.
+
+        Parameters
+        ----------
+        X : array_like, shape (n, features)
+        y : array_like, shape (n,)
+        classes : array_like, optional
+            All classes that will ever be shown; needed at the first call.
+        sample_weight : array_like, shape (n,), optional
+            As in `fit`.
+
+        Raises
+        ------
+        ParameterError
+            If a setting has changed that cannot while a network learns.
+        """
+        X, labels, weight = self._begun(X, y, classes, sample_weight)
+        if self._protection.separate_tasks:
+            self._compare_only(np.unique(labels))
+        self._learn(X, labels, np.ones(len(X)), weight)
+        if self._protection.importance != "none":
+            self._damp()
+        return self
+
+    def _begun(
+        self, X: Any, y: Any, classes: ArrayLike | None, sample_weight: ArrayLike | None = None
+    ) -> tuple[NDArray, NDArray[np.int64], NDArray]:
+        """Check samples, and draw the network at the first call."""
+        first = not hasattr(self, "classes_")
+        X, y, weight = self._checked(X, y, sample_weight, reset=first)
+        if first:
+            if classes is None:
+                raise ValueError("classes: got None; allowed: all classes, at the first call")
+            self._begin_anew(unique_labels(classes), X)
+        else:
+            self._require_same(None if classes is None else unique_labels(classes))
+        return X, self._encode(y), weight
+
+    def _require_same(self, classes: NDArray | None) -> None:
+        """Refuse to go on with other classes or settings than the network was made for."""
+        if classes is not None and not np.array_equal(classes, self.classes_):
+            raise ValueError(
+                f"classes: got {list(classes)}; allowed: {list(self.classes_)}, as at first"
+            )
+        for name, before in self._made_for.items():
+            if (now := self._fixed_setting(name)) != before:
+                raise ParameterError(
+                    f"{name}: got {now!r}; allowed: {before!r}, as when learning began (fit "
+                    "begins anew)"
+                )
+
+    def _fixed_setting(self, name: str) -> Any:
+        return self._chosen(name) if name in self._kinds else getattr(self, name)
+
+    def _checked(
+        self, X: Any, y: Any, sample_weight: Any, *, reset: bool
+    ) -> tuple[NDArray, NDArray, NDArray]:
+        """Check settings and samples before anything is changed."""
+        for name in self._kinds:
+            self._chosen(name)
+        sizes = np.atleast_1d(np.asarray(self.hidden))
+        if sizes.size == 0 or sizes.dtype.kind != "i" or sizes.min() < 1:
+            raise ParameterError(
+                f"hidden: got {self.hidden!r}; allowed: one or more layers of >= 1 units"
+            )
+        if isinstance(self.epochs, bool) or int(self.epochs) != self.epochs or self.epochs < 1:
+            raise ParameterError(f"epochs: got {self.epochs!r}; allowed: a whole number >= 1")
+        if self._signal.variant != "exact" and not self._memory.follows_variants:
+            raise ParameterError(
+                f"memory: got {self.memory!r}; allowed: window, for {self._signal.variant}"
+            )
+        self._check_settings()
+        X, y = validate_data(self, X, y, dtype=[np.float64, np.float32], order="C", reset=reset)
+        check_classification_targets(y)
+        weight = _check_sample_weight(sample_weight, X, dtype=X.dtype, ensure_non_negative=True)
+        if sample_weight is not None:
+            X, y, weight = X[weight > 0], y[weight > 0], weight[weight > 0]
+        return X, y, weight
+
+    def _seen(self, X: Any) -> NDArray:
+        check_is_fitted(self, "classes_")
+        return validate_data(self, X, dtype=[np.float64, np.float32], order="C", reset=False)
+
+    def _encode(self, y: ArrayLike) -> NDArray[np.int64]:
+        unknown = np.setdiff1d(y, self.classes_)
+        if unknown.size:
+            raise ValueError(f"y: got class {unknown[0]}; allowed: {list(self.classes_)}")
+        return np.searchsorted(self.classes_, y).astype(np.int64)
+
+    def _begin_anew(self, classes: NDArray, X: NDArray) -> None:
+        """Draw random streams and a new network."""
+        rng = self.random_state
+        if isinstance(rng, np.random.RandomState):
+            rng = rng.randint(2**31)
+        # Streams of their own, so that all signals and memories start from the same weights.
+        weights_rng, order_rng, memory_rng, noise_rng = np.random.default_rng(rng).spawn(4)
+        hidden = [int(units) for units in np.atleast_1d(self.hidden)]
+        self._begin(X, hidden, len(classes), weights_rng, memory_rng)
+        self._order_rng, self._memory_rng, self._noise_rng = order_rng, memory_rng, noise_rng
+        self._label_counts = np.zeros(len(classes), np.int64)
+        self._n_features_out = hidden[-1]
+        self.classes_ = classes
+        self.n_epochs_ = 0
+        fixed = [name for name in self.get_params(deep=False) if name not in self._free]
+        self._made_for = {name: self._fixed_setting(name) for name in fixed}
+
+    def _told(self, labels: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the labels that the memory is told."""
+        if not self._signal.misinforms:
+            return labels
+        frequencies = self._label_counts / self._label_counts.sum()
+        return self._order_rng.choice(len(frequencies), size=len(labels), p=frequencies)
+
+    # ------------------------------------------------------------- what rates and spikes say
+
+    def _check_settings(self) -> None:
+        """Refuse settings that do not go together."""
+
+    @abstractmethod
+    def _begin(
+        self,
+        X: NDArray,
+        hidden: list[int],
+        classes: int,
+        weights_rng: np.random.Generator,
+        memory_rng: np.random.Generator,
+    ) -> None:
+        """Draw a new network."""
+
+    @abstractmethod
+    def _learn(
+        self, X: NDArray, labels: NDArray[np.int64], schedule: NDArray, weight: NDArray
+    ) -> Any:
+        """Learn from samples in the order given."""
+
+    @abstractmethod
+    def _schedule(self, progress: NDArray) -> NDArray:
+        """Return the factor on the learning rates at a progress from 0 to 1."""
+
+    @abstractmethod
+    def _compare_only(self, labels: NDArray[np.int64]) -> None:
+        """Let the readout compare only some classes."""
+
+    @abstractmethod
+    def _damp(self) -> None:
+        """Take account of what has been important so far."""
+
+    @abstractmethod
+    def _arrays(self) -> dict[str, NDArray]:
+        """Return the live arrays of the network."""
+
+    @abstractmethod
+    def _logits(self, X: NDArray) -> NDArray[np.floating]:
+        """Return the output of the readout, shape (n, classes)."""
+
+    @abstractmethod
+    def _codes(self, X: NDArray) -> list[NDArray[np.floating]]:
+        """Return the codes of all hidden layers."""
+
+    # -------------------------------------------------------------------------- predicting
+
+    def predict_proba(self, X: ArrayLike) -> NDArray[np.floating]:
+        """Probabilities of the classes, shape (n, classes)."""
+        return softmax(self._logits(self._seen(X)))
+
+    def predict(self, X: ArrayLike) -> NDArray:
+        """Most probable class of each sample, shape (n,)."""
+        X = self._seen(X)
+        return self.classes_[np.argmax(self._logits(X), axis=1)]
+
+    def score_task(self, X: ArrayLike, y: ArrayLike) -> float:
+        """Accuracy if it is known that only the classes in y occur."""
+        X, y = self._seen(X), np.asarray(y)
+        mine = np.unique(self._encode(y))
+        chosen = mine[np.argmax(self._logits(X)[:, mine], axis=1)]
+        return float(np.mean(self.classes_[chosen] == y))
+
+    def transform(self, X: ArrayLike, layer: int = -1) -> NDArray[np.floating]:
+        """Codes of one hidden layer (the last by default), shape (n, units)."""
+        codes = self._codes(self._seen(X))
+        if not -len(codes) <= layer < len(codes):
+            raise ParameterError(f"layer: got {layer!r}; allowed: 0 to {len(codes) - 1}")
+        return codes[layer]
+
+    # ------------------------------------------------------------------------------- files
+
+    def save(self, path: str | Path) -> None:
+        """Write settings, weights, memories and random state to a NumPy archive."""
+        check_is_fitted(self, "classes_")
+        settings = self.get_params(deep=False)
+        streams = ("_order_rng", "_memory_rng", "_noise_rng")
+        about = {
+            "parameters": {name: archive.described(value) for name, value in settings.items()},
+            "streams": {name: getattr(self, name).bit_generator.state for name in streams},
+            "n_epochs": self.n_epochs_,
+            "n_features": self.n_features_in_,
+        }
+        learned = {"classes": self.classes_, "label_counts": self._label_counts}
+        if hasattr(self, "feature_names_in_"):
+            learned["feature_names"] = self.feature_names_in_.astype(str)
+        archive.write(Path(path), about, learned | self._arrays())
+
+    @classmethod
+    def load(cls, path: str | Path, **objects: Any) -> Self:
+        """Read what `save` wrote; learning can go on as if it had never stopped.
+
+        Parameters
+        ----------
+        path : path
+        **objects
+            Settings that are objects of classes of your own, for example ``memory=MyMemory()``.
+
+        Raises
+        ------
+        ParameterError
+            If the file is not such an archive.
+        """
+        found = archive.read(Path(path))[0]["parameters"]
+        settings = {
+            name: objects[name] if name in objects else archive.remade(value, name)
+            for name, value in found.items()
+        }
+        net = cls(**settings)
+        net._restore(Path(path), settings)
+        return net
+
+    def _restore(self, path: Path, settings: dict[str, Any]) -> None:
+        about, arrays = archive.read(path)
+        for name, value in about["parameters"].items():
+            ours = archive.described(settings[name])
+            if name not in ("backend", "target", "verbose") and value != ours:
+                raise ParameterError(
+                    f"{name}: got {ours!r}; allowed: {value!r}, as in checkpoint {path}"
+                )
+        self._begin_again(about, arrays)
+        for name, array in self._arrays().items():
+            array[...] = arrays[name].reshape(array.shape)
+        self._label_counts[...] = arrays["label_counts"]
+        self.n_features_in_ = about["n_features"]
+        if "feature_names" in arrays:
+            self.feature_names_in_ = arrays["feature_names"].astype(object)
+        self.n_epochs_ = about["n_epochs"]
+        for name, state in about["streams"].items():
+            getattr(self, name).bit_generator.state = state
+
+    def _begin_again(self, about: dict[str, Any], arrays: dict[str, NDArray]) -> None:
+        """Make a network into which a saved one fits."""
+        dtype = arrays.get("weights.0", np.zeros(0)).dtype
+        self._begin_anew(arrays["classes"], np.zeros((1, about["n_features"]), dtype))
+
+
+def _changed(value: Declared, changes: dict[str, Any], head: str) -> Declared:
+    """Return a copy with constants changed, by dotted names."""
+    known = [f"{head}__{name}" for name in value.flat()]
+    for name in changes:
+        if f"{head}__{name}" not in known:
+            raise ParameterError(unknown_name(f"{head}__{name}", known, type(value).__name__))
+    own = {name: change for name, change in changes.items() if "." not in name}
+    inner: dict[str, dict[str, Any]] = {}
+    for name, change in changes.items():
+        first, dot, rest = name.partition(".")
+        if dot:
+            inner.setdefault(first, {})[rest] = change
+    own |= {
+        first: _changed(getattr(value, first), deeper, f"{head}__{first}")
+        for first, deeper in inner.items()
+    }
+    return value.replace(**own)

@@ -1,0 +1,314 @@
+"""The compiled program behind the spiking classifier: its state, and how samples run through it."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from spikeconsol.bottleneck.memory import SpikingForm
+from spikeconsol.bottleneck.memory.cells import numbered
+from spikeconsol.bottleneck.parameters import Protection, SpikingLayer
+from spikeconsol.brian import backend
+
+__all__ = ["LearningRecord", "SpikingProgram"]
+
+#: Spikes that a hidden cell is expected to fire per sample, which sets the unit of the weights
+#: onto the next layer.
+EXPECTED_SPIKES = 2.0
+#: Input values that a program holds at once, and the most samples.
+_VALUES, _SAMPLES = 2**21, 4096
+
+#: Inputs with a value for every sample.
+_PER_SAMPLE = ("samples", "labels", "memory_labels", "schedule", "noise_seeds", "first_steps")
+
+Arrays = dict[str, NDArray]
+
+
+@dataclass(frozen=True)
+class LearningRecord:
+    """What happened in the network while it learned; lists have one entry per hidden layer.
+
+    Attributes
+    ----------
+    input_cells, input_times : ndarray
+        Input cell and time [s] of every input spike.
+    cells, times : list of ndarray
+        The same for hidden cells.
+    counts, signals, modulators : list of ndarray, shape (n, cells)
+        Spikes per sample; at its end the signal of the memory, and what it becomes at the
+        membranes.
+    traces : list of ndarray, shape (n, liquid cells)
+        Filtered spikes of a spiking reservoir at the ends of samples; without one, no entries.
+    liquid_cells, liquid_times : list of ndarray
+        Its spikes.
+    """
+
+    input_cells: NDArray[np.int32]
+    input_times: NDArray[np.float64]
+    cells: list[NDArray[np.int32]]
+    times: list[NDArray[np.float64]]
+    counts: list[NDArray[np.float64]]
+    signals: list[NDArray[np.float64]]
+    modulators: list[NDArray[np.float64]]
+    traces: list[NDArray[np.float64]]
+    liquid_cells: list[NDArray[np.int32]]
+    liquid_times: list[NDArray[np.float64]]
+
+
+@dataclass
+class SpikingProgram:
+    """State of a spiking network, carried from one run of its program to the next.
+
+    Attributes
+    ----------
+    sizes : list of int
+        Inputs, hidden layers, classes.
+    layer : SpikingLayer
+    signal : str
+        Brian2 statements that change what the memories say.
+    importance : str
+        What damps synapses.
+    forms : list of SpikingForm
+        The memory of every hidden layer.
+    units : ndarray
+        Units of the weights onto every hidden layer.
+    state, fixed : dict of ndarray
+        What changes while the network learns, and what only a caller changes, by input name.
+    """
+
+    sizes: list[int]
+    layer: SpikingLayer
+    signal: str
+    importance: str
+    forms: list[SpikingForm]
+    units: NDArray[np.float64]
+    state: Arrays = field(default_factory=dict)
+    fixed: Arrays = field(default_factory=dict)
+
+    @classmethod
+    def drawn(
+        cls,
+        levels: NDArray,
+        hidden: list[int],
+        classes: int,
+        forms: list[SpikingForm],
+        *,
+        layer: SpikingLayer,
+        signal: str,
+        importance: str,
+        rng: np.random.Generator,
+    ) -> SpikingProgram:
+        """Draw the weights of a network for samples such as those given."""
+        p = layer
+        expected = levels * p.peak_rate * p.sample_time
+        norms = [np.sqrt(np.mean(np.sum(expected**2, axis=1)))]
+        norms += [EXPECTED_SPIKES * np.sqrt(units) for units in hidden[:-1]]
+        sizes = [levels.shape[1], *hidden, classes]
+        units = p.initial_drive / np.maximum(norms, 1e-12)
+        made = cls(sizes, layer, signal, importance, forms, units)
+        made.state["readout.r"] = np.zeros(hidden[-1] * classes)
+        made.fixed["outputs.compared"] = np.ones(classes)
+        for i, (below, cells) in enumerate(zip(sizes, hidden, strict=False)):
+            weights = rng.standard_normal((below, cells)) * made.units[i]
+            bound = p.weight_bound * made.units[i]
+            made.state[f"feedforward{i}.w"] = np.clip(weights, -bound, bound).astype(np.float32)
+            made.state[f"hub{i}.power"] = np.zeros(1)
+            if importance != "none":
+                made.state[f"feedforward{i}.importance"] = np.zeros(weights.size, np.float32)
+                made.fixed[f"feedforward{i}.plasticity"] = np.ones(weights.size, np.float32)
+            made.state |= {numbered(name, i): array for name, array in forms[i].state.items()}
+            made.fixed |= {numbered(name, i): array for name, array in forms[i].fixed.items()}
+        return made
+
+    def weights(self) -> list[NDArray[np.float32]]:
+        """Weights onto every hidden layer, in thresholds."""
+        return [
+            self.state[f"feedforward{i}.w"].reshape(below, -1)
+            for i, below in enumerate(self.sizes[:-2])
+        ]
+
+    def readout(self) -> NDArray[np.float64]:
+        """Weights of the readout, shape (cells, classes)."""
+        return self.state["readout.r"].reshape(self.sizes[-2], -1)
+
+    def damp(self, protection: Protection) -> None:
+        """Take account of what has been important so far."""
+        for i in range(len(self.units)):
+            trace = self.state[f"feedforward{i}.importance"]
+            share = trace / max(trace.mean(), 1e-30)
+            if protection.importance == "uniform":
+                share = np.ones_like(trace)
+            self.fixed[f"feedforward{i}.plasticity"] = 1 / (1 + protection.damping * share)
+
+    @property
+    def capacity(self) -> int:
+        """Samples of a run."""
+        return max(1, min(_SAMPLES, _VALUES // self.sizes[0]))
+
+    def parts(self, samples: int) -> Iterator[slice]:
+        """Cut a number of samples into runs."""
+        for start in range(0, samples, self.capacity):
+            yield slice(start, min(samples, start + self.capacity))
+
+    def program(self, *, recorded: bool = False) -> backend.Program:
+        """Return the program that runs this network: the same for all values of its parameters.
+
+        Parameters
+        ----------
+        recorded : bool
+            Record spikes and the modulator too.
+        """
+        structure = {
+            "dt": self.layer.exact_step,
+            "sample_time": self.layer.sample_steps * self.layer.exact_step,
+            "samples": self.capacity,
+            "sizes": self.sizes,
+            "memories": [form.structure() for form in self.forms],
+            "signal": self.signal,
+            "importance": self.importance,
+            "recorded": recorded,
+        }
+        layers = range(len(self.sizes) - 2)
+        outputs = [*self.state, *(f"samples{i}.count" for i in layers)]
+        if recorded:
+            outputs += ["input_spikes.i", "input_spikes.t"]
+            for i in layers:
+                outputs += [f"samples{i}.signal", f"samples{i}.modulator"]
+                outputs += [f"spikes{i}.i", f"spikes{i}.t"]
+                for cells in self.recorded_memories(i):
+                    outputs += [f"{cells}_spikes{i}.i", f"{cells}_spikes{i}.t"]
+                    outputs += [f"{cells}_samples{i}.trace"]
+        return backend.Program(
+            name="spiking-bottleneck",
+            builder="spikeconsol.bottleneck.equations:build",
+            structure=structure,
+            inputs=(
+                *self.state,
+                *self.fixed,
+                *self._constants(0.0, 0.0, surprise_gate=False),
+                *_PER_SAMPLE,
+            ),
+            outputs=tuple(outputs),
+        )
+
+    def recorded_memories(self, number: int) -> list[str]:
+        """Populations of a layer's memory whose spikes and filtered spikes are recorded."""
+        parts = self.forms[number].parts
+        return [part.name for part in parts if "trace" in getattr(part, "recorded", ())]
+
+    def _constants(
+        self, rate: float, readout_rate: float, *, surprise_gate: bool
+    ) -> dict[str, float]:
+        """All scalar run-time values, by input name."""
+        p = self.layer
+        values: dict[str, float] = {
+            "inputs.peak_rate": p.peak_rate,
+            "teacher.surprise_gate": float(surprise_gate),
+            "readout.readout_rate": readout_rate,
+        }
+        for i, unit in enumerate(self.units):
+            values |= {
+                f"cells{i}.membrane_time": p.membrane_time,
+                f"cells{i}.eligibility_time": p.eligibility_time,
+                f"hub{i}.count_variance": p.count_variance,
+                f"hub{i}.power_decay": p.power_decay,
+                f"feedforward{i}.step": rate * unit,
+                f"feedforward{i}.bound": p.weight_bound * unit,
+            }
+            values |= {numbered(name, i): value for name, value in self.forms[i].constants.items()}
+        return values
+
+    def learn(
+        self,
+        levels: NDArray,
+        labels: NDArray[np.int64],
+        told: NDArray[np.int64],
+        schedule: NDArray,
+        noise_seed: int,
+        *,
+        rates: tuple[float, float],
+        surprise_gate: bool,
+        target: str | None,
+        recorded: bool = False,
+    ) -> Arrays:
+        """Learn from at most `capacity` samples; return what the program put out.
+
+        Parameters
+        ----------
+        levels : ndarray, shape (n, inputs)
+        labels, told : ndarray of int, shape (n,)
+            Classes for the readout, and those shown to the memories.
+        schedule : ndarray, shape (n,)
+            Factor on the learning rates.
+        noise_seed : int
+            Of the input's spikes.
+        rates : tuple of float
+            Learning rates of hidden layers and readout.
+        """
+        n = len(levels)
+        values = self._constants(*rates, surprise_gate=surprise_gate) | {
+            "samples": levels,
+            "labels": labels,
+            "memory_labels": told,
+            "schedule": schedule,
+            "noise_seeds": np.full(n, noise_seed),
+            "first_steps": np.zeros(n),
+        }
+        program = self.program(recorded=recorded)
+        result = self._run(program, values, n, program.outputs, target)
+        self.state = {name: result[name] for name in self.state}
+        return result
+
+    def counts(self, levels: NDArray, target: str | None) -> list[NDArray[np.float64]]:
+        """Spikes of every hidden cell in response to samples, one (n, cells) array per layer.
+
+        Nothing is learned, and what is found for a sample depends on that sample alone: its input
+        spikes follow from its content.
+        """
+        program = self.program()
+        tested = [name for name in program.outputs if name not in self.state]
+        seeds = np.array([zlib.crc32(row.tobytes()) >> 2 for row in levels.astype(float)])
+        found = []
+        for part in self.parts(len(levels)):
+            n = part.stop - part.start
+            values = self._constants(0.0, 0.0, surprise_gate=False) | {
+                "samples": levels[part],
+                "noise_seeds": seeds[part],
+                "first_steps": self.layer.sample_steps * np.arange(n),
+            }
+            found.append(self.per_sample(self._run(program, values, n, tested, target), "count"))
+        return [np.concatenate(counts) for counts in zip(*found, strict=True)]
+
+    def _run(
+        self,
+        program: backend.Program,
+        values: Mapping[str, ArrayLike],
+        samples: int,
+        outputs: tuple[str, ...] | list[str],
+        target: str | None,
+    ) -> Arrays:
+        def padded(name: str) -> NDArray:
+            shape = (self.capacity, self.sizes[0]) if name == "samples" else (self.capacity,)
+            whole = np.zeros(shape)
+            whole[:samples] = values.get(name, 0)
+            return whole
+
+        return backend.run(
+            program,
+            {**values, **self.state, **self.fixed, **{name: padded(name) for name in _PER_SAMPLE}},
+            # One step more than the samples: the last one is learned at its very end.
+            steps=samples * self.layer.sample_steps + 1,
+            outputs=outputs,
+            target=target,
+        )
+
+    def per_sample(self, result: Arrays, variable: str) -> list[NDArray[np.float64]]:
+        """Values at the ends of samples; the first is from before anything was shown."""
+        return [
+            result[f"samples{i}.{variable}"].reshape(-1, units)[1:]
+            for i, units in enumerate(self.sizes[1:-1])
+        ]

@@ -1,0 +1,416 @@
+"""An always-on memory in an ordinary cortical network: no phases, no pattern clock, no clamp."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import sparse
+
+from spikeconsol.brian import backend
+from spikeconsol.brian.recording import Recording
+from spikeconsol.consolidation import cortical_wiring
+from spikeconsol.consolidation.cortical_parameters import CorticalParameters
+from spikeconsol.consolidation.rules.base import Rule
+from spikeconsol.consolidation.rules.events import EventDriven
+from spikeconsol.data.patterns import active_units, check_patterns, warn_activity
+
+__all__ = ["CorticalMemory"]
+
+State = dict[str, NDArray]
+
+#: A plastic synapse sends to both receptors.
+TRANSMIT = """
+ampa_post += gain*w
+nmda_post += nmda_gain*w
+"""
+#: Patterns in one run of the program; more would only make its tables larger.
+ROWS = 16
+
+
+class CorticalMemory:
+    """Excitatory and inhibitory cells with irregular background firing and plasticity always on.
+
+    Parameters
+    ----------
+    excitatory : int
+        Number of excitatory cells N_E; a quarter as many are inhibitory.
+    rule : Rule or EventDriven
+        A rule, see `spikeconsol.consolidation.rules`; one as spikes drive it, for example
+        ``CurvatureGate.for_lifetime("20 s")``, brings its own times.
+    seed : int
+        Seed of all noise; that of the connections is a parameter. The same seeds and the same calls
+        give the same spikes.
+    parameters : CorticalParameters, optional
+        All other constants.
+    target : {"standalone", "cython", "numpy"}, optional
+        Where Brian2 runs; see `spikeconsol.brian.backend`.
+
+    Attributes
+    ----------
+    recording : Recording or None
+        Spikes of the last call.
+    gains : Gains
+        Strength of each kind of synapse, see `spikeconsol.consolidation.cortical_wiring.gains`.
+
+    Notes
+    -----
+    A pattern is shown by giving its cells Poisson input; a cue likewise, and for a shorter time.
+    Nothing else tells storing from recall: dynamics and plasticity are the same in both. Every call
+    goes on from the state that the last one has left, apart from the spikes under way (1 ms of
+    them). `recall` shows its cues on branches of that state, which are given up afterwards: asking
+    a memory what it knows changes neither its weights nor what it does next.
+
+    Values of parameters go in at run time; only `wiring.probability`,
+    `wiring.inhibitory_probability`, `excitatory.model`, delays, the time step and the form of the
+    rule are compiled.
+    """
+
+    def __init__(
+        self,
+        excitatory: int,
+        *,
+        rule: Rule | EventDriven,
+        seed: int,
+        parameters: CorticalParameters | None = None,
+        target: str | None = None,
+    ) -> None:
+        if not isinstance(excitatory, int | np.integer) or excitatory < 8:
+            raise ValueError(f"excitatory: got {excitatory!r}; allowed: a whole number >= 8")
+        self.n = int(excitatory)
+        self.seed = seed
+        self.parameters = CorticalParameters() if parameters is None else parameters
+        self.active = active_units(self.n, self.parameters.coding_level)
+        self.rule = rule if isinstance(rule, EventDriven) else EventDriven(rule)
+        self.target = target
+        self.recording: Recording | None = None
+        wiring = self.parameters.wiring
+        self.gains = cortical_wiring.gains(
+            self.n,
+            self.active,
+            wiring.probability,
+            inhibitory_probability=wiring.inhibitory_probability,
+            strengths=self.parameters.strengths,
+        )
+        self._wiring = cortical_wiring.connect(self.n, wiring)
+        # Probing draws from seeds of its own: what happens next does not depend on it.
+        self._seeds, self._probe_seeds, start = np.random.SeedSequence(seed).spawn(3)
+        self._state = self._at_rest(np.random.default_rng(start))
+
+    @property
+    def inhibitory(self) -> int:
+        """Number of inhibitory cells."""
+        return self.n // 4
+
+    # ------------------------------------------------------------------------------- state
+
+    def _at_rest(self, rng: np.random.Generator) -> State:
+        """State before anything has happened: potentials anywhere, all weights zero."""
+        state: State = {}
+        cells = {"excitatory": self.parameters.excitatory, "inhibitory": self.parameters.inhibitory}
+        for group, constants in cells.items():
+            n = self.n if group == "excitatory" else self.inhibitory
+            state[f"{group}.v"] = rng.uniform(
+                constants.reset_potential, constants.firing_threshold, n
+            )
+            state[f"{group}.last"] = np.full(n, -1.0)
+            for name in self._conductances(group):
+                state[f"{group}.{name}"] = np.zeros(n)
+        start, pairs = self.rule.rule.state((1, 1)), len(self._wiring["pairs"][0])
+        for name in self._variables:
+            value = float(start[name].flat[0]) if name in start else 0.0
+            state[f"pairs.{name}"] = np.full(pairs, value, np.float32)
+        return state
+
+    def _conductances(self, group: str) -> tuple[str, ...]:
+        if group == "inhibitory":
+            return ("ampa", "gaba")
+        adaptation = {"lif": "potassium", "adex": "adaptation"}[self.parameters.excitatory.model]
+        return ("ampa", "nmda", "gaba", adaptation)
+
+    def _after(self, result: Mapping[str, NDArray], end: float) -> State:
+        """State at the end of a run, with time counted from there."""
+        state = {name: result[name] for name in self._state}
+        for group in ("excitatory", "inhibitory"):
+            state[f"{group}.last"] -= end
+        # What decays is brought up to date by spikes only.
+        pairs = {name: result[f"pairs.{name}"] for name in (*self._variables, "updated")}
+        for name, values in self.rule.state(SimpleNamespace(**pairs), end).items():
+            state[f"pairs.{name}"] = values.astype(np.float32)
+        return state
+
+    @property
+    def weights(self) -> sparse.csr_array:
+        """Weights in [0, 1] from i (rows) to j (columns); zero weights are kept as entries."""
+        return self._matrix("w")
+
+    def trace(self, name: str) -> sparse.csr_array:
+        """One of the variables that the rule keeps in every synapse, like `weights`."""
+        if name not in self._variables:
+            raise ValueError(f"name: got {name!r}; allowed: {', '.join(self._variables)}")
+        return self._matrix(name)
+
+    def _matrix(self, name: str) -> sparse.csr_array:
+        return sparse.csr_array(
+            (self._state[f"pairs.{name}"], self._wiring["pairs"]), shape=(self.n, self.n)
+        )
+
+    def save(self, path: str | Path) -> None:
+        """Write the state, constants and seeds, so that `load` goes on to the last bit.
+
+        Parameters
+        ----------
+        path : str or Path
+            File of NumPy's ``npz`` format.
+        """
+        about = {
+            "excitatory": self.n,
+            "seed": self.seed,
+            "parameters": self.parameters.flat(),
+            "rule": self.rule.fingerprint(),
+            "calls": self._seeds.n_children_spawned,
+            "probes": self._probe_seeds.n_children_spawned,
+        }
+        with Path(path).open("wb") as file:
+            np.savez_compressed(file, about=json.dumps(about), **self._state)
+
+    @classmethod
+    def load(cls, path: str | Path, *, rule: Rule | EventDriven, target: str | None = None) -> Self:
+        """Read what `save` has written.
+
+        Parameters
+        ----------
+        path : str or Path
+            The file.
+        rule : Rule
+            The rule of the saved memory; another one is refused.
+        target : str, optional
+            Where Brian2 runs.
+        """
+        with np.load(path, allow_pickle=False) as file:
+            if "about" not in file:
+                raise ValueError(f"path: got {str(path)!r}; allowed: a file of CorticalMemory.save")
+            about = json.loads(str(file["about"]))
+            state = {name: file[name] for name in file.files if name != "about"}
+        memory = cls(
+            about["excitatory"],
+            rule=rule,
+            seed=about["seed"],
+            parameters=CorticalParameters().with_settings(about["parameters"]),
+            target=target,
+        )
+        if memory.rule.fingerprint() != about["rule"]:
+            raise ValueError(f"rule: got {rule!r}; allowed: the rule of the saved memory")
+        memory._state = state
+        memory._seeds.spawn(about["calls"])
+        memory._probe_seeds.spawn(about["probes"])
+        return memory
+
+    # ----------------------------------------------------------------------------- protocol
+
+    def store(self, patterns: ArrayLike, *, progress: bool = False) -> None:
+        """Show patterns one after another, each once.
+
+        Parameters
+        ----------
+        patterns : array_like of bool, shape (P, N_E)
+            Patterns in the order of presentation.
+        progress : bool, optional
+            Show a progress bar.
+        """
+        patterns = check_patterns(patterns, n=self.n)
+        warn_activity(patterns, self.parameters.coding_level)
+        parts: Iterable[int] = range(0, len(patterns), ROWS)
+        if progress:
+            from rich.progress import track
+
+            parts = track(parts, description="storing")
+        stimuli = self.parameters.stimuli
+        self._advance(
+            (patterns[start : start + ROWS] for start in parts), stimuli.present, stimuli.pause
+        )
+
+    def run(self, duration: float) -> None:
+        """Let the network go on without any stimulus.
+
+        Parameters
+        ----------
+        duration : float
+            Time [s], a multiple of the protocol's bin.
+        """
+        bins = duration / self.parameters.stimuli.bin
+        if not bins >= 1 or abs(bins - round(bins)) > 1e-6:
+            raise ValueError(
+                f"duration: got {duration!r}; allowed: multiples of the bin, "
+                f"{self.parameters.stimuli.bin:g} second"
+            )
+        self._advance([np.zeros((1, self.n), bool)], 0.0, duration)
+
+    def recall(self, cues: ArrayLike) -> NDArray[np.bool_]:
+        """Show cues on branches of the state, and say who is active after each.
+
+        Parameters
+        ----------
+        cues : array_like of bool, shape (P, N_E)
+            Cues; each gives its cells input for a short time, then the network is on its own.
+
+        Returns
+        -------
+        ndarray of bool, shape (P, N_E)
+            Cells with enough spikes in the read-out window after the cue.
+        """
+        cues = check_patterns(cues, n=self.n, name="cues")
+        stimuli = self.parameters.stimuli
+        recordings = []
+        for start in range(0, len(cues), stimuli.branch):
+            branch = cues[start : start + stimuli.branch]
+            seed = self._probe_seeds.spawn(1)[0]
+            recordings.append(self._run(branch, stimuli.cue, stimuli.rest, seed, keep=False)[1])
+        self.recording = Recording.joined(recordings)
+        spikes, _ = self.recording.counts(
+            stimuli.cue + stimuli.read_start, stimuli.cue + stimuli.read_stop
+        )
+        return spikes >= stimuli.read_spikes
+
+    def _advance(self, parts: Iterable[NDArray[np.bool_]], shown: float, pause: float) -> None:
+        recordings = []
+        for part in parts:
+            seed = self._seeds.spawn(1)[0]
+            self._state, recording = self._run(part, shown, pause, seed, keep=True)
+            recordings.append(recording)
+        self.recording = Recording.joined(recordings)
+
+    # ------------------------------------------------------------------------------ program
+
+    def program(self) -> backend.Program:
+        """Return the program that runs this memory: the same for all values of its parameters."""
+        p = self.parameters
+        text = self._text()
+        structure = {
+            "excitatory": self.n,
+            "inhibitory": self.inhibitory,
+            "cells": p.excitatory.model,
+            "synapses": cortical_wiring.synapse_counts(self.n, p.wiring),
+            "dt": p.time_step,
+            "delay": p.strengths.delay,
+            "short_delay": p.strengths.short_delay,
+            "bin": p.stimuli.bin,
+            "rows": ROWS + 1,
+            "rule": text,
+            "single": self._variables,
+        }
+        ends = [f"{name}._synaptic_{end}" for name in self._wiring for end in ("pre", "post")]
+        spikes = ("spikes.i", "spikes.t", "inhibitory_spikes.i", "inhibitory_spikes.t")
+        return backend.Program(
+            name="cortical-memory",
+            builder="spikeconsol.consolidation.cortical_equations:build",
+            structure=structure,
+            inputs=(*self._constants(), *self._state, *ends, "table"),
+            outputs=(*self._state, "pairs.updated", *spikes),
+        )
+
+    @property
+    def _variables(self) -> list[str]:
+        """Variables of every plastic synapse, the weight first."""
+        return _declared(self._text()["model"], "")
+
+    def _text(self) -> dict[str, str]:
+        """Model, on_pre and on_post of the plastic synapses; constants are run-time values."""
+        text = self.rule.synapses(on_pre=TRANSMIT, constants="shared")
+        for stream, name in ((4, "on_pre"), (5, "on_post")):
+            draw = f"uniform(noise_seed_pre, {stream}, t_in_timesteps, i*{self.n} + j)"
+            text[name] = text[name].replace("rand()", draw)
+        return text
+
+    def _constants(
+        self, *, noise_seed: int = 0, shown: float = 0.0, slot: float = 1.0
+    ) -> dict[str, float]:
+        """All scalar run-time values, by input name."""
+        p, s, gains = self.parameters, self.parameters.strengths, self.gains
+        shared = {
+            "ampa_time": s.ampa_time,
+            "gaba_time": s.gaba_time,
+            "excitation": s.excitation,
+            "inhibition": s.inhibition,
+            "noise_seed": noise_seed,
+        }
+        excitatory = (
+            p.excitatory.flat()
+            | shared
+            | {
+                "nmda_time": s.nmda_time,
+                "input_rate": p.stimuli.input_rate,
+                "input_jump": p.stimuli.input_jump,
+                "shown_time": shown,
+                "slot": slot,
+            }
+        )
+        del excitatory["model"]
+        declared = _declared(self._text()["model"], " (shared, constant)")
+        return {
+            **{f"excitatory.{name}": value for name, value in excitatory.items()},
+            **{f"inhibitory.{name}": v for name, v in (p.inhibitory.flat() | shared).items()},
+            **{f"pairs.{name}": self.rule.constants[name] for name in declared},
+            "pairs.gain": gains.recurrent,
+            "pairs.nmda_gain": gains.recurrent * s.nmda_ratio,
+            "recruiting.gain": gains.recruiting,
+            "inhibiting.gain": gains.inhibiting,
+            "disinhibiting.gain": gains.disinhibiting,
+        }
+
+    def _run(
+        self,
+        patterns: NDArray[np.bool_],
+        shown: float,
+        pause: float,
+        seed: np.random.SeedSequence,
+        *,
+        keep: bool,
+    ) -> tuple[State, Recording]:
+        """Show each pattern for some time and nothing for some time; return the state after it."""
+        slot = shown + pause
+        table = np.zeros((ROWS + 1, self.n))
+        table[: len(patterns)] = patterns
+        noise_seed = int(seed.generate_state(1)[0] >> 1)
+        values: dict[str, Any] = dict(
+            self._constants(noise_seed=noise_seed, shown=shown, slot=slot), table=table
+        )
+        values |= self._state
+        for name, ends in self._wiring.items():
+            values |= dict(
+                zip((f"{name}._synaptic_pre", f"{name}._synaptic_post"), ends, strict=True)
+            )
+        end = len(patterns) * slot
+        result = backend.run(
+            self.program(),
+            values,
+            steps=round(end / self.parameters.time_step),
+            outputs=[
+                *((*self._state, "pairs.updated") if keep else ()),
+                "spikes.i",
+                "spikes.t",
+                "inhibitory_spikes.i",
+                "inhibitory_spikes.t",
+            ],
+            target=self.target,
+        )
+        recording = Recording(
+            cells=result["spikes.i"],
+            times=result["spikes.t"],
+            inhibitory_cells=result["inhibitory_spikes.i"],
+            inhibitory_times=result["inhibitory_spikes.t"],
+            onsets=np.arange(len(patterns)) * slot,
+            end=end,
+            n=self.n,
+        )
+        return self._after(result, end) if keep else self._state, recording
+
+
+def _declared(model: str, flags: str) -> list[str]:
+    """Names of a model's dimensionless variables with these flags."""
+    return [line.split()[0] for line in model.splitlines() if line.endswith(f" : 1{flags}")]

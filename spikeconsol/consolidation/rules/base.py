@@ -1,0 +1,376 @@
+r"""What a rule is: a frozen class of constants with its formula written once, as text.
+
+A rule sees of one presentation, at the synapse between cells i and j, two numbers in [0, 1]: the
+coincidence A (both were active) and the mismatch M (exactly one was). For binary activity s,
+
+    A = s_i s_j,    M = s_i + s_j - 2 s_i s_j.
+
+It changes the weight w and, where it has them, its other variables. The order inside a presentation
+matters: (i) the gate is read from the variables as they were *before* this presentation, (ii) the
+weight changes, (iii) what decays decays, and the presentation is remembered. A trace updated first
+would let a synapse block its own learning.
+
+The same text runs in rates (`HopfieldNetwork`), in spikes with a pattern clock (`SpikingMemory`)
+and, at every spike and without any clock, in anybody's Brian2 network (`Rule.synapses`)::
+
+    @plasticity_rule
+    class SoftBounds(Rule):
+        \"\"\"Steps in proportion to the distance from the bounds 0 and 1.\"\"\"
+
+        up: float = parameter(0.8, at_least=0, at_most=1, doc="potentiation at A = 1")
+        down: float = parameter(0.05, at_least=0, at_most=1, doc="depression at M = 1")
+        change_text = "w += up*A*(1 - w) - down*M*w"
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, dataclass, fields
+from functools import cache
+from typing import Any, ClassVar, TypeVar, dataclass_transform
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from spikeconsol.consolidation.rules import text as language
+from spikeconsol.parameters import ParameterError, Parameters
+
+__all__ = ["Rule", "State", "plasticity_rule", "registry"]
+
+State = dict[str, NDArray[np.floating]]
+
+#: Every rule by its class name; a class joins by `plasticity_rule`.
+registry: dict[str, type[Rule]] = {}
+
+
+@dataclass(frozen=True)
+class Rule(Parameters):
+    """A local rule; a subclass says its formula in text and is made a rule by `plasticity_rule`.
+
+    What the texts may read is listed in `spikeconsol.consolidation.rules.text`.
+
+    Attributes
+    ----------
+    model : str
+        Variables of a synapse, a line each: ``w : 1``, or ``dq/dt = -q/T : 1`` for one that decays
+        with time, which is counted in presentations.
+    cell_model, cell_text : str
+        Variables of a cell, in the same form, and the statements of one presentation over them and
+        the cell's activity ``S``. Synapses read them as ``name_i`` and ``name_j``.
+    initial : mapping of str to float or str
+        Values at the start, as numbers or names of constants; 0 where none is given.
+    gate_text, change_text : str
+        Statements over the variables as they were before the presentation.
+    remember_text : str
+        Statements after everything that decays has decayed and cells have been updated.
+    local : bool
+        False for a rule that needs the whole network; it has a `step` in NumPy and no text.
+    """
+
+    model: ClassVar[str] = "w : 1"
+    cell_model: ClassVar[str] = ""
+    initial: ClassVar[Mapping[str, float | str]] = {}
+    gate_text: ClassVar[str] = ""
+    change_text: ClassVar[str] = ""
+    remember_text: ClassVar[str] = ""
+    cell_text: ClassVar[str] = ""
+    local: ClassVar[bool] = True
+    #: What else a network must tell this rule, by names of its own.
+    told: ClassVar[tuple[str, ...]] = ()
+
+    # ------------------------------------------------------------------------------- texts
+
+    @property
+    def traces(self) -> tuple[str, ...]:
+        """Variables of a synapse besides the weight."""
+        return tuple(name for name in language.variables(self.model) if name != "w")
+
+    @property
+    def cell_traces(self) -> tuple[str, ...]:
+        """Variables of a cell."""
+        return tuple(language.variables(self.cell_model))
+
+    @property
+    def parameters_in_text(self) -> dict[str, float]:
+        """Constants that the texts may read: every number among the fields."""
+        return {
+            name: float(value)
+            for name, value in self.flat().items()
+            if isinstance(value, int | float) and not isinstance(value, bool) and "." not in name
+        }
+
+    @property
+    def constants(self) -> dict[str, float]:
+        """Values of the names in `statements`: the fields, factor and rest of what decays."""
+        found = self.parameters_in_text
+        decays = {}
+        for model in (self.model, self.cell_model):
+            for name, (factor, rest) in language.decays(model, found).items():
+                decays[f"{name}_factor"] = factor
+                if rest:
+                    decays[f"{name}_rest"] = rest
+        return found | decays
+
+    @property
+    def before(self) -> str:
+        """Statements over the variables as they were before the presentation."""
+        return _joined(self.gate_text, self.change_text)
+
+    @property
+    def after(self) -> str:
+        """Statements that let variables decay and remember the presentation."""
+        return _joined(*self._decay(self.model), self.remember_text)
+
+    @property
+    def statements(self) -> str:
+        """Brian2 statements of one presentation at a synapse; names as in the module `text`."""
+        return _joined(self.before, self.after)
+
+    @property
+    def cell_statements(self) -> str:
+        """Brian2 statements of one presentation at a cell, between `before` and `after`."""
+        return _joined(*self._decay(self.cell_model), self.cell_text)
+
+    def _decay(self, model: str) -> list[str]:
+        constants = self.constants
+        return [
+            f"{name} = {name}_rest + ({name} - {name}_rest)*{name}_factor"
+            if f"{name}_rest" in constants
+            else f"{name} *= {name}_factor"
+            for name, equation in language.variables(model).items()
+            if equation
+        ]
+
+    # ------------------------------------------------------------------------------- NumPy
+
+    def state(self, shape: Sequence[int]) -> State:
+        """Return the variables of an empty memory: of synapses (..., N, N), of cells (..., N)."""
+        start = {
+            name: self.parameters_in_text[value] if isinstance(value, str) else value
+            for name, value in self.initial.items()
+        }
+        synapses = {
+            name: np.full(tuple(shape), float(start.get(name, 0.0))) for name in ("w", *self.traces)
+        }
+        return synapses | {
+            name: np.full(tuple(shape[:-1]), float(start.get(name, 0.0)))
+            for name in self.cell_traces
+        }
+
+    def step(
+        self,
+        state: State,
+        A: NDArray,
+        M: NDArray,
+        *,
+        S: ArrayLike | None = None,
+        ceiling: ArrayLike = 1.0,
+        rng: np.random.Generator | None = None,
+    ) -> None:
+        """Apply one presentation, in place.
+
+        Parameters
+        ----------
+        state : dict of ndarray, shape (..., N, N)
+            Weights ``"w"`` and further variables, as made by `state`.
+        A, M : ndarray of float, broadcastable to (..., N, N)
+            Coincidence and mismatch of each pair, in [0, 1].
+        S : array_like of float, shape (..., N), optional
+            Activity of each cell, for rules that read it.
+        ceiling : array_like of float, broadcastable to (..., N, N), optional
+            Largest weight that the network allows each pair.
+        rng : numpy.random.Generator, optional
+            Source of ``rand()``; pairs (i, j) and (j, i) draw the same number.
+        """
+        values: dict[str, Any] = {**self.constants, **state, "A": A, "M": M, "ceiling": ceiling}
+        shape = state["w"].shape
+        values["rand"] = lambda: _symmetric(_needed(rng, "rng", "draws").random(shape))
+        self._tell_cells(values, state, S)
+        values = language.compiled(self.before)(values)
+        if self.cell_traces:
+            own = {**self.constants, **{name: state[name] for name in self.cell_traces}}
+            own = language.compiled(self.cell_statements)(own | {"S": _needed(S, "S", "reads")})
+            for name in self.cell_traces:
+                state[name][...] = own[name]
+            self._tell_cells(values, state, S)
+        values = language.compiled(self.after)(values)
+        for name in ("w", *self.traces):
+            state[name][...] = values[name]
+
+    def _tell_cells(self, values: dict[str, Any], state: State, S: ArrayLike | None) -> None:
+        cells = {name: state[name] for name in self.cell_traces}
+        if S is not None:
+            cells["S"] = np.asarray(S, float)
+        for name, array in cells.items():
+            values[f"{name}_i"], values[f"{name}_j"] = array[..., :, None], array[..., None, :]
+
+    def rest(self, state: State) -> None:
+        """Apply a presentation, in place, to synapses whose cells are both silent."""
+        self.step(state, np.zeros(()), np.zeros(()))
+
+    @property
+    def elementwise(self) -> bool:
+        """Whether a synapse sees nothing but its own variables, A and M, and draws no number."""
+        return self.local and not self.cell_traces and not self.reads_cells and not self.stochastic
+
+    @property
+    def stochastic(self) -> bool:
+        """Whether the rule draws random numbers."""
+        return "rand(" in self.statements.replace(" ", "")
+
+    @property
+    def reads_cells(self) -> bool:
+        """Whether the texts tell the two sides of a synapse apart."""
+        return bool({"S_i", "S_j"} & language.names(self.statements)[0])
+
+    def gate(self, state: State) -> NDArray | float:
+        """Plasticity of each synapse from its variables before a presentation, if it has a gate."""
+        if not self.gate_text:
+            return 1.0
+        zero = np.zeros(())
+        values: dict[str, Any] = {**self.constants, **state, "A": zero, "M": zero, "ceiling": 1.0}
+        self._tell_cells(values, state, None)
+        return language.compiled(self.gate_text)(values)["gate"]
+
+    def ungated(self) -> Rule:
+        """Return the same rule with a gate that is always open; what it remembers stays.
+
+        Raises
+        ------
+        ParameterError
+            If the rule has no gate.
+        """
+        from spikeconsol.consolidation.rules.controls import Ungated
+
+        if "residual_plasticity" in self.parameters_in_text:
+            return self.replace(residual_plasticity=1.0)
+        return Ungated(rule=self)
+
+    # ------------------------------------------------------------------------------ spikes
+
+    def synapses(self, **arguments: Any) -> dict[str, Any]:
+        """Return what makes `brian2.Synapses` follow this rule; see `EventDriven.synapses`.
+
+        Of a rate rule its form for spikes is taken, see `spiking_form`.
+        """
+        from spikeconsol.consolidation.rules.events import EventDriven
+
+        return EventDriven(self).synapses(**arguments)
+
+
+def _joined(*parts: str) -> str:
+    return "\n".join(part.strip() for part in parts if part.strip())
+
+
+def _symmetric(drawn: NDArray) -> NDArray:
+    """Give both directions of a pair the same number."""
+    if drawn.ndim < 2 or drawn.shape[-1] != drawn.shape[-2]:
+        return drawn
+    upper = np.triu(drawn, 1)
+    return upper + np.swapaxes(upper, -1, -2)
+
+
+def _needed(value: Any, name: str, verb: str) -> Any:
+    if value is None:
+        raise TypeError(f"{name}: missing; the rule {verb} it")
+    return value
+
+
+# ------------------------------------------------------------------------------- definition
+
+
+AnyRule = TypeVar("AnyRule", bound=Rule)
+
+
+@dataclass_transform(frozen_default=True)
+def plasticity_rule(cls: type[AnyRule]) -> type[AnyRule]:
+    """Make a subclass of `Rule` a rule: a frozen dataclass, checked, and known by its name.
+
+    Raises
+    ------
+    ParameterError
+        If another rule has this name, a name belongs to Brian2 or C++, a text reads what it is not
+        told or says nothing, or a `step` written by hand does not do what the text says.
+    """
+    made = dataclass(frozen=True)(cls)
+    before = registry.get(cls.__name__)
+    interactive = cls.__module__ == "__main__" and not hasattr(sys.modules["__main__"], "__file__")
+    if before is not None and not (interactive and before.__module__ == "__main__"):
+        raise ParameterError(
+            f"{cls.__name__}: a rule of this name exists, in {before.__module__}; "
+            "allowed: another name"
+        )
+    check_definition(made)
+    registry[cls.__name__] = made
+    return made
+
+
+def checked_rule(rule: Any) -> Rule:
+    """Return a rule that may run, or say why not; a subclass is checked like a decorated class.
+
+    Raises
+    ------
+    TypeError
+        If it is no rule, but for example its class.
+    ParameterError
+        If its texts and its `step` do not agree.
+    """
+    if not isinstance(rule, Rule):
+        shown = f"the class {rule.__name__}" if isinstance(rule, type) else repr(rule)
+        raise TypeError(f"rule: got {shown}; allowed: a rule, for example CurvatureGate()")
+    if type(rule) not in registry.values():
+        _check_once(type(rule))
+    return rule
+
+
+@cache
+def _check_once(cls: type[Rule]) -> None:
+    check_definition(cls)
+
+
+def check_definition(cls: type[Rule]) -> None:
+    """Refuse a class whose texts cannot run, or do not say what its `step` does."""
+    owner = cls.__name__
+    if any(field.default is MISSING and field.default_factory is MISSING for field in fields(cls)):
+        raise ParameterError(f"{owner}: a field has no default; allowed: every constant has one")
+    example = cls()
+    variables = {**language.variables(example.model), **language.variables(example.cell_model)}
+    for name in (*variables, *example.parameters_in_text):
+        whose = language.refused_name(name)
+        if whose is not None and name != "w":
+            raise ParameterError(f"{owner}: {name!r} is a name of {whose}; allowed: another one")
+    if "w" not in language.variables(example.model):
+        raise ParameterError(f"{owner}: model has no weight; allowed: a line 'w : 1'")
+    for name, value in example.initial.items():
+        if name not in variables or (isinstance(value, str) and value not in example.constants):
+            raise ParameterError(
+                f"{owner}: initial[{name!r}] = {value!r}; allowed: a variable of the model, "
+                "and a number or the name of a constant"
+            )
+    if not cls.local:
+        if cls.step is Rule.step:
+            raise ParameterError(f"{owner}: local is False; allowed: with a step of its own")
+        return
+    _check_texts(example)
+    if _by_hand(cls) and not cls.told:
+        from spikeconsol.testing import check_step
+
+        check_step(example)
+
+
+def _check_texts(rule: Rule) -> None:
+    owner = type(rule).__name__
+    if "w" not in language.names(rule.statements)[1]:
+        raise ParameterError(f"{owner}: no text changes w; allowed: change_text = 'w += ...'")
+    told = {*rule.constants, "w", *rule.traces, *language.SEEN}
+    told |= {f"{name}_{side}" for name in rule.cell_traces for side in "ij"}
+    told |= set(rule.told)
+    language.check_names(rule.before, told, f"{owner}.change_text")
+    language.check_names(rule.after, told, f"{owner}.remember_text")
+    known = {*rule.constants, *rule.cell_traces, "S"}
+    language.check_names(rule.cell_statements, known, f"{owner}.cell_text")
+
+
+def _by_hand(cls: type[Rule]) -> bool:
+    return cls.step is not Rule.step or cls.gate is not Rule.gate or cls.rest is not Rule.rest

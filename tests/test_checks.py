@@ -1,0 +1,297 @@
+"""Numbers that cannot be: refused in one line by everything that is public.
+
+What is public is found, not listed: every name in the ``__all__`` of every module but the
+laboratory's, which has a command line (see tests/lab/test_fuzz.py).
+"""
+
+import dataclasses
+import importlib
+import inspect
+import os
+import pkgutil
+import random
+import signal
+import types
+import warnings
+
+import numpy as np
+import pytest
+import scipy.sparse
+
+import spikeconsol
+from spikeconsol import checks
+from spikeconsol.consolidation import HopfieldNetwork, SpikingMemory
+from spikeconsol.consolidation.rules import CurvatureGate, Leaky
+from spikeconsol.data import corrupt, sparse_patterns
+from spikeconsol.lab import Condition, Experiment
+from spikeconsol.parameters import Parameters, parameter
+from spikeconsol.statistics import confidence_interval, dice
+
+#: Calls of the public API: 2,000 with FUZZ=10.
+CALLS = 200 * int(os.environ.get("FUZZ", "1"))
+SECONDS = 30
+
+PATTERNS = np.eye(20, dtype=bool)[:4]
+HIDDEN = np.ma.array(PATTERNS, mask=PATTERNS)
+#: What no argument of a model or a measure can be.
+IMPOSSIBLE = {
+    "NaN": float("nan"),
+    "an object": object(),
+    "a module": types,
+    "a masked array": HIDDEN,
+    "a sparse matrix": scipy.sparse.csr_matrix(PATTERNS),
+    "ragged": [[0, 1], [1]],
+    "NaN in an array": np.full((4, 20), np.nan),
+    "complex": 1 + 2j,
+    "text in an array": np.array([["a", "b"]]),
+    "bytes": b"\0\xff",
+    "dates": np.array(["2020-01-01"], "datetime64[D]"),
+}
+ODD = {
+    **IMPOSSIBLE,
+    "minus": -1,
+    "infinity": float("inf"),
+    "nothing": None,
+    "empty": [],
+    "no rows": np.zeros((0, 20), bool),
+    "text": "abc\n\x1b[31m",
+    "huge": 10**40,
+    "half": 2.5,
+    "true": True,
+    "a class": CurvatureGate,
+    "zeros": np.zeros((4, 20)),
+    "a dictionary": {},
+}
+#: Wings that check their arguments here.
+PACKAGES = ("data", "statistics", "parameters", "consolidation")
+#: Public, but for rules and networks to call: arrays go in and out without a look.
+INNER = {"change_by", "raise_to", "probability"}
+
+
+def modules():
+    yield from (importlib.import_module(f"spikeconsol.{name}") for name in PACKAGES)
+    for name in PACKAGES:
+        module = importlib.import_module(f"spikeconsol.{name}")
+        for found in pkgutil.iter_modules(getattr(module, "__path__", ())):
+            yield importlib.import_module(f"{module.__name__}.{found.name}")
+
+
+def public():
+    """All public classes and functions of those wings, by their full names."""
+    found = {}
+    for module in modules():
+        for name in getattr(module, "__all__", ()):
+            thing = getattr(module, name)
+            own = getattr(thing, "__module__", "").startswith("spikeconsol")
+            raised = isinstance(thing, type) and issubclass(thing, Exception)
+            if callable(thing) and own and name not in INNER and not raised:
+                found[f"{thing.__module__}.{name}"] = thing
+    return dict(sorted(found.items()))
+
+
+PUBLIC = public()
+
+
+class Hung(BaseException):
+    pass
+
+
+def outcome(call):
+    """Call; return what came of it: "", or what is wrong with how it was refused."""
+
+    def hang(*_):
+        raise Hung
+
+    before = signal.signal(signal.SIGALRM, hang)
+    signal.alarm(SECONDS)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            call()
+    except (ValueError, TypeError, MemoryError) as error:
+        text = str(error)
+        if "\n" in text or "\x1b" in text or not text:
+            return f"not one line: {text!r}"
+        # Python's own words name neither the argument nor what is allowed.
+        inner = error.__traceback__
+        while inner.tb_next:
+            inner = inner.tb_next
+        place = inner.tb_frame.f_globals.get("__name__", "")
+        calling = "missing" in text or "unexpected keyword" in text or "abstract" in text
+        if not place.startswith("spikeconsol") and not calling:
+            return f"raw {type(error).__name__} from {place}: {text}"
+        return "refused"
+    except Hung:
+        return f"took more than {SECONDS} s"
+    except Exception as error:
+        return f"raw {type(error).__name__}: {error}"
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+    return ""
+
+
+def arguments(thing):
+    found = inspect.signature(thing).parameters.values()
+    return [p for p in found if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_odd_values_are_refused_in_one_line_by_everything_public(seed):
+    rng = random.Random(seed)
+    wrong = []
+    for _ in range(CALLS // 4):
+        name, thing = rng.choice([*PUBLIC.items()])
+        values = {p.name: rng.choice([*ODD]) for p in arguments(thing)}
+        found = outcome(lambda t=thing, v=values: t(**{key: ODD[odd] for key, odd in v.items()}))
+        if found not in ("", "refused"):
+            wrong.append(f"{name}({values}): {found}")
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("odd", IMPOSSIBLE)
+def test_parameters_take_no_impossible_value(odd):
+    accepted = []
+    for name, thing in PUBLIC.items():
+        if not (isinstance(thing, type) and issubclass(thing, Parameters)) or thing is Parameters:
+            continue
+        for field in dataclasses.fields(thing):
+            found = outcome(lambda t=thing, f=field: t(**{f.name: IMPOSSIBLE[odd]}))
+            if found != "refused":
+                accepted.append(f"{name}({field.name}={odd}): {found or 'accepted'}")
+    assert not accepted, "\n".join(accepted)
+
+
+@pytest.fixture(scope="module")
+def network():
+    made = HopfieldNetwork(20, rule=Leaky(), seed=1)
+    made.store(PATTERNS)
+    return made
+
+
+def one_seed(**changes):
+    return sparse_patterns(**{"count": 3, "n": 20, "coding_level": 0.1, "seed": 1, **changes})
+
+
+REFUSED = {
+    "recall(active=-1)": lambda net: net.recall(PATTERNS, active=-1),
+    "recall(active=[-1])": lambda net: net.recall(PATTERNS, active=[1, 1, -1, 1]),
+    "recall(active=2.5)": lambda net: net.recall(PATTERNS, active=2.5),
+    "recall(active=21)": lambda net: net.recall(PATTERNS, active=21),
+    "recall(steps=-1)": lambda net: net.recall(PATTERNS, steps=-1),
+    "recall(steps=True)": lambda net: net.recall(PATTERNS, steps=True),
+    "recall(threshold=nan)": lambda net: net.recall(PATTERNS, threshold=float("nan")),
+    "recall of nothing": lambda net: net.recall(np.zeros((0, 20))),
+    "recall of a sparse matrix": lambda net: net.recall(scipy.sparse.csr_matrix(PATTERNS)),
+    "recall of masked cues": lambda net: net.recall(HIDDEN),
+    "store of nothing": lambda net: net.store([]),
+    "weights=nan": lambda net: setattr(net, "weights", np.full((20, 20), np.nan)),
+    "dice of -1": lambda _: dice([1, -1], [-1, 1]),
+    "dice of nan": lambda _: dice([float("nan"), 0], [1, 0]),
+    "dice of numbers": lambda _: dice(1, 1),
+    "dice of masked": lambda _: dice(HIDDEN, HIDDEN),
+    "interval of text": lambda _: confidence_interval(["a", "b"]),
+    "interval of nothing": lambda _: confidence_interval([]),
+    "seed=None": lambda _: one_seed(seed=None),
+    "seed=-1": lambda _: one_seed(seed=-1),
+    "n=2.5": lambda _: one_seed(n=2.5),
+    "count=0": lambda _: one_seed(count=0),
+    "added=inf": lambda _: corrupt(PATTERNS, deleted=0, added=float("inf"), seed=1),
+    "rule='curvature'": lambda _: HopfieldNetwork(20, rule="curvature", seed=1),
+    "rule=CurvatureGate": lambda _: HopfieldNetwork(20, rule=CurvatureGate, seed=1),
+    "n=1": lambda _: HopfieldNetwork(1, rule=Leaky(), seed=1),
+    "network seed=None": lambda _: HopfieldNetwork(20, rule=Leaky(), seed=None),
+    "homeostasis=nan": lambda _: HopfieldNetwork(20, rule=Leaky(), seed=1, homeostasis=np.nan),
+    "spiking rule": lambda _: SpikingMemory(20, rule="curvature", seed=1),
+    "spiking rule class": lambda _: SpikingMemory(20, rule=CurvatureGate, seed=1),
+    "spiking seed": lambda _: SpikingMemory(20, rule=Leaky(), seed=None),
+    "spiking target": lambda _: SpikingMemory(20, rule=Leaky(), seed=1, target="fortran"),
+    "learning_rate=inf": lambda _: CurvatureGate(learning_rate=float("inf")),
+    "protection_time=nan": lambda _: CurvatureGate(protection_time=float("nan")),
+    "protection_time='abc'": lambda _: CurvatureGate(protection_time="abc"),
+    "progress('yes')": lambda _: spikeconsol.progress("yes"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_numbers_that_cannot_be_are_refused(network, name):
+    weights = network.weights.copy()
+    assert outcome(lambda: REFUSED[name](network)) == "refused"
+    np.testing.assert_array_equal(network.weights, weights)
+
+
+def test_the_class_of_a_rule_is_told_from_a_rule():
+    with pytest.raises(ValueError, match=r"rule: .* that is CurvatureGate\(\.\.\.\) and not the"):
+        HopfieldNetwork(20, rule=CurvatureGate, seed=1)
+
+
+def test_whole_numbers_may_come_as_numpy_or_floating_point_numbers():
+    for n in (20, 20.0, np.int64(20), np.array(20)):
+        assert one_seed(n=n).shape == (3, 20)
+        assert HopfieldNetwork(n, rule=Leaky(), seed=1).n == 20
+
+
+def test_recall_before_anything_is_stored_warns():
+    empty = HopfieldNetwork(20, rule=Leaky(), seed=1)
+    with pytest.warns(UserWarning, match="recall before anything is stored"):
+        empty.recall(PATTERNS)
+
+
+def test_what_does_not_fit_into_memory_is_refused_at_once(monkeypatch):
+    monkeypatch.setattr(checks, "_available", lambda: 8e9)
+    with pytest.raises(MemoryError, match=r"n: 20000 cells needs about 12\.8 GB .* 8\.0 GB"):
+        SpikingMemory(20_000, rule=Leaky(), seed=1)
+    with pytest.raises(MemoryError, match="n: 100000 units"):
+        HopfieldNetwork(100_000, rule=Leaky(), seed=1)
+
+
+@dataclasses.dataclass(frozen=True)
+class Some(Parameters):
+    x: float = parameter(1.0, doc="x")
+
+
+def experiment(**changes):
+    good = {
+        "name": "model/some",
+        "summary": "one line",
+        "parameters": Some,
+        "conditions": lambda parameters: (Condition("a"),),
+        "run": lambda parameters, condition, seeds: None,
+        "columns": ("x",),
+    }
+    return Experiment(**{**good, **changes})
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"name": ""}, "name: got ''; allowed: "),
+        ({"name": "../up"}, "name: got '../up'; allowed: "),
+        ({"name": 3}, "name: got 3; allowed: "),
+        ({"summary": None}, "summary: got None; allowed: text"),
+        ({"parameters": Some()}, "parameters: got Some.* allowed: a class"),
+        ({"parameters": dict}, "parameters: got .*; allowed: a class"),
+        ({"conditions": (Condition("a"),)}, "conditions: got .*; allowed: a function"),
+        ({"run": "run"}, "run: got 'run'; allowed: a function"),
+        ({"columns": "kept"}, "columns: got 'kept'; allowed: a tuple of names"),
+        ({"columns": (1,)}, "columns: got "),
+        ({"batched": "yes"}, "batched: got 'yes'; allowed: True or False"),
+        ({"seeds": 5}, r"seeds: got 5; allowed: \(first seed, number of seeds\)"),
+        ({"seeds": (0, 0)}, "seeds: got 0; allowed: a whole number >= 1"),
+        ({"seeds": (-1, 5)}, "seeds: got -1"),
+        ({"presets": {"demo": 3}}, "presets: got "),
+        ({"figures": "one"}, "figures: got 'one'; allowed: a tuple of names"),
+        ({"program": 3}, "program: got 3; allowed: a function"),
+    ],
+)
+def test_an_experiment_checks_what_it_is_given(changes, message):
+    assert experiment().name == "model/some"
+    with pytest.raises((ValueError, TypeError), match=message) as error:
+        experiment(**changes)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("changes", [{"name": ""}, {"name": "a/b"}, {"name": 3}, {"level": "x/y"}])
+def test_a_condition_checks_what_it_is_given(changes):
+    with pytest.raises(ValueError, match=r"got .*; allowed: "):
+        Condition(**{"name": "a", **changes})
