@@ -53,7 +53,7 @@ TUNED: dict[str, dict[str, Any]] = {
         "none": 1e-4, "uniform": 1e2, "coincidence": 1e2, "fisher": 1e2, "first": 1e-4,
         "backprop": 1e-4, "ewc": 1e2, "si": 1e2, "mas": 1.0,
     },
-    "spiking": {"use": 80.0, "fixed": (0.1, 80.0), "first-come": 0.1, "never": 100.0},
+    "spiking": {"use": 90.0, "fixed": (0.1, 90.0), "first-come": 0.2, "never": 110.0},
     "pool": {
         "gate": {"novelty": 70.0, "protection": 300.0},
         "shuffled": {"novelty": 70.0, "protection": 300.0},
@@ -158,7 +158,7 @@ class SpikingStream(Stream):
     """Domains in spikes."""
 
     scenario: str = parameter("domain", choices=("domain",), doc="what a task and a label are")
-    train: int = parameter(20000, at_least=0, doc="training images used; 0 for all")
+    train: int = parameter(10000, at_least=0, doc="training images used; 0 for all")
     tested: int = parameter(2000, at_least=0, doc="test images used; 0 for all")
 
 
@@ -193,7 +193,6 @@ def beside(parameters: Stream) -> tuple[Condition, ...]:
         _opponent("pixels", "linear on pixels", tuned),
         _opponent("frozen", "frozen 2048", tuned),
         _opponent("replay", "replay of 200", tuned),
-        _opponent("least-squares", "least squares on frozen 2048", tuned),
     )
 
 
@@ -220,6 +219,7 @@ def table_conditions(parameters: Stream) -> tuple[Condition, ...]:
         memory_conditions(parameters)[0],
         *beside(parameters),
         _opponent("frozen-narrow", "frozen 128", tuned, like="frozen", width=128),
+        _opponent("least-squares", "least squares on frozen 2048", tuned),
         *(_opponent(name, label, tuned) for name, label in networks),
     )
 
