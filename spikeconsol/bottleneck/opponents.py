@@ -231,7 +231,7 @@ class ProtectedNetwork(_Chosen):
         labels = np.searchsorted(self.classes_, y)
         compared = np.isin(np.arange(len(self.classes_)), labels) | (not self.separate_tasks)
         self._gained = [np.zeros_like(w) for w in self.weights_]
-        for start in range(0, len(X) - 1, self.window):
+        for start in range(0, len(X), self.window):
             part = slice(start, start + self.window)
             self._learn(*self._with_replay(X[part], labels[part]), compared)
         self._consolidate(X, labels, compared)
