@@ -10,6 +10,7 @@ from spikeconsol.bottleneck.memory import (
     SpikingReservoir,
     Window,
 )
+from spikeconsol.bottleneck.memory_classifier import MemoryClassifier
 from spikeconsol.bottleneck.parameters import (
     Adam,
     Descent,
@@ -19,8 +20,14 @@ from spikeconsol.bottleneck.parameters import (
     SpikingLayer,
 )
 from spikeconsol.bottleneck.rate import BottleneckClassifier
+from spikeconsol.bottleneck.relational import RelationalBottleneck
+from spikeconsol.bottleneck.relational_spiking import SpikingRelationalBottleneck
 from spikeconsol.bottleneck.signals import FromMemory, Signal
 from spikeconsol.bottleneck.spiking import SpikingBottleneckClassifier
+from spikeconsol.bottleneck.spiking_memory_classifier import (
+    SpikingMemoryCells,
+    SpikingMemoryClassifier,
+)
 
 __all__ = [
     "Adam",
@@ -30,15 +37,20 @@ __all__ = [
     "FromMemory",
     "InputCode",
     "Memory",
+    "MemoryClassifier",
     "Objective",
     "Place",
     "Protection",
     "Prototypes",
     "RateLayer",
+    "RelationalBottleneck",
     "Reservoir",
     "Signal",
     "SpikingBottleneckClassifier",
     "SpikingLayer",
+    "SpikingMemoryCells",
+    "SpikingMemoryClassifier",
+    "SpikingRelationalBottleneck",
     "SpikingReservoir",
     "Window",
     "layer_objective",
