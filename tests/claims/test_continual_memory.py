@@ -69,16 +69,18 @@ def test_the_gate_hardly_matters_where_classes_share_no_cells():
 
 
 def test_a_full_pool_needs_protection_that_ends():
-    """The shuffled gate and all other ways lose either the old or the new."""
+    """Every other way loses the old or cannot take in the new; a shuffled trace is none."""
     pool = model.Pool(tested=5000, validate=True)
 
-    def recent(name, variable="recent"):
+    def accuracy(name, variable="recent"):
         return found(pool, model.pool_conditions, name, variable, run=model.fill)
 
-    gate = recent("gate")
-    for control in ("shuffled", "oldest", "random", "least-used", "least-recent"):
-        assert gate >= recent(control) + 15, control
-    assert recent("gate", "newest") >= recent("least-used", "newest") + 30
+    gate = accuracy("gate")
+    for control in ("shuffled", "random", "least-used", "none"):
+        assert gate >= accuracy(control) + 10, control
+    assert gate >= accuracy("oldest") + 2
+    assert abs(gate - accuracy("weakest")) < 6  # what decides is the trace, not the threshold
+    assert accuracy("gate", "newest") >= accuracy("least-used", "newest") + 15
 
 
 @pytest.mark.skipif(backend.default_target() != "standalone", reason="needs a C++ compiler")
