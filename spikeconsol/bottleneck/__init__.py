@@ -20,6 +20,8 @@ from spikeconsol.bottleneck.parameters import (
     SpikingLayer,
 )
 from spikeconsol.bottleneck.rate import BottleneckClassifier
+from spikeconsol.bottleneck.relational import RelationalBottleneck
+from spikeconsol.bottleneck.relational_spiking import SpikingRelationalBottleneck
 from spikeconsol.bottleneck.signals import FromMemory, Signal
 from spikeconsol.bottleneck.spiking import SpikingBottleneckClassifier
 from spikeconsol.bottleneck.spiking_memory_classifier import (
@@ -41,12 +43,14 @@ __all__ = [
     "Protection",
     "Prototypes",
     "RateLayer",
+    "RelationalBottleneck",
     "Reservoir",
     "Signal",
     "SpikingBottleneckClassifier",
     "SpikingLayer",
     "SpikingMemoryCells",
     "SpikingMemoryClassifier",
+    "SpikingRelationalBottleneck",
     "SpikingReservoir",
     "Window",
     "layer_objective",

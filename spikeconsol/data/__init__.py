@@ -8,7 +8,8 @@ from spikeconsol.data.patterns import (
     corrupt,
     sparse_patterns,
 )
-from spikeconsol.data.streams import (
+from spikeconsol.data.streams import nback_stream, stay_stream
+from spikeconsol.data.task_streams import (
     Task,
     TaskStream,
     accuracy_course,
@@ -31,8 +32,10 @@ __all__ = [
     "digits_task",
     "linear_task",
     "load_images",
+    "nback_stream",
     "read_idx",
     "sparse_patterns",
+    "stay_stream",
     "task_stream",
     "xor_task",
 ]

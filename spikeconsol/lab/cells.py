@@ -15,6 +15,7 @@ import sys
 import time
 import traceback
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -167,6 +168,7 @@ def compute(cell: Cell) -> xr.Dataset:
     """
     experiment, parameters = cell.open()
     condition = experiment.condition(cell.condition, parameters)
+    started = datetime.now(UTC).isoformat(timespec="seconds")
     start = time.perf_counter()
     dataset = experiment.run(parameters, condition, cell.seeds)
     seconds = time.perf_counter() - start
@@ -189,6 +191,7 @@ def compute(cell: Cell) -> xr.Dataset:
             "command": cell.command,
             "code": cell.code or code_version(cell.experiment, cell.source),
             "seconds": seconds,
+            "started": started,
             **({"source_hash": source_hash(cell.source, loaded=True)} if cell.source else {}),
             **_compiler_flags(),
             **results.provenance(),

@@ -23,8 +23,12 @@ def recorded(tmp_path):
         {
             "store_time": ("store_spike", times[order], second | {"stop": 20.0}),
             "store_cell": ("store_spike", cells[order]),
-            "volley_time": ("volley", [0.1, 0.2], second),
-            "pattern": (("slot", "cell"), np.eye(3, dtype=bool)),
+            "volley_time": ("volley", [0.1, 0.2], second | {"start": 20.0, "stop": 1.0}),
+            "pattern": (
+                ("slot", "cell"),
+                np.eye(3, dtype=bool),
+                {"onsets": [0.0, 5.0, 10.0], "duration": 2.0},
+            ),
             "voltage": (("cell", "time"), rng.random((3, 50)), {"units": "mV"}),
             "threshold": ((), 0.3),
             "weights": (("seed", "synapse"), rng.random((2, 6))),
@@ -32,7 +36,8 @@ def recorded(tmp_path):
         },
         coords={"time": ("time", np.arange(50) * 1e-3 + 0.5, second), "seed": [100, 101]},
     )
-    about = {"experiment": "toy", "label": "a toy", "parameters": "{}", "seeds": [100, 101]}
+    about = {"experiment": "toy", "label": "a toy", "seeds": [100, 101]}
+    about |= {"parameters": '{"spiking.time_step": 0.0001}', "started": "2026-01-02T03:04:05+00:00"}
     save(dataset, tmp_path / "a.nc", about)
     return tmp_path / "a.nc", dataset, {0: poisson, 1: regular, 2: np.array([])}
 
@@ -43,7 +48,9 @@ def test_spikes_and_signals_are_found_by_their_form(recorded):
     assert (store.name, store.size, store.stop) == ("store", 3, 20.0)
     for cell, train in trains.items():
         assert np.array_equal(store.train(cell), train)
-    assert (volley.name, volley.size, volley.stop) == ("volley", 1, 0.2)
+    assert (volley.name, volley.start, volley.stop, volley.events) == ("volley", 20.0, 21.0, True)
+    assert volley.times.tolist() == [20.1, 20.2]
+    assert not store.events
     (voltage,) = find_signals(dataset)
     assert (voltage.name, voltage.units, voltage.start) == ("voltage", "mV", 0.5)
     assert voltage.step == pytest.approx(1e-3)
@@ -64,14 +71,18 @@ def test_neo_reads_what_was_exported(recorded):
     with neo.NixIO(str(export(path, "neo-nix")), mode="ro") as file:
         block = file.read_block()
     assert block.name == "toy: a toy"
-    store, volley, voltage = block.segments
-    assert [segment.name for segment in block.segments] == ["store", "volley", "voltage"]
+    store, volley, voltage, pattern = block.segments
+    assert [segment.name for segment in block.segments] == ["store", "volley", "voltage", "pattern"]
     for cell, train in trains.items():
         read = store.spiketrains[cell]
         assert np.array_equal(read.rescale("s").magnitude, train)
         assert float(read.t_stop) == 20.0
         assert read.annotations["cell"] == cell
-    assert len(volley.spiketrains[0]) == 2
+    assert len(volley.spiketrains) == 0
+    assert volley.events[0].rescale("s").magnitude.tolist() == [20.1, 20.2]
+    assert pattern.epochs[0].labels.tolist() == ["0", "1", "2"]
+    assert pattern.epochs[0].rescale("s").magnitude.tolist() == [0, 5, 10]
+    assert block.rec_datetime.year == 2026
     (signal,) = voltage.analogsignals
     assert str(signal.units.dimensionality) == "mV"
     np.testing.assert_allclose(signal.magnitude, dataset.voltage.values.T)
@@ -94,7 +105,76 @@ def test_nwb_reads_what_was_exported(recorded):
         np.testing.assert_allclose(voltage.data[:], dataset.voltage.values.T)
         assert (voltage.unit, voltage.rate) == ("mV", pytest.approx(1000))
         assert json.loads(file.notes)["experiment"] == "toy"
+        assert set(units.recording) == {"store"}
+        assert file.units.resolution == 1e-4
+        assert file.acquisition["volley"].timestamps[:].tolist() == [20.1, 20.2]
+        assert file.acquisition["volley"].unit == "event"
+        trials = file.trials.to_dataframe()
+        assert trials.start_time.tolist() == [0, 5, 10]
+        assert trials.stop_time.tolist() == [2, 7, 12]
+        assert [list(cells) for cells in trials.cells] == [[0], [1], [2]]
+        assert file.epochs.to_dataframe().tags.tolist() == [["store"]]
+        assert file.session_start_time.isoformat() == "2026-01-02T03:04:05+00:00"
+        assert "simulation" in file.keywords[:]
+        assert "no subject" in file.experiment_description
     assert not pynwb.validate(path=str(written))
+
+
+def identifier(path):
+    import pynwb
+
+    with pynwb.NWBHDF5IO(str(export(path, "nwb")), "r") as source:
+        return source.read().identifier
+
+
+def test_every_seed_and_every_parameter_set_has_an_identifier_of_its_own(recorded, tmp_path):
+    pytest.importorskip("pynwb")
+    path, dataset, _ = recorded
+    others = ({"seeds": [102]}, {"parameters": '{"x": 1}'}, {"condition": "other"}, {"code": "1"})
+    paths = [path]
+    for index, other in enumerate(others):
+        paths.append(tmp_path / f"other-{index}.nc")
+        save(dataset, paths[-1], {"experiment": "toy", "seeds": [100, 101], **other})
+    assert len({identifier(one) for one in paths}) == 5
+    assert identifier(path) == identifier(path)
+
+
+def test_the_inspector_finds_nothing_of_importance(recorded):
+    inspector = pytest.importorskip("nwbinspector")
+    path, _, _ = recorded
+    least = inspector.Importance.BEST_PRACTICE_VIOLATION
+    written = str(export(path, "nwb"))
+    found = inspector.inspect_nwbfile(nwbfile_path=written, importance_threshold=least)
+    # A simulation has no subject, and the file says so.
+    assert [message.message for message in found] == ["Subject is missing."]
+
+
+def test_nix_files_are_as_valid_as_those_of_neo_itself(recorded, tmp_path):
+    neo = pytest.importorskip("neo")
+    nixio = pytest.importorskip("nixio")
+    import quantities as pq
+
+    plain = neo.Block(name="plain")
+    segment = neo.Segment(name="segment")
+    for times in ([0.1], []):  # a silent cell has no positions
+        train = neo.SpikeTrain(times * pq.s, t_stop=1 * pq.s, name=f"train {len(times)}")
+        train.annotate(cell=len(times))
+        segment.spiketrains.append(train)
+    segment.analogsignals.append(
+        neo.AnalogSignal([[1.0]] * 3 * pq.mV, sampling_period=1 * pq.ms, name="signal")
+    )
+    plain.segments.append(segment)
+    with neo.NixIO(str(tmp_path / "plain.nix"), mode="ow") as file:
+        file.write_block(plain)
+
+    def complaints(path):
+        with nixio.File.open(str(path), nixio.FileMode.ReadOnly) as file:
+            found = file.validate()
+        return {
+            text for kind in ("errors", "warnings") for all in found[kind].values() for text in all
+        }
+
+    assert complaints(export(recorded[0], "neo-nix")) <= complaints(tmp_path / "plain.nix")
 
 
 def test_elephant_measures_the_exported_trains(recorded):
