@@ -217,7 +217,12 @@ class EventDriven(Parameters):
         values = self.constants
         texts = {"model": self._model(shared=constants == "shared")}
         texts |= {"on_pre": self._at_spike("i", "j"), "on_post": self._at_spike("j", "i")}
-        ours = {"updated", *values, *self._variables(), *_defined(texts["on_pre"] + "\n" + texts["on_post"])}
+        ours = {
+            "updated",
+            *values,
+            *self._variables(),
+            *_defined(texts["on_pre"] + "\n" + texts["on_post"]),
+        }
         rename = {name: f"{prefix}{name}" for name in ours} | {"w": weight}
         for name, new in rename.items():
             if not new.isidentifier() or new.startswith("_"):
