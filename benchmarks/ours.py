@@ -12,7 +12,8 @@ import numpy as np
 
 from benchmarks.common import PeakMemory, children_cpu, patterns_of
 from spikeconsol.brian import backend
-from spikeconsol.consolidation import SpikingMemory, bounded
+from spikeconsol.consolidation import SpikingMemory
+from spikeconsol.consolidation.rules import BoundedCurvatureGate
 
 
 def measured(function, *arguments):
@@ -23,9 +24,9 @@ def measured(function, *arguments):
 
 
 def main(n, stored, recalled):
-    memory = SpikingMemory(n, rule=bounded.BoundedCurvatureGate(), seed=1)
+    memory = SpikingMemory(n, rule=BoundedCurvatureGate(), seed=1)
     backend.compiled(memory.program())
-    values = {f"pairs.{name}": array for name, array in memory._state.items()}
+    values = memory._programs.state(storing=True)
     step = [
         measured(lambda: backend.run(memory.program(), values, steps=1, outputs=["pairs.w"]))
         for _ in range(3)

@@ -14,7 +14,8 @@ import numpy as np
 from brian2 import ms
 
 from benchmarks.common import patterns_of
-from spikeconsol.consolidation import SpikingParameters, bounded
+from spikeconsol.consolidation import LIF, SpikingParameters
+from spikeconsol.consolidation.rules import BoundedCurvatureGate
 
 CELLS = """
 dv/dt = (drive - v)/tau + noise*xi/sqrt(tau) : 1 (unless refractory)
@@ -39,6 +40,7 @@ m += learn(t)*(1 - u_{partner})
 LATCH = """
 A = clip((c - 6)*0.4, 0, 1)
 M = clip((m - 6)/6, 0, 1)*(1 - A)
+ceiling = 1.0
 {rule}
 c = 0
 m = 0
@@ -50,14 +52,14 @@ std::cout << "{\\"loop\\": " << double(clock() - started)/CLOCKS_PER_SEC << "}" 
 
 def network(n, patterns):
     """Return the network and its spike monitor."""
-    p, rule = SpikingParameters(), bounded.BoundedCurvatureGate()
+    p, rule = SpikingParameters(), BoundedCurvatureGate()
     b2.defaultclock.dt = 0.5 * ms
     bins = np.zeros((6 * len(patterns), n))
     for bin_ in range(5):
         bins[bin_::6] = patterns
     learning = np.tile([1.0] * 5 + [0.0], len(patterns))
     namespace = {
-        "tau": p.cells.membrane_time * b2.second,
+        "tau": LIF().membrane_time * b2.second,
         "noise": p.cells.noise,
         "input_current": p.cells.input_current,
         "shown": b2.TimedArray(bins, dt=50 * ms),

@@ -17,7 +17,8 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.common import PYTHON, Row, interleaved, patterns_of, process, row
-from spikeconsol.consolidation import SpikingMemory, SpikingParameters, bounded
+from spikeconsol.consolidation import SpikingMemory, SpikingParameters
+from spikeconsol.consolidation.rules import BoundedCurvatureGate
 from spikeconsol.data import corrupt, sparse_patterns
 from spikeconsol.statistics import dice, mean_and_interval
 
@@ -28,10 +29,11 @@ MEMORY = "peak memory per ordered pair"
 OUR_PROGRAM, PLAIN_PROGRAM = ([PYTHON, "-m", f"benchmarks.{name}"] for name in ("ours", "plain"))
 
 ONE_PATTERN = """
-from spikeconsol.consolidation import SpikingMemory, bounded
+from spikeconsol.consolidation import SpikingMemory
+from spikeconsol.consolidation.rules import BoundedCurvatureGate
 from spikeconsol.data import sparse_patterns
 
-memory = SpikingMemory(200, rule=bounded.BoundedCurvatureGate(), seed=1)
+memory = SpikingMemory(200, rule=BoundedCurvatureGate(), seed=1)
 patterns = sparse_patterns(1, 200, coding_level=0.05, seed=1)
 memory.store(patterns)
 memory.recall(patterns)
@@ -203,7 +205,7 @@ def _capacity(seeds: range) -> list[Row]:
         cues = corrupt(newest, deleted=0.2, added=0.0, seed=seed)
         for name, parameters in variants.items():
             memory = SpikingMemory(
-                200, rule=bounded.BoundedCurvatureGate(), seed=seed, parameters=parameters
+                200, rule=BoundedCurvatureGate(), seed=seed, parameters=parameters
             )
             memory.store(patterns)
             recalled[name].append(float(np.sum(dice(memory.recall(cues), newest) >= 0.9)))

@@ -17,7 +17,7 @@ TASKS = (("rate-one-shot", "one-shot"), ("rate-reversal", "reversal"), ("rate-gr
 MEASURES = (
     ("alpha", "|α|", "gate", "o"),
     ("curvature", "curvature", "leaky", "s"),
-    ("fisher", "Fisher inf.", "accent", "^"),
+    ("fisher", "Fisher", "accent", "^"),
 )
 
 
@@ -81,11 +81,15 @@ def _lesions(ax: Axes, dataset: xr.Dataset) -> None:
             ax.bar(
                 place, mean, 0.36, yerr=half, color=style.COLORS[color], alpha=strength, ecolor="k"
             )
-            ax.text(place, 0.004, end[:4].rstrip("h"), ha="center", fontsize=5, rotation=90)
+            if number == 0:
+                ax.annotate(
+                    end, (place, mean + half), (0, 2), textcoords="offset points", ha="center",
+                    fontsize=6,
+                )  # fmt: skip
     mean, half = mean_and_interval(_learned(dataset, "freeze_random"))
     ax.bar(len(MEASURES), mean, 0.36, yerr=half, color=style.COLORS["control"], ecolor="k")
     ax.set_xticks(range(len(MEASURES) + 1), [row[1] for row in MEASURES] + ["random"])
-    ax.set(ylabel="Accuracy lost, plasticity frozen")
+    ax.set(ylabel="Accuracy lost by freezing", ylim=(0, None))
 
 
 FIGURES = (

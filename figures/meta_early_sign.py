@@ -54,7 +54,7 @@ def _paths(ax: Axes, dataset: xr.Dataset) -> None:
     ax.set_yticks([-1, -0.1, 0, 0.1, 1], ["-1", "-0.1", "0", "0.1", "1"])
     ax.minorticks_off()
     ax.set_xticks([0, 100, 300, 1000], ["0", "100", "300", "1000"])
-    ax.set(xlabel="Episodes learned", ylabel="Mean α, lower of the two cells")
+    ax.set(xlabel="Episodes learned", ylabel="Mean α, lower of the two cells", xlim=(0, None))
     ax.legend(loc="upper left", title="in the end")
 
 
@@ -73,7 +73,7 @@ def _agreement(ax: Axes, dataset: xr.Dataset) -> None:
     ax.set_xscale("symlog", linthresh=100)
     ax.minorticks_off()
     ax.set_xticks([0, 100, 300, 1000], ["0", "100", "300", "1000"])
-    ax.set(xlabel="Episodes learned", ylabel="Success foretold", ylim=(0.2, 1.05))
+    ax.set(xlabel="Episodes learned", ylabel="Success foretold", ylim=(0.2, 1.05), xlim=(0, None))
     ax.legend(loc="lower right", title="foretold by")
 
 

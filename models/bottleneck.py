@@ -183,7 +183,7 @@ def learn(parameters: Training, condition: Condition, seeds: Seeds) -> xr.Datase
     (seed,) = seeds
     split = parameters.data(seed)
     net = _network(parameters, condition.setup, seed)
-    # Test images are looked at once; small tasks draw new test samples for every seed.
+    # Test images are for the end of a run; small tasks draw new test samples for every seed.
     images = parameters.task in ("mnist", "fashion-mnist")
     X, y = (split.X, split.y) if images else (split.X_test, split.y_test)
     X, y = X[:PROBE], y[:PROBE]

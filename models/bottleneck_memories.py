@@ -18,8 +18,8 @@ from spikeconsol.lab import Condition, Experiment
 from spikeconsol.models.bottleneck import LEARNED, Seeds, Setup, Training, Xor, learn
 from spikeconsol.parameters import Parameters, parameter
 
-#: Two units on top make the code binary, so that the layers below must solve XOR: no signal that
-#: depends on the class alone can, and neither can random features.
+#: Two units on top make the code binary, so that the layers below must solve XOR: a fixed vector
+#: per class rarely does, random features do not. A reservoir whose state is constant does.
 MEMORY_TASKS: dict[str, Training] = {
     "xor": Xor(hidden=(10, 2)),
     "digits": Training(),
@@ -35,6 +35,9 @@ MEMORIES: tuple[tuple[str, str, Setup], ...] = (
         "reservoir, rewarded Hebb",
         {"memory": "reservoir", "training": "reward_hebb"},
     ),
+    ("constant", "reservoir, state constant", {"memory": "reservoir", "held": "constant"}),
+    ("shuffled", "reservoir, state shuffled", {"memory": "reservoir", "held": "shuffled"}),
+    ("late", "reservoir, one sample late", {"memory": "reservoir", "held": "late"}),
     ("silenced", "silenced, ridge", {"memory": "silenced"}),
     ("silenced-lms", "silenced, LMS", {"memory": "silenced", "training": "lms"}),
     ("per-class", "fixed vector per class", {"signal": "per_class"}),
@@ -64,7 +67,7 @@ class MemoryProtocol(Parameters):
 
 
 def memory_conditions(parameters: MemoryProtocol) -> Sequence[Condition]:
-    """Every memory on XOR, which needs one, and on digits, which do not."""
+    """Every memory and its controls, on XOR and on digits; neither needs one."""
     return [
         Condition(f"{task}-{name}", "rate", f"{task}: {label}", setup | {"task": task})
         for task in parameters.tasks
@@ -79,7 +82,9 @@ def compare_memories(parameters: MemoryProtocol, condition: Condition, seeds: Se
     readout = setup.pop("training", "ridge")
     if setup.get("memory") in ("reservoir", "silenced"):
         silenced = setup["memory"] == "silenced"
-        setup["memory"] = _reservoir(readout, parameters, training.window, silenced)
+        setup["memory"] = _reservoir(readout, parameters, training.window, silenced).replace(
+            held=setup.pop("held", "present")
+        )
     trained = Condition(condition.name, condition.level, condition.label, setup)
     return learn(training, trained, seeds)
 

@@ -383,7 +383,7 @@ def ablations(protocol: Protocol) -> Sequence[Condition]:
 
 def cells(protocol: Protocol) -> Sequence[Condition]:
     """Another kind of excitatory cell."""
-    adex = {"excitatory.model": "adex"}
+    adex = {"excitatory.model": "adex", "excitatory.drive": "30 mV"}  # for as much background
     return _listed({"lif": ("LIF", Trial(gate)), "adex": ("AdEx", Trial(gate, adex))})
 
 

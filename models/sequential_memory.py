@@ -13,6 +13,7 @@ limits, were tuned on seeds 0 and 1 with as many settings as the rule itself, se
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -37,7 +38,7 @@ from spikeconsol.consolidation.rules import (
 from spikeconsol.data import corrupt, sparse_patterns
 from spikeconsol.data.patterns import active_units
 from spikeconsol.lab import Condition, Experiment
-from spikeconsol.parameters import Parameters, parameter
+from spikeconsol.parameters import ParameterError, Parameters, parameter
 from spikeconsol.statistics import dice
 
 if TYPE_CHECKING:
@@ -58,6 +59,12 @@ class Protocol(Parameters):
 
     units: int = parameter(200, at_least=20, doc="number of units, or of excitatory cells")
     coding_level: float = parameter(0.05, above=0, below=0.5, doc="fraction of active units")
+    sizes: str = parameter(
+        "equal", doc="numbers of active units: equal, binomial, or a range such as 8-12"
+    )
+    usage: float = parameter(
+        0.0, at_least=0, at_most=3, doc="spread of how readily units are used (logarithmic)"
+    )
     stored: int = parameter(700, at_least=10, doc="patterns stored, one after another")
     tested: int = parameter(240, at_least=10, doc="newest patterns that are recalled at the end")
     deleted: float = parameter(0.2, at_least=0, at_most=1, doc="cue: share of active units lost")
@@ -76,8 +83,20 @@ class Protocol(Parameters):
     def __post_init__(self) -> None:
         super().__post_init__()
         active_units(self.units, self.coding_level)
+        self.drawn_sizes()
         if self.tested > self.stored:
             raise ValueError(f"tested: got {self.tested}; allowed: <= {self.stored}, as stored")
+
+    def drawn_sizes(self) -> str | tuple[int, int] | None:
+        """Return the sizes in the form that `sparse_patterns` takes."""
+        if self.sizes in ("equal", "binomial"):
+            return None if self.sizes == "equal" else self.sizes
+        match = re.fullmatch(r"(\d+)-(\d+)", self.sizes)
+        if match is None:
+            raise ParameterError(
+                f"sizes: got {self.sizes!r}; allowed: equal, binomial, or a range such as 8-12"
+            )
+        return int(match[1]), int(match[2])
 
 
 @dataclass(frozen=True)
@@ -156,7 +175,12 @@ def draw(protocol: Protocol, seed: int) -> tuple[Patterns, Patterns]:
     """Patterns in the order of storage, and cues of the tested ones; the same at both levels."""
     for_patterns, for_cues = np.random.SeedSequence(seed).spawn(2)
     patterns = sparse_patterns(
-        protocol.stored, protocol.units, coding_level=protocol.coding_level, seed=for_patterns
+        protocol.stored,
+        protocol.units,
+        coding_level=protocol.coding_level,
+        seed=for_patterns,
+        sizes=protocol.drawn_sizes(),
+        usage=protocol.usage,
     )
     cues = corrupt(
         patterns[-protocol.tested :],
@@ -177,12 +201,12 @@ def make(protocol: Protocol, condition: Condition, seed: int) -> Memory:
     return SpikingMemory(protocol.units, rule=storage.rule, seed=seed, parameters=parameters)
 
 
-def program(protocol: Protocol, condition: Condition) -> Program:
-    """Return the program of a spiking condition, to be described."""
+def programs(protocol: Protocol, condition: Condition) -> tuple[Program, ...]:
+    """Return the programs of a spiking condition, to be described."""
     memory = make(protocol, condition, seed=0)
     if not isinstance(memory, SpikingMemory):
         raise ValueError(f"condition: got {condition.stem!r}; allowed: a spiking condition")
-    return memory.program()
+    return memory.program(storing=True), memory.program(storing=False)
 
 
 def run(protocol: Protocol, condition: Condition, seeds: tuple[int, ...]) -> xr.Dataset:
@@ -275,7 +299,9 @@ def _correlation(memory: Memory, patterns: Patterns) -> float:
     """Pearson correlation of the spike-learned weights with the same rule's, driven by rates."""
     if isinstance(memory, HopfieldNetwork):
         return 1.0
-    twin = HopfieldNetwork(memory.n, rule=memory.rule, seed=0)
+    twin = HopfieldNetwork(
+        memory.n, rule=memory.rule, seed=0, saturation_size=memory.saturation_size
+    )
     twin.store(patterns)
     upper = np.triu_indices(memory.n, 1)
     return float(np.corrcoef(memory.weights[upper], twin.weights[upper])[0, 1])
@@ -379,7 +405,7 @@ EXPERIMENTS = (
         columns=("kept", "p90", "newest"),
         presets={"demo": {"stored": 400, "tested": 200, "seeds": 2}},
         figures=("store_and_recall", "recall_against_age"),
-        program=program,
+        program=programs,
     ),
     Experiment(
         name="sequential-memory-tuning",

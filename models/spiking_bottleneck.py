@@ -213,7 +213,7 @@ def learn(parameters: Training, condition: Condition, seeds: Seeds) -> xr.Datase
     def follow(net: Any) -> None:
         course.append(net.score(split.X_test, split.y_test))
 
-    # Test images are looked at once, at the end.
+    # Test images are for the end of the run.
     net.fit(split.X, split.y, on_epoch=None if images else follow)
     accuracy = course[-1] if course else net.score(split.X_test, split.y_test)
     result = xr.Dataset({"accuracy": ("seed", [accuracy], ACCURACY)}, coords={"seed": list(seeds)})

@@ -16,6 +16,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from spikeconsol.consolidation import HopfieldNetwork, SpikingMemory
+from spikeconsol.consolidation.cells import LIF, CellModel
 from spikeconsol.consolidation.rules import (
     BoundedAdditive,
     BoundedCurvatureGate,
@@ -23,6 +24,7 @@ from spikeconsol.consolidation.rules import (
     CurvatureGate,
     Rule,
 )
+from spikeconsol.consolidation.wiring import AllToAll, Wiring
 from spikeconsol.lab import Condition, Experiment
 from spikeconsol.models.sequential_memory import (
     TUNED_BOUNDS,
@@ -49,6 +51,8 @@ class Trial:
     durations: tuple[float, float] | None = None
     #: Weights to be deleted, from weights and curvature.
     lesion: Callable[[Weights, Weights, np.random.Generator], NDArray[np.bool_]] | None = None
+    cells: CellModel = field(default_factory=LIF)
+    wiring: Wiring = field(default_factory=AllToAll)
 
 
 GATE = BoundedCurvatureGate()
@@ -60,7 +64,7 @@ def run(protocol: Protocol, condition: Condition, seeds: tuple[int, ...]) -> xr.
     trial: Trial = condition.setup
     protocol = protocol.replace(**trial.protocol)
     patterns, cues = draw(protocol, seed)
-    memory = network(protocol, trial.rule, trial.network, seed)
+    memory = network(protocol, trial, trial.network, seed)
     memory.store(patterns, durations=_durations(protocol, trial, seed))
     assert memory.recording is not None
     rates = memory.recording.rates()
@@ -68,20 +72,29 @@ def run(protocol: Protocol, condition: Condition, seeds: tuple[int, ...]) -> xr.
     if trial.lesion is not None:
         weights = weights * ~trial.lesion(weights, memory.curvature, np.random.default_rng(seed))
     if trial.recall is not None or trial.lesion is not None:
-        memory = network(protocol, trial.rule, trial.recall or trial.network, seed)
+        memory = network(protocol, trial, trial.recall or trial.network, seed)
         memory.weights = weights
     recalled = memory.recall(cues)
     tested = patterns[-protocol.tested :]
     rates_recall = HopfieldNetwork(protocol.units, rule=CurvatureGate(), seed=seed)
     rates_recall.weights = covariance_form(weights, protocol.coding_level)
-    by_rates = rates_recall.recall(cues, active=int(tested[0].sum()))
+    by_rates = rates_recall.recall(cues, active=tested.sum(axis=1))
     return measured(protocol, seed, recalled, by_rates, tested, rates[~patterns].mean())
 
 
-def network(protocol: Protocol, rule: Rule, changes: Mapping[str, Any], seed: int) -> SpikingMemory:
+def network(
+    protocol: Protocol, trial: Trial, changes: Mapping[str, Any], seed: int
+) -> SpikingMemory:
     """Make a spiking memory that differs from the protocol's in some constants."""
     parameters = protocol.spiking.with_settings({"coding_level": protocol.coding_level, **changes})
-    return SpikingMemory(protocol.units, rule=rule, seed=seed, parameters=parameters)
+    return SpikingMemory(
+        protocol.units,
+        rule=trial.rule,
+        seed=seed,
+        cells=trial.cells,
+        wiring=trial.wiring,
+        parameters=parameters,
+    )
 
 
 def covariance_form(weights: Weights, coding_level: float) -> Weights:
@@ -200,6 +213,10 @@ def large(protocol: Protocol) -> Sequence[Condition]:
     )
 
 
+#: Rate above which a cell is heard that bears more background [Hz].
+LATE = 47.6
+
+
 def background(protocol: Protocol) -> Sequence[Condition]:
     """Background firing of all cells, in both phases and in one; correlated; against it."""
     trials = {}
@@ -224,8 +241,8 @@ def background(protocol: Protocol) -> Sequence[Condition]:
             Trial(GATE, silent, together),
         )
     for rate in (0, 4, 8):
-        late = {"cells.background_rate": float(rate), "cells.facilitation_threshold": 0.5}
-        trials[f"late-{rate:02d}"] = (f"{rate} Hz, later facilitation", Trial(GATE, late))
+        late = {"cells.background_rate": float(rate), "cells.burst_rate": LATE}
+        trials[f"late-{rate:02d}"] = (f"{rate} Hz, longer bursts", Trial(GATE, late))
     poisson = {"cells.input_rate": 79.0}
     trials["poisson-00"] = ("Poisson input, 0 Hz", Trial(GATE, poisson))
     trials["poisson-04"] = ("Poisson input, 4 Hz, both phases", Trial(GATE, poisson | firing))

@@ -80,9 +80,11 @@ def spike_vs_rate(protocol: Protocol, condition: Condition, seeds: tuple[int, ..
     learning, reading = condition.setup
     patterns, cues = draw(protocol, seed)
     tested = patterns[-protocol.tested :]
-    spiking = network(protocol, GATE, {}, seed)
+    spiking = network(protocol, Trial(GATE), {}, seed)
     spiking.store(patterns)
-    rates = HopfieldNetwork(protocol.units, rule=GATE, seed=seed)
+    rates = HopfieldNetwork(
+        protocol.units, rule=GATE, seed=seed, saturation_size=spiking.saturation_size
+    )
     rates.store(patterns)
     signed = HopfieldNetwork(
         protocol.units,
@@ -92,7 +94,7 @@ def spike_vs_rate(protocol: Protocol, condition: Condition, seeds: tuple[int, ..
     signed.store(patterns)
     weights = spiking.weights if learning == "spikes" else rates.weights
     if reading == "spikes":
-        reader = network(protocol, GATE, {}, seed)
+        reader = network(protocol, Trial(GATE), {}, seed)
         reader.weights = weights
         recalled = reader.recall(cues)
     else:

@@ -29,35 +29,40 @@ import typing
 from collections.abc import Callable, Mapping
 from typing import Any, Self
 
-__all__ = ["Declared", "ParameterError", "Parameters", "parameter"]
+__all__ = ["Declared", "ParameterError", "Parameters", "in_si", "parameter"]
 
-#: SI scale and base-unit exponents (m, kg, s, A, K, mol, cd) of the units that may be written out.
-_UNITS: dict[str, tuple[float, tuple[int, ...]]] = {
-    "1": (1.0, (0, 0, 0, 0, 0, 0, 0)),
-    "second": (1.0, (0, 0, 1, 0, 0, 0, 0)),
-    "hertz": (1.0, (0, 0, -1, 0, 0, 0, 0)),
-    "volt": (1.0, (2, 1, -3, -1, 0, 0, 0)),
+#: SI base-unit exponents (m, kg, s, A, K, mol, cd) of the units that may be written out.
+_UNITS: dict[str, tuple[int, ...]] = {
+    "1": (0, 0, 0, 0, 0, 0, 0),
+    "second": (0, 0, 1, 0, 0, 0, 0),
+    "hertz": (0, 0, -1, 0, 0, 0, 0),
+    "volt": (2, 1, -3, -1, 0, 0, 0),
+    "amp": (0, 0, 0, 1, 0, 0, 0),
+    "siemens": (-2, -1, 3, 2, 0, 0, 0),
+    "farad": (-2, -1, 4, 2, 0, 0, 0),
+    "ohm": (2, 1, -3, -2, 0, 0, 0),
+    "metre": (1, 0, 0, 0, 0, 0, 0),
 }
+#: What precedes a unit's symbol or its name, as in mV and mvolt.
+_PREFIXES = {"G": 1e9, "M": 1e6, "k": 1e3, "": 1.0, "c": 1e-2, "m": 1e-3, "u": 1e-6, "n": 1e-9}
+_PREFIXES |= {"p": 1e-12}
+_SYMBOLS = {"second": "s", "hertz": "Hz", "volt": "V", "amp": "A", "siemens": "S", "farad": "F"}
+_SYMBOLS |= {"ohm": "ohm", "metre": "m"}
 _ABBREVIATIONS = {
-    "s": ("second", 1.0),
-    "second": ("second", 1.0),
-    "seconds": ("second", 1.0),
-    "ms": ("second", 1e-3),
-    "msecond": ("second", 1e-3),
-    "us": ("second", 1e-6),
-    "usecond": ("second", 1e-6),
-    "min": ("second", 60.0),
-    "Hz": ("hertz", 1.0),
-    "hertz": ("hertz", 1.0),
-    "kHz": ("hertz", 1e3),
-    "V": ("volt", 1.0),
-    "volt": ("volt", 1.0),
-    "mV": ("volt", 1e-3),
-}
+    prefix + name: (unit, scale)
+    for unit, symbol in _SYMBOLS.items()
+    for name in (symbol, unit)
+    for prefix, scale in _PREFIXES.items()
+} | {"seconds": ("second", 1.0), "min": ("second", 60.0)}
 _EXAMPLES = {
     "second": "a value in seconds, for example '10 ms' or 10*ms",
     "hertz": "a value in hertz, for example '80 Hz' or 80*Hz",
-    "volt": "a value in volt, for example '-70 mV' or -70*mV",
+    "volt": "a value in volts, for example '-70 mV' or -70*mV",
+    "amp": "a value in amperes, for example '200 pA' or 200*pA",
+    "siemens": "a value in siemens, for example '10 nS' or 10*nS",
+    "farad": "a value in farads, for example '200 pF' or 200*pF",
+    "ohm": "a value in ohms, for example '100 Mohm' or 100*Mohm",
+    "metre": "a value in metres, for example '50 um' or 50*um",
 }
 
 
@@ -101,7 +106,7 @@ def parameter(
         Default value; a field without one is required.
     doc : str
         One line that says what the value is.
-    unit : {"1", "second", "hertz", "volt"}
+    unit : {"1", "second", "hertz", "volt", "amp", "siemens", "farad", "ohm", "metre"}
         Dimension of the value. Anything but ``"1"`` must be given with its unit.
     above, at_least, below, at_most : float, optional
         Allowed range, in SI units. For tuples it holds for every element.
@@ -304,7 +309,7 @@ def _to_si(value: Any, unit: str, name: str) -> float:
     allowed = _EXAMPLES[unit]
     dimension = getattr(value, "dim", None)
     if dimension is not None:  # a Brian2 quantity, recognised without importing Brian2
-        if tuple(getattr(dimension, "_dims", ())) != _UNITS[unit][1]:
+        if tuple(getattr(dimension, "_dims", ())) != _UNITS[unit]:
             raise ParameterError(f"{name}: got {value!s}; allowed: {allowed}")
         return float(value)
     if isinstance(value, str):
@@ -319,6 +324,38 @@ def _to_si(value: Any, unit: str, name: str) -> float:
     if isinstance(value, int | float) and not isinstance(value, bool) and not math.isnan(value):
         return float(value)
     raise ParameterError(f"{name}: got {shown(value)}; allowed: {allowed}")
+
+
+def in_si(value: Any, name: str) -> tuple[float, str]:
+    """Return a value in SI units, and the text of its unit for Brian2.
+
+    Parameters
+    ----------
+    value : float, str or Quantity
+        A number, text with a unit or a Brian2 quantity of any dimension.
+    name : str
+        Name of the value, for errors.
+
+    Raises
+    ------
+    ParameterError
+        If it is none of these.
+    """
+    dimension = getattr(value, "dim", None)
+    if dimension is not None:
+        exponents = tuple(getattr(dimension, "_dims", ()))
+        bases = ("metre", "kilogram", "second", "amp", "kelvin", "mole", "candela")
+        powers = [f"{base}**{power}" for base, power in zip(bases, exponents, strict=True) if power]
+        return float(value), "*".join(powers) or "1"
+    if isinstance(value, str):
+        match = re.fullmatch(r"[^A-Za-z]*[0-9.][eE]?[-+0-9]*\s*\*?\s*([A-Za-z]+)\s*", value)
+        unit, _ = _ABBREVIATIONS.get(match[1] if match else "", ("", 1.0))
+        if not unit:
+            raise ParameterError(f"{name}: got {value!r}; allowed: a number with its unit")
+        return _to_si(value, unit, name), unit
+    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+        return float(value), "1"
+    raise ParameterError(f"{name}: got {value!r}; allowed: a number with its unit")
 
 
 def _parsed(value: Any, hint: Any, name: str) -> Any:

@@ -19,6 +19,8 @@ from spikeconsol.bottleneck.parameters import (
     SpikingLayer,
 )
 from spikeconsol.bottleneck.rate import BottleneckClassifier
+from spikeconsol.bottleneck.relational import RelationalBottleneck
+from spikeconsol.bottleneck.relational_spiking import SpikingRelationalBottleneck
 from spikeconsol.bottleneck.signals import FromMemory, Signal
 from spikeconsol.bottleneck.spiking import SpikingBottleneckClassifier
 
@@ -35,10 +37,12 @@ __all__ = [
     "Protection",
     "Prototypes",
     "RateLayer",
+    "RelationalBottleneck",
     "Reservoir",
     "Signal",
     "SpikingBottleneckClassifier",
     "SpikingLayer",
+    "SpikingRelationalBottleneck",
     "SpikingReservoir",
     "Window",
     "layer_objective",

@@ -14,7 +14,7 @@ from spikeconsol.bottleneck.memory.cells import numbered
 from spikeconsol.bottleneck.parameters import Protection, SpikingLayer
 from spikeconsol.brian import backend
 
-__all__ = ["LearningRecord", "SpikingProgram"]
+__all__ = ["LearningRecord", "SpikingProgram", "content_seeds"]
 
 #: Spikes that a hidden cell is expected to fire per sample, which sets the unit of the weights
 #: onto the next layer.
@@ -271,7 +271,7 @@ class SpikingProgram:
         """
         program = self.program()
         tested = [name for name in program.outputs if name not in self.state]
-        seeds = np.array([zlib.crc32(row.tobytes()) >> 2 for row in levels.astype(float)])
+        seeds = content_seeds(levels)
         found = []
         for part in self.parts(len(levels)):
             n = part.stop - part.start
@@ -312,3 +312,8 @@ class SpikingProgram:
             result[f"samples{i}.{variable}"].reshape(-1, units)[1:]
             for i, units in enumerate(self.sizes[1:-1])
         ]
+
+
+def content_seeds(levels: NDArray) -> NDArray[np.int64]:
+    """Seeds of the input spikes of samples in tests, which follow from their content."""
+    return np.array([zlib.crc32(row.tobytes()) >> 2 for row in levels.astype(float)])

@@ -209,11 +209,12 @@ class SpikingBottleneckClassifier(BottleneckEstimator):
 
     def _check_settings(self) -> None:
         signal, chosen, optimiser = self._signal, self._memory, self._optimiser
-        require_own_text(signal, "__call__")
-        signal.in_spikes()
-        require_own_text(chosen, "start", "push", "signal")
+        if type(signal).in_spikes is not Signal.in_spikes:
+            require_own_text(signal, "__call__")
+        signal.in_spikes()  # says what is allowed
         if type(chosen).in_spikes is Memory.in_spikes:
-            chosen.in_spikes()  # says what is allowed
+            chosen.in_spikes()
+        require_own_text(chosen, "start", "push", "signal")
         if isinstance(chosen, Reservoir):
             chosen.require_one_step()
         if type(optimiser) is not Descent or optimiser.update_every != 1:

@@ -25,6 +25,7 @@ import difflib
 import importlib
 import os
 import platform
+import re
 import shlex
 import subprocess
 import tempfile
@@ -63,9 +64,11 @@ __all__ = [
     "Check",
     "Program",
     "cache_folder",
+    "check",
     "clear_cache",
     "default_target",
     "doctor",
+    "explain",
     "run",
 ]
 
@@ -85,11 +88,14 @@ class Built:
         than objects with clocks of their own.
     timed_arrays : dict of brian2.TimedArray
         Timed arrays that are inputs, by the name used in `Program.inputs`.
+    finish : callable, optional
+        What is left to do, outside of standalone mode, when the run's values have been set.
     """
 
     network: Network
     clock: Clock
     timed_arrays: dict[str, TimedArray] = field(default_factory=dict)
+    finish: Callable[[], None] | None = None
 
 
 @dataclass(frozen=True)
@@ -353,14 +359,57 @@ def _run_at_runtime(
 ) -> dict[str, NDArray]:
     import brian2
 
-    with at_runtime(target):
+    with at_runtime(target), _explained(program.name):
         built = program.load_builder()(program.structure)
         for name, value in values.items():
             _set_value(built, name, np.asarray(value))
+        if built.finish is not None:
+            built.finish()
         dt = program.structure["dt"]
         # Half a step of slack: steps * dt in floating point must not lose or add a step.
         built.network.run((steps - 0.5) * dt * brian2.second, namespace={})
         return {name: _get_value(built, name) for name in outputs}
+
+
+def explain(error: BaseException) -> str:
+    """Return an error of Brian2 in one line: the object, the identifier and the cause."""
+    found = re.search(r"object named '(\w+)'", str(error))
+    root = error
+    while (before := root.__cause__ or root.__context__) is not None:
+        root = before
+    text = str(root.args[0] if isinstance(root, KeyError) and root.args else root)
+    text = " ".join(text.split()) or type(root).__name__
+    owner = f"{found[1]}: " if found and root is not error else ""
+    return f"{owner}{text}"
+
+
+@contextlib.contextmanager
+def _explained(program: str) -> Iterator[None]:
+    from brian2.core.base import BrianObjectException
+    from brian2.equations.equations import EquationError
+    from brian2.units.fundamentalunits import DimensionMismatchError
+
+    try:
+        yield
+    except (BrianObjectException, EquationError, DimensionMismatchError) as error:
+        raise BuildError(f"{program}: could not be built: {explain(error)}") from error
+
+
+def check(program: Program, values: Mapping[str, ArrayLike]) -> None:
+    """Build a program's network on the numpy target and run one step, compiling nothing.
+
+    Parameters
+    ----------
+    program : Program
+    values : dict of array_like
+        Run-time values, as for `run`.
+
+    Raises
+    ------
+    BuildError
+        If Brian2 refuses its text.
+    """
+    _run_at_runtime(program, values, 1, (), "numpy")
 
 
 @contextlib.contextmanager

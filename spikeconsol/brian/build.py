@@ -23,7 +23,7 @@ from brian2 import Function, NeuronGroup
 from brian2.codegen.cpp_prefs import get_compiler_and_args
 
 from spikeconsol.brian import guard, noise
-from spikeconsol.brian.backend import Built, Program
+from spikeconsol.brian.backend import Built, Program, explain
 
 #: Included first: std::clock, which some versions' time loop calls in every step, is a system call.
 PREAMBLE = """
@@ -58,12 +58,17 @@ def main(folder: Path) -> None:
     brian2.prefs.reset_to_defaults()
     brian2.prefs.core.stop_on_keyboard_interrupt = False  # Ctrl-C must not look like an end
     brian2.set_device("cpp_standalone", build_on_run=False)
-    built = program.load_builder()(program.structure)
-    _add_ending(built)
-    # Before the queues of spikes are made from them: delays and connections may be inputs too.
-    brian2.device.apply_run_args()
-    # The run ends when `ending` says so; this is only a bound that no run reaches.
-    built.network.run(1e6 * brian2.second, namespace={})
+    try:
+        built = program.load_builder()(program.structure)
+        _add_ending(built)
+        # Before the queues of spikes are made from them: delays and connections may be inputs too.
+        brian2.device.apply_run_args()
+        if built.finish is not None:
+            built.finish()
+        # The run ends when `ending` says so; this is only a bound that no run reaches.
+        built.network.run(1e6 * brian2.second, namespace={})
+    except Exception as error:
+        sys.exit(explain(error))
     brian2.device.build(directory=str(folder), compile=False, run=False, with_output=False)
     objects = folder / "objects.cpp"
     objects.write_text(guard.checked_writing(objects.read_text()))
@@ -154,13 +159,13 @@ def _start(folder: Path, command: list[str]) -> subprocess.Popen[str]:
 
 
 def _finish(*processes: subprocess.Popen[str]) -> None:
-    """Wait for all processes; if one failed, end with its last lines about errors."""
+    """Wait for all processes; if one failed, end with its first errors."""
     printed = [process.communicate()[0] for process in processes]
     for process, output in zip(processes, printed, strict=True):
         if process.returncode:
             lines = output.strip().splitlines()
             errors = [line for line in lines if "error" in line.lower()] or lines
-            sys.exit("\n".join(errors[-12:]))
+            sys.exit("\n".join(errors[:3]))
 
 
 def _write_manifest(folder: Path, built: Built, program: Program, flags: str) -> None:

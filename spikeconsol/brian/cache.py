@@ -237,9 +237,8 @@ def _build(program: Program, folder: Path) -> None:
         )
         path = building / "manifest.json"
         if process.returncode or not path.exists():
-            text = (process.stdout + process.stderr).strip()
-            lines = "\n".join(text.splitlines()[-12:])
-            raise BuildError(f"{program.name}: could not be compiled; last lines:\n{lines}")
+            cause = (process.stdout + process.stderr).strip()
+            raise BuildError(f"{program.name}: could not be compiled: {cause}")
         binary = building / "main"
         binary.chmod(0o700)
         manifest = json.loads(path.read_text())

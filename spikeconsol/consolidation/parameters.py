@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from spikeconsol.parameters import ParameterError, Parameters, parameter
 
-__all__ = ["Cells", "ContinuousTrace", "Inhibition", "Latch", "Phases", "SpikingParameters"]
+__all__ = ["Cells", "ContinuousTrace", "Evidence", "Inhibition", "Phases", "SpikingParameters"]
 
 
 @dataclass(frozen=True)
 class Cells(Parameters):
-    """Excitatory leaky integrate-and-fire cells; potentials in units of the threshold."""
+    """What the excitatory cells get and send; currents in units of the rheobase.
 
-    membrane_time: float = parameter("10 ms", unit="second", above=0, doc="membrane time constant")
-    refractory_time: float = parameter("6 ms", unit="second", above=0, doc="refractory period")
+    The model of the cells themselves is in `spikeconsol.consolidation.cells`.
+    """
+
     input_current: float = parameter(2.0, above=1, doc="drive of a cell that is part of the input")
     input_rate: float = parameter(
         0.0,
@@ -37,33 +39,31 @@ class Cells(Parameters):
         "20 ms", unit="second", above=0, doc="decay of recurrent excitation"
     )
     recurrent_gain: float = parameter(
-        10.0, at_least=0, doc="recurrent excitation per unit weight, divided by the active units"
+        17.0, at_least=0, doc="recurrent excitation of ten active units by full weights"
     )
     delay: float = parameter("1 ms", unit="second", above=0, doc="delay of recurrent synapses")
-    burst_time: float = parameter(
-        "20 ms", unit="second", above=0, doc="decay of the burst trace x that partners read"
-    )
-    burst_jump: float = parameter(0.4, above=0, at_most=1, doc="jump of x at a spike, times 1 - x")
-    burst_scale: float = parameter(0.7, above=0, doc="x at which the partner signal u saturates")
-    burst_threshold: float = parameter(
-        0.25, at_least=0, below=1, doc="fraction of the scale below which u is zero"
-    )
     facilitation_time: float = parameter(
         "80 ms", unit="second", above=0, doc="decay of the facilitation of a cell's output"
     )
     facilitation_jump: float = parameter(
         0.3, above=0, at_most=1, doc="jump of facilitation at a spike, times 1 - facilitation"
     )
-    facilitation_threshold: float = parameter(
-        0.4, at_least=0, below=1, doc="facilitation below which a spike transmits nothing"
+    burst_rate: float = parameter(
+        "38.7 Hz", unit="hertz", above=0, doc="rate of regular firing above which a cell is heard"
     )
     facilitation_range: float = parameter(
         0.05, above=0, doc="range above the threshold over which transmission rises to 1"
     )
-    afterdepolarisation: float = parameter(0.8, at_least=0, doc="depolarisation after burst spikes")
+    afterdepolarisation: float = parameter(2.1, at_least=0, doc="depolarisation after burst spikes")
     afterdepolarisation_time: float = parameter(
         "40 ms", unit="second", above=0, doc="decay of the afterdepolarisation"
     )
+
+    @property
+    def facilitation_threshold(self) -> float:
+        """Facilitation that spikes of the burst rate find in steady state."""
+        left = math.exp(-1 / (self.burst_rate * self.facilitation_time))
+        return self.facilitation_jump * left / (1 - (1 - self.facilitation_jump) * left)
 
 
 @dataclass(frozen=True)
@@ -73,29 +73,37 @@ class Inhibition(Parameters):
     cells: int = parameter(1, at_least=1, doc="inhibitory cells; 1 unit or a population")
     membrane_time: float = parameter("10 ms", unit="second", above=0, doc="membrane time constant")
     threshold: float = parameter(
-        0.7, above=0, doc="excitatory spikes that make it fire, as a fraction of the active units"
+        0.45, above=0, doc="excitatory spikes that make it fire, as a fraction of the active units"
     )
     refractory_time: float = parameter("3 ms", unit="second", above=0, doc="refractory period")
-    strength: float = parameter(20.0, above=0, doc="inhibition of every cell by one volley")
+    strength: float = parameter(18.0, above=0, doc="inhibition of every cell by one volley")
     decay_time: float = parameter("8 ms", unit="second", above=0, doc="decay of inhibition")
     noise: float = parameter(0.1, at_least=0, doc="membrane noise, in a population only")
     delay: float = parameter(
-        "0.5 ms", unit="second", above=0, doc="delay from excitatory to inhibitory cells"
+        "1.5 ms", unit="second", above=0, doc="delay from excitatory to inhibitory cells"
+    )
+    balance: float = parameter(
+        0.5, at_least=0, doc="share of the mean recurrent excitation that graded inhibition cancels"
+    )
+    scaling: float = parameter(
+        0.3, at_least=0, at_most=1, doc="share of a cell's own mean weight in that mean"
     )
 
 
 @dataclass(frozen=True)
-class Latch(Parameters):
-    """Thresholded pair counters, read and cleared at the end of every pattern."""
+class Evidence(Parameters):
+    """What the heard spikes of two cells say of their pair."""
 
-    coincidence_threshold: float = parameter(
-        6.0, at_least=0, doc="counted coincidences below which a pair is not coincident"
+    evidence: float = parameter(
+        2.0, above=0, doc="heard spikes of a pair that say nothing yet; twice as many say all"
     )
-    coincidence_gain: float = parameter(0.4, above=0, doc="slope of A above its threshold")
-    mismatch_threshold: float = parameter(
-        6.0, at_least=0, doc="counted mismatches below which a pair is not mismatched"
+    coincident_share: float = parameter(
+        0.5, above=0, below=1, doc="share of spikes with a bursting partner that is neutral"
     )
-    mismatch_gain: float = parameter(1 / 6, above=0, doc="slope of M above its threshold")
+    slope: float = parameter(5.0, above=0, doc="slope of coincidence and mismatch around it")
+    ceiling: float = parameter(
+        0.6, above=0, doc="weights saturate at sqrt(ceiling f N/k) in a pattern of size k"
+    )
 
 
 @dataclass(frozen=True)
@@ -107,15 +115,39 @@ class ContinuousTrace(Parameters):
     """
 
     counter_time: float = parameter("200 ms", unit="second", above=0, doc="decay of the counters")
-    coincidence_threshold: float = parameter(3.0, at_least=0, doc="threshold of coincidences")
-    coincidence_gain: float = parameter(1.0, above=0, doc="slope above that threshold")
-    mismatch_threshold: float = parameter(3.0, at_least=0, doc="threshold of mismatches")
-    mismatch_gain: float = parameter(0.4, above=0, doc="slope above that threshold")
     potentiation: float = parameter(0.15, at_least=0, at_most=1, doc="potentiation per spike")
     depression: float = parameter(0.02, at_least=0, at_most=1, doc="depression per spike")
     trace_jump: float = parameter(0.15, above=0, at_most=1, doc="jump of both traces per spike")
-    fast_time: float = parameter("6 s", unit="second", above=0, doc="decay of the faster trace")
+    window: float = parameter(
+        "0.3 s", unit="second", above=0, doc="time for which the gate stays open at a coincidence"
+    )
     steepness: float = parameter(16.0, at_least=1, doc="exponent of the gate")
+
+    def constants(self, lifetime: float, threshold: float) -> dict[str, float]:
+        """Return all constants, with the two time constants that close and reopen the gate.
+
+        The difference of the traces after a coincidence, exp(-t/trace_time) - exp(-t/fast_time),
+        crosses the threshold q_c at the window and again at the lifetime [s].
+
+        Raises
+        ------
+        ParameterError
+            If no two time constants do that.
+        """
+        fast = 0.0
+        for _ in range(100):
+            slow = -lifetime / math.log(threshold + (math.exp(-lifetime / fast) if fast else 0.0))
+            left = math.exp(-self.window / slow) - threshold
+            if not 0 < left < 1 or slow <= 0:
+                break
+            before, fast = fast, -self.window / math.log(left)
+            if abs(fast - before) < 1e-12 * fast:
+                values = {k: v for k, v in self.flat().items() if k != "window"}
+                return values | {"trace_time": slow, "fast_time": fast}
+        raise ParameterError(
+            f"continuous.window: got {self.window:g} second for a protection of {lifetime:g} "
+            "second; allowed: a window that is much shorter than the protection"
+        )
 
 
 @dataclass(frozen=True)
@@ -133,6 +165,9 @@ class Phases(Parameters):
     )
     read_out_fraction: float = parameter(
         0.6, above=0, doc="spikes that make a unit active, per inhibitory volley"
+    )
+    volleys: int = parameter(
+        4, at_least=1, doc="volleys in the read-out below which nothing counts as recalled"
     )
 
     def __post_init__(self) -> None:
@@ -156,11 +191,13 @@ class Phases(Parameters):
 class SpikingParameters(Parameters):
     """All constants of a `SpikingMemory`."""
 
-    coding_level: float = parameter(0.05, above=0, below=1, doc="fraction of active units")
+    coding_level: float | None = parameter(
+        None, above=0, below=1, doc="fraction of active units; none: as the rule says, or 0.05"
+    )
     time_step: float = parameter("0.5 ms", unit="second", above=0, doc="integration time step")
     cells: Cells = parameter(Cells(), doc="excitatory cells")
     inhibition: Inhibition = parameter(Inhibition(), doc="inhibitory cells")
-    latch: Latch = parameter(Latch(), doc="pair counters of the latched trace")
+    evidence: Evidence = parameter(Evidence(), doc="from spikes to coincidence and mismatch")
     continuous: ContinuousTrace = parameter(ContinuousTrace(), doc="constants without a clock")
     phases: Phases = parameter(Phases(), doc="durations")
     trace: str = parameter(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -34,6 +35,11 @@ class HopfieldNetwork:
         Share c of the field that a unit receives on average, c f sum_j w_ij, which is taken off
         in recall: units with much total weight are harder to excite. It evens out how often units
         have been used; with c = 1 every presynaptic activity counts as its excess over the mean.
+    self_coupling : float, optional
+        Added to the field of every unit that is active: a memory of its own state.
+    saturation_size : float, optional
+        Size k* of patterns above which weights saturate earlier, at sqrt(k*/k) in a pattern of
+        k active units, for rules with weights in [0, 1]; by default all saturate at 1.
 
     Attributes
     ----------
@@ -55,11 +61,21 @@ class HopfieldNetwork:
     """
 
     def __init__(
-        self, n: int, *, rule: Rule, seed: int | Sequence[int], homeostasis: float = 0.0
+        self,
+        n: int,
+        *,
+        rule: Rule,
+        seed: int | Sequence[int],
+        homeostasis: float = 0.0,
+        self_coupling: float = 0.0,
+        saturation_size: float | None = None,
     ) -> None:
         n = checks.whole("n", n, at_least=2)
         rule = checked_rule(rule)
         checks.number("homeostasis", homeostasis, at_least=0)
+        checks.number("self_coupling", self_coupling, at_least=0)
+        if saturation_size is not None:
+            checks.number("saturation_size", saturation_size, above=0)
         if not isinstance(seed, list | tuple | np.ndarray):
             checks.seed("seed", seed)
         elif not len(np.atleast_1d(checks.array("seed", seed))):
@@ -71,6 +87,8 @@ class HopfieldNetwork:
         self.n = n
         self.rule = rule
         self.homeostasis = homeostasis
+        self.self_coupling = self_coupling
+        self.saturation_size = saturation_size
         self._batch = () if np.isscalar(seed) else (len(np.asarray(seed)),)
         self._rngs = [np.random.default_rng(s) for s in np.atleast_1d(np.asarray(seed))]
         # Rules that draw have numbers of their own: recall does not depend on them.
@@ -118,17 +136,21 @@ class HopfieldNetwork:
         warn_activity(patterns, getattr(self.rule, "coding_level", None))
         # One network after the other: its matrices stay in the processor's cache.
         for index, rng in zip(np.ndindex(*self._batch), self._draws, strict=True):
+            self._draw = rng
             state = {name: array[index] for name, array in self.state.items()}
             for s in patterns[index].astype(float):
-                self._present(state, s, rng)
+                self._present(state, s)
 
-    def _present(self, state: State, s: NDArray[np.float64], rng: np.random.Generator) -> None:
+    def _present(self, state: State, s: NDArray[np.float64]) -> None:
         """Present one pattern to one network, in place."""
+        seen: dict[str, Any] = {}
+        if self.saturation_size is not None:
+            seen["ceiling"] = min(1.0, float(np.sqrt(self.saturation_size / s.sum())))
         if self.rule.elementwise:
             # Only the rows of active units see a coincidence or a mismatch; columns mirror them.
             active = np.flatnonzero(s)
             rows = {name: array[active] for name, array in state.items()}
-            self.rule.step(rows, s[None], 1 - s[None])
+            self.rule.step(rows, s[None], 1 - s[None], **seen)
             height = max(1, CACHED // self.n)
             for top in range(0, self.n, height):
                 self.rule.rest({name: array[top : top + height] for name, array in state.items()})
@@ -137,7 +159,7 @@ class HopfieldNetwork:
                 array[:, active] = rows[name].T
         else:
             A = s[:, None] * s
-            self.rule.step(state, A, s[:, None] + s - 2 * A, S=s, rng=rng)
+            self.rule.step(state, A, s[:, None] + s - 2 * A, S=s, rng=self._draw, **seen)
         for name in ("w", *self.rule.traces):
             np.fill_diagonal(state[name], 0.0)
 
@@ -211,6 +233,8 @@ class HopfieldNetwork:
             before = states[moving]
             drive = before - self.homeostasis * before.mean(axis=1, keepdims=True)
             fields = drive.astype(np.float32) @ w
+            if self.self_coupling:
+                fields += np.float32(self.self_coupling) * before
             if threshold is not None:
                 after = fields > threshold
             else:

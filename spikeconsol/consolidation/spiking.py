@@ -1,10 +1,9 @@
-"""Spiking associative memory: leaky integrate-and-fire cells with a curvature-gated rule."""
+"""Spiking associative memory: cells that fire, with a curvature-gated rule."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,10 +11,18 @@ from numpy.typing import ArrayLike, NDArray
 from spikeconsol import checks
 from spikeconsol.brian import backend
 from spikeconsol.brian.recording import Recording
-from spikeconsol.consolidation.pairs import TILE, pair_indices
+from spikeconsol.consolidation.cells import LIF, AdEx, CellModel, Izhikevich, Spread
+from spikeconsol.consolidation.limits import (
+    agreed_coding_level,
+    refuse_unheard,
+    warn_of_cycles,
+)
+from spikeconsol.consolidation.pairs import Pairs
 from spikeconsol.consolidation.parameters import SpikingParameters
+from spikeconsol.consolidation.programs import Programs
 from spikeconsol.consolidation.rules import BoundedCurvatureGate, Rule, Shuffled, spiking_form
-from spikeconsol.data.patterns import active_units, check_patterns, warn_activity
+from spikeconsol.consolidation.wiring import AllToAll, Wiring
+from spikeconsol.data.patterns import check_patterns, warn_activity
 from spikeconsol.parameters import ParameterError
 
 __all__ = ["SpikingMemory"]
@@ -35,9 +42,16 @@ class SpikingMemory:
         A rule with weights in [0, 1], see `spikeconsol.consolidation.bounded`; of a rate rule its
         `bounded` form is taken.
     seed : int
-        Seed of all noise. The same seed and the same calls give the same spikes.
+        Seed of all noise, of a random wiring and of spread constants. The same seed and the same
+        calls give the same spikes.
+    cells : CellModel, optional
+        Model of the excitatory cells: `LIF` (default), `AdEx`, `Izhikevich`, or a `Cell` by text.
+    wiring : Wiring, optional
+        Which cells are joined: `AllToAll` (default), `Sparse` or `Joined`.
+    spread : Spread, optional
+        Constants of the cells that differ from cell to cell.
     parameters : SpikingParameters, optional
-        All other constants.
+        All other constants. The coding level is said once: by the rule or here.
     target : {"standalone", "cython", "numpy"}, optional
         Where Brian2 runs; see `spikeconsol.brian.backend`.
 
@@ -51,6 +65,9 @@ class SpikingMemory:
     Every call starts from rest with empty pair counters; weights and traces are carried over.
     Recall follows the idea of a descending threshold: inhibition fires after about k spikes and
     silences everybody, then decays, and the best supported cells cross first and call it again.
+
+    The input to a cell is divided by the share of all cells from which it gets synapses, so that
+    sparse wiring leaves the mean input as it is.
     """
 
     def __init__(
@@ -59,29 +76,62 @@ class SpikingMemory:
         *,
         rule: Rule,
         seed: int,
+        cells: CellModel | None = None,
+        wiring: Wiring | None = None,
+        spread: Spread | None = None,
         parameters: SpikingParameters | None = None,
         target: str | None = None,
     ) -> None:
         n = checks.whole("n", n, at_least=2)
-        checks.instance("rule", rule, Rule, "a plasticity rule such as CurvatureGate()")
+        form = spiking_form(rule)
         seed = checks.whole("seed", seed, at_least=0)
-        if parameters is not None:
-            checks.instance("parameters", parameters, SpikingParameters)
+        for name, value, kind in (
+            ("cells", cells, CellModel),
+            ("wiring", wiring, Wiring),
+            ("spread", spread, Spread),
+            ("parameters", parameters, SpikingParameters),
+        ):
+            if value is not None:
+                checks.instance(name, value, kind)
         if target is not None:
             backend.checked_target(target)
         checks.memory(f"n: {n} cells", BYTES_OF_A_PAIR * n * (n - 1.0))
         self.n = n
         self.parameters = SpikingParameters() if parameters is None else parameters
-        self.active = active_units(n, self.parameters.coding_level)
-        self.rule = spiking_form(rule)
+        self.coding_level = agreed_coding_level(rule, self.parameters)
+        self.rule = form
+        self.cells = LIF() if cells is None else cells
         self.target = target
         self.recording: Recording | None = None
         self._seeds = np.random.SeedSequence(seed)
         self._check_rule()
-        self._pairs = pair_indices(n, symmetric=self.parameters.symmetric)
-        self._state = {
-            name: np.zeros(len(self._pairs[0]), self._dtype) for name in ("w", *self._traces)
-        }
+        for_wiring, for_spread = np.random.SeedSequence(seed, spawn_key=(2**31,)).spawn(2)
+        self._pairs = Pairs(
+            n,
+            AllToAll() if wiring is None else wiring,
+            np.random.default_rng(for_wiring),
+            half=self.parameters.symmetric,
+        )
+        empty = self.rule.state((len(self._pairs),))
+        empty = {name: empty[name] for name in ("w", *self.rule.traces)}
+        if self._continuous:
+            empty = {"w": empty["w"], "trace": empty["trace"], "fast": empty["trace"]}
+        self._pairs.state = {name: array.astype(self._dtype) for name, array in empty.items()}
+        self._programs = Programs(
+            self.parameters,
+            self.coding_level,
+            self.rule,
+            self.cells,
+            self._pairs,
+            spread,
+            np.random.default_rng(for_spread),
+        )
+        if type(self.cells) not in (LIF, AdEx, Izhikevich):
+            programs = self._programs
+            for storing in (True, False):
+                values = programs.constants(storing=storing, noise_seed=0)
+                values |= programs.state(storing=storing)
+                backend.check(self.program(storing=storing), values)
 
     # ------------------------------------------------------------------------------- state
 
@@ -94,26 +144,33 @@ class SpikingMemory:
         return self.parameters.trace == "continuous"
 
     @property
-    def _traces(self) -> tuple[str, ...]:
-        return ("trace", "fast") if self._continuous else self.rule.traces
+    def saturation_size(self) -> float:
+        """Size of patterns above which weights saturate earlier, as `HopfieldNetwork` takes it."""
+        return self.parameters.evidence.ceiling * self.coding_level * self.n
 
     @property
     def weights(self) -> NDArray[np.float64]:
         """Weights, shape (N, N), in [0, 1] with a zero diagonal; assign to replace them."""
-        return self._matrix("w")
+        return self._matrix("w", "weights")
 
     @weights.setter
     def weights(self, weights: ArrayLike) -> None:
-        self._assign("w", weights, "weights")
+        self._pairs.assign("w", weights, "weights")
 
     @property
     def trace(self) -> NDArray[np.float64]:
         """Coincidence trace of every pair, shape (N, N); assign to replace it."""
-        return self._matrix("trace")
+        return self._matrix("trace", "trace")
 
     @trace.setter
     def trace(self, trace: ArrayLike) -> None:
-        self._assign("trace", trace, "trace")
+        self._matrix("trace", "trace")
+        self._pairs.assign("trace", trace, "trace")
+
+    def _matrix(self, variable: str, name: str) -> NDArray[np.float64]:
+        if variable not in self._pairs.state:
+            raise ValueError(f"{name}: got a {type(self.rule).__name__} rule, which keeps none")
+        return self._pairs.matrix(self._pairs.state[variable])
 
     @property
     def curvature(self) -> NDArray[np.float64]:
@@ -125,28 +182,6 @@ class SpikingMemory:
             )
         p = self.trace * rule.trace_decay / rule.protection_time
         return p * (1 - p)
-
-    def _matrix(self, name: str) -> NDArray[np.float64]:
-        if name not in self._state:
-            raise ValueError(f"{name}: got a {type(self.rule).__name__} rule, which keeps none")
-        matrix = np.zeros((self.n, self.n))
-        matrix[self._pairs] = self._state[name]
-        return matrix + matrix.T if self.parameters.symmetric else matrix
-
-    def _assign(self, variable: str, values: ArrayLike, name: str) -> None:
-        values = checks.array(name, values, finite=False).astype(float)
-        if values.shape != (self.n, self.n):
-            raise ValueError(f"{name}: got shape {values.shape}; allowed: {(self.n, self.n)}")
-        if variable not in self._state:
-            raise ValueError(f"{name}: got a {type(self.rule).__name__} rule, which keeps none")
-        if not np.all(np.isfinite(values)):
-            raise ValueError(f"{name}: got a value that is not finite; allowed: finite numbers")
-        if self.parameters.symmetric and not np.allclose(values, values.T, atol=1e-6):
-            raise ValueError(
-                f"{name}: got an asymmetric matrix; allowed: a symmetric one, "
-                "or parameters with symmetric=False"
-            )
-        self._state[variable] = values[self._pairs].astype(self._dtype)
 
     # ------------------------------------------------------------------------------- phases
 
@@ -162,16 +197,20 @@ class SpikingMemory:
             need the continuous trace, since the latched one has a clock.
         """
         patterns = check_patterns(patterns, n=self.n)
-        warn_activity(patterns, self.parameters.coding_level)
+        warn_activity(patterns, self.coding_level)
         phases = self.parameters.phases
         shown = np.full(len(patterns), self._bins(phases.present))
         if durations is not None:
             shown = self._checked_durations(durations, len(patterns))
+        refuse_unheard(self.cells, self.parameters, shown.min() * phases.bin)
         total = shown + self._bins(phases.gap)
         recordings = []
         for part in self._parts(total):
             result = self._run(patterns[part], shown[part], shown[part], total[part], storing=True)
-            self._state = {name: result[f"pairs.{name}"] for name in self._state}
+            for name in self._pairs.state:
+                self._pairs.state[name] = result[f"pairs.{name}"]
+            for name in self._programs.cell_state:
+                self._programs.cell_state[name] = result[f"cells.{name}"]
             recordings.append(self._recorded(result, total[part]))
         self.recording = Recording.joined(recordings)
 
@@ -203,8 +242,10 @@ class SpikingMemory:
             recordings.append(self._recorded(result, total[part]))
         self.recording = Recording.joined(recordings)
         spikes, volleys = self.recording.counts(phases.recall - phases.read_out, phases.recall)
-        needed = phases.read_out_fraction * volleys / self.parameters.inhibition.cells
-        return spikes >= np.maximum(needed, 1)[:, None]
+        cycles = volleys / self.parameters.inhibition.cells
+        warn_of_cycles(cycles, self.parameters)
+        recalled = spikes >= np.maximum(phases.read_out_fraction * cycles, 1)[:, None]
+        return recalled & (cycles >= phases.volleys)[:, None]
 
     def _bins(self, duration: float) -> int:
         return round(duration / self.parameters.phases.bin)
@@ -228,126 +269,21 @@ class SpikingMemory:
 
     def _parts(self, total: NDArray[np.int64]) -> Iterator[slice]:
         """Cut a stream, of so many bins for each pattern, into what the program can hold."""
-        # Brian2 cannot read another synapse: the shuffled trace goes in from outside.
-        rows = 1 if self._shuffled else self._rows - 1
         start = 0
         while start < len(total):
-            fitting = np.searchsorted(np.cumsum(total[start:]), self._bin_capacity)
-            stop = start + max(1, min(rows, int(fitting)))
+            fitting = np.searchsorted(np.cumsum(total[start:]), self._programs.bins)
+            stop = start + max(1, min(self._programs.rows - 1, int(fitting)))
             yield slice(start, stop)
             start = stop
 
     # ------------------------------------------------------------------------------ program
 
-    @property
-    def _rows(self) -> int:
-        return max(64, min(1024, 2**20 // self.n)) + 1
+    def program(self, *, storing: bool = True) -> backend.Program:
+        """Return the program that stores, or the one that recalls.
 
-    @property
-    def _bin_capacity(self) -> int:
-        return 10 * self._rows
-
-    def program(self) -> backend.Program:
-        """Return the program that runs this memory: the same for all values of its parameters."""
-        p = self.parameters
-        slot = None if self._continuous else p.phases.present + p.phases.gap
-        constants = () if self._continuous else tuple(self.rule.constants)
-        structure = {
-            "n": self.n,
-            "inhibitory_cells": p.inhibition.cells,
-            "dt": p.time_step,
-            "delay": p.cells.delay,
-            "inhibition_delay": p.inhibition.delay,
-            "bin": p.phases.bin,
-            "slot": slot,
-            "bins": self._bin_capacity,
-            "rows": self._rows,
-            "rule": "" if self._continuous else self.rule.statements,
-            "rule_constants": constants,
-            "traces": self._traces,
-            "elsewhere": self._shuffled,
-            "symmetric": p.symmetric,
-            "tile": TILE,
-            "precision": p.precision,
-            "forced": p.cells.background_rate > 0 or p.cells.input_rate > 0,
-            "poisson": p.cells.input_rate > 0,
-        }
-        inputs = (
-            *self._constants(storing=True, noise_seed=0),
-            *(f"pairs.{name}" for name in self._state),
-            *(("pairs.trace_elsewhere",) if self._shuffled else ()),
-            "row",
-            "window",
-            "table",
-        )
-        outputs = (
-            *(f"pairs.{name}" for name in self._state),
-            "pairs.c",
-            "pairs.m",
-            "spikes.i",
-            "spikes.t",
-            "inhibitory_spikes.i",
-            "inhibitory_spikes.t",
-        )
-        return backend.Program(
-            name="spiking-memory",
-            builder="spikeconsol.consolidation.network:build",
-            structure=structure,
-            inputs=inputs,
-            outputs=outputs,
-        )
-
-    @property
-    def _shuffled(self) -> bool:
-        return isinstance(self.rule, Shuffled)
-
-    def _constants(self, *, storing: bool, noise_seed: int) -> dict[str, float]:
-        """All scalar run-time values, by input name."""
-        p, k = self.parameters, self.active
-        cells = {
-            f"cells.{name}": value for name, value in p.cells.flat().items() if name != "delay"
-        }
-        # Forced spikes are drawn outside the refractory period only.
-        cells["cells.input_rate"] /= 1 - p.cells.input_rate * p.cells.refractory_time
-        # Rates that are on for a share s of the bins correlate counts by rho if
-        # 1/s - 1 = rho / ((1 - rho) times the mean count in a bin).
-        correlation = cells.pop("cells.background_correlation")
-        mean = p.cells.background_rate * p.phases.bin
-        cells["cells.background_share"] = (
-            (1 - correlation) * mean / ((1 - correlation) * mean + correlation) if mean else 1.0
-        )
-        cells["cells.recurrent_gain"] /= k
-        cells["cells.afterdepolarisation_peak"] = cells.pop("cells.afterdepolarisation")
-        cells["cells.inhibition_time"] = p.inhibition.decay_time
-        inhibition = {
-            # Half a spike below a whole number of spikes, which the leak never quite reaches.
-            "inhibition.firing_threshold": p.inhibition.threshold * k - 0.5,
-            "inhibition.membrane_time": p.inhibition.membrane_time,
-            "inhibition.refractory_time": p.inhibition.refractory_time,
-            "inhibition.strength": p.inhibition.strength / p.inhibition.cells,
-            "inhibition.noise": p.inhibition.noise,
-        }
-        if self._continuous:
-            rule = self.rule
-            assert isinstance(rule, BoundedCurvatureGate)
-            period = p.phases.present + p.phases.gap
-            pairs = p.continuous.flat() | {
-                "trace_time": rule.protection_time * period / rule.trace_decay,
-                "trace_threshold": rule.trace_threshold,
-                "residual_plasticity": rule.residual_plasticity,
-            }
-        else:
-            pairs = p.latch.flat() | self.rule.constants
-        return (
-            cells
-            | inhibition
-            | {f"pairs.{name}": value for name, value in pairs.items()}
-            | {
-                "cells.storing": float(storing),
-                "cells.noise_seed": noise_seed,
-                "inhibition.noise_seed": noise_seed,
-            }
-        )
+        It is the same for all values of the parameters.
+        """
+        return self._programs.program(storing=storing)
 
     def _run(
         self,
@@ -365,51 +301,39 @@ class SpikingMemory:
         """
         slot = np.repeat(np.arange(len(patterns)), total)
         phase = np.arange(len(slot)) - np.repeat(np.cumsum(total) - total, total)
-        rows, windows = np.zeros((2, self._bin_capacity))
+        rows, windows = np.zeros((2, self._programs.bins))
         rows[: len(slot)] = np.where(phase < shown[slot], slot + 1, 0)
         windows[: len(slot)] = phase < window[slot]
-        table = np.zeros((self._rows, self.n))
+        table = np.zeros((self._programs.rows, self.n))
         table[1 : len(patterns) + 1] = patterns
         noise_seed = int(self._seeds.spawn(1)[0].generate_state(1)[0] >> 1)
-        values: dict[str, ArrayLike] = dict(
-            self._constants(storing=storing, noise_seed=noise_seed),
-            row=rows,
-            window=windows,
-            table=table,
-        )
-        values |= {f"pairs.{name}": array for name, array in self._state.items()}
-        if self._shuffled:
-            values["pairs.trace_elsewhere"] = self._state["trace"][self._partners]
-        state = [f"pairs.{name}" for name in self._state] if storing else []
+        values = self._programs.constants(storing=storing, noise_seed=noise_seed)
+        values |= self._programs.state(storing=storing)
+        values |= {"row": rows, "window": windows, "table": table}
+        if storing:
+            outputs = list(self._programs.state(storing=True))
+            unread = ("pairs.partner", "pairs.source_cell", "pairs.target_cell")
+            outputs = [name for name in outputs if name not in unread]
+        else:
+            outputs = ["inhibitory_spikes.i", "inhibitory_spikes.t"]
         # The last pattern is latched at the very end of the protocol, one step more; and another,
         # because Brian2 takes clocks that differ by rounding (1e-14 s) one after the other.
         steps = round(len(slot) * self.parameters.phases.bin / self.parameters.time_step) + 2
         return backend.run(
-            self.program(),
+            self.program(storing=storing),
             values,
             steps=steps,
-            outputs=[*state, "spikes.i", "spikes.t", "inhibitory_spikes.i", "inhibitory_spikes.t"],
+            outputs=[*outputs, "spikes.i", "spikes.t"],
             target=self.target,
         )
-
-    @cached_property
-    def _partners(self) -> NDArray[np.intp]:
-        """Index of the pair whose trace gates each pair, for the shuffled control."""
-        assert isinstance(self.rule, Shuffled)
-        index = np.zeros((self.n, self.n), np.intp)
-        index[self._pairs] = np.arange(len(self._pairs[0]))
-        if self.parameters.symmetric:
-            index += index.T
-        order = self.rule.permutation(self.n)
-        return index[order[:, None], order][self._pairs]
 
     def _recorded(self, result: dict[str, NDArray], total: NDArray[np.int64]) -> Recording:
         edges = np.r_[0, np.cumsum(total)] * self.parameters.phases.bin
         return Recording(
             cells=result["spikes.i"],
             times=result["spikes.t"],
-            inhibitory_cells=result["inhibitory_spikes.i"],
-            inhibitory_times=result["inhibitory_spikes.t"],
+            inhibitory_cells=result.get("inhibitory_spikes.i", np.zeros(0, np.int32)),
+            inhibitory_times=result.get("inhibitory_spikes.t", np.zeros(0)),
             onsets=edges[:-1],
             end=float(edges[-1]),
             n=self.n,

@@ -8,6 +8,7 @@ from spikeconsol.data.patterns import (
     corrupt,
     sparse_patterns,
 )
+from spikeconsol.data.streams import nback_stream, stay_stream
 from spikeconsol.data.tasks import Split, digits_task, linear_task, xor_task
 
 __all__ = [
@@ -20,7 +21,9 @@ __all__ = [
     "digits_task",
     "linear_task",
     "load_images",
+    "nback_stream",
     "read_idx",
     "sparse_patterns",
+    "stay_stream",
     "xor_task",
 ]

@@ -38,9 +38,15 @@ def active_units(n: int, coding_level: float) -> int:
 
 
 def sparse_patterns(
-    count: int, n: int, *, coding_level: float, seed: int | np.random.SeedSequence
+    count: int,
+    n: int,
+    *,
+    coding_level: float,
+    seed: int | np.random.SeedSequence,
+    sizes: str | tuple[int, int] | None = None,
+    usage: float = 0.0,
 ) -> NDArray[np.bool_]:
-    """Draw random patterns with exactly ``round(coding_level * n)`` active units each.
+    """Draw random patterns, by default with ``round(coding_level * n)`` active units each.
 
     Parameters
     ----------
@@ -52,6 +58,12 @@ def sparse_patterns(
         Fraction f of active units, between 0 and 1.
     seed : int or numpy.random.SeedSequence
         Seed of the draw.
+    sizes : "binomial" or (int, int), optional
+        Numbers of active units that differ from pattern to pattern: Binomial(N, f), at least 1, or
+        uniform from the first to the second, both included; their mean must be f N.
+    usage : float, optional
+        Standard deviation of the logarithm of how readily a unit is drawn: with 0 all units are
+        used alike, with 0.5 some several times as often as others.
 
     Returns
     -------
@@ -60,15 +72,49 @@ def sparse_patterns(
     Raises
     ------
     ValueError
-        If the coding level is outside (0, 1) or leaves no active unit.
+        If the coding level is outside (0, 1) or leaves no active unit, or if sizes or usage are
+        none of the above.
     """
     count, n = checks.whole("count", count, at_least=1), checks.whole("n", n, at_least=2)
     k = active_units(n, coding_level)
+    usage = checks.number("usage", usage, at_least=0, at_most=3)
     rng = np.random.default_rng(checks.seed("seed", seed))
-    patterns = np.zeros((count, n), bool)
-    winners = np.argpartition(rng.random((count, n)), k - 1, axis=1)[:, :k]
-    np.put_along_axis(patterns, winners, True, axis=1)
-    return patterns
+    if sizes is None and usage == 0:
+        patterns = np.zeros((count, n), bool)
+        winners = np.argpartition(rng.random((count, n)), k - 1, axis=1)[:, :k]
+        np.put_along_axis(patterns, winners, True, axis=1)
+        return patterns
+    readiness = np.exp(usage * rng.standard_normal(n))
+    active = np.full(count, k) if sizes is None else _sizes(sizes, count, n, coding_level, rng)
+    # The k smallest of exponential waiting times: drawn one by one, by readiness, without return.
+    waiting = rng.exponential(size=(count, n)) / readiness
+    return np.argsort(np.argsort(waiting, axis=1), axis=1) < active[:, None]
+
+
+def _sizes(
+    sizes: str | tuple[int, int],
+    count: int,
+    n: int,
+    coding_level: float,
+    rng: np.random.Generator,
+) -> NDArray[np.int64]:
+    """Numbers of active units of all patterns."""
+    if isinstance(sizes, str) and sizes == "binomial":
+        return np.clip(rng.binomial(n, coding_level, count), 1, n - 1)
+    if (
+        isinstance(sizes, str)
+        or np.shape(sizes) != (2,)
+        or not all(isinstance(size, int | np.integer) for size in sizes)
+        or not 1 <= sizes[0] <= sizes[1] < n
+    ):
+        raise ValueError(f"sizes: got {sizes!r}; allowed: 'binomial', or (low, high) below {n}")
+    mean = sum(sizes) / 2
+    if abs(mean - coding_level * n) > 0.5:
+        raise ValueError(
+            f"sizes: got {sizes!r}, {mean:g} active units on average; allowed: "
+            f"{coding_level * n:g}, as of a coding level of {coding_level:g}"
+        )
+    return rng.integers(sizes[0], sizes[1] + 1, count)
 
 
 def correlated_patterns(

@@ -59,7 +59,8 @@ def xor_task(
 ) -> Split:
     """Noisy corners of the unit square, equal corners against unequal; arguments as above.
 
-    Samples of a class lie in two clusters, so that no fixed teaching signal per class solves it.
+    Samples of a class lie in two clusters, so that no linear readout solves it. It does not take a
+    memory: a fixed teaching vector per class solves it where hidden layers are not very small.
     """
     checks.number("noise", noise, at_least=0)
     rng, train, test = _checked(seed, train, test)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from spikeconsol.lab import latex
@@ -39,7 +40,11 @@ def model_table(
     sections = []
     if condition is not None:
         assert experiment.program is not None
-        sections = describe(experiment.program(parameters, condition))
+        programs = experiment.program(parameters, condition)
+        for program in programs:
+            for section in describe(program):
+                title = f"{section.title}: {program.name}" if len(programs) > 1 else section.title
+                sections.append(replace(section, title=title))
     fields = parameters.fields()
     rows = [
         (

@@ -15,7 +15,7 @@ follow from it. An own rule is registered by decoration and is then a name like 
 
 References
 ----------
-Miconi, T. (2016). Backpropagation of Hebbian plasticity for continual learning. arXiv:1609.02228.
+Miconi, T. (2016). Learning to learn with backpropagation of Hebbian plasticity. arXiv:1609.02228.
 """
 
 from __future__ import annotations

@@ -27,6 +27,7 @@ __all__ = [
     "OneShot",
     "Reversal",
     "Task",
+    "random_signs",
     "stack",
 ]
 

@@ -138,3 +138,34 @@ def test_capacity_measures_only_what_the_memory_adds():
         Prototypes().begin(place()), X, y, Z, objective=OBJECTIVE, window=5, lags=4
     )
     assert np.all(found.lag_r2 < 0.1)
+
+
+@pytest.mark.parametrize("held", ["constant", "shuffled", "late"])
+def test_controls_of_the_state_change_nothing_but_what_the_readout_sees(held):
+    def place():
+        return Place(2, 4, 2, rng=np.random.default_rng(0))
+
+    constants = Reservoir(cells=20, samples=200)
+    living, spoilt = (m.begin(place()) for m in (constants, constants.replace(held=held)))
+    np.testing.assert_array_equal(living.readout, spoilt.readout)
+    rng = np.random.default_rng(1)
+    rates, signals = [], []
+    for _ in range(260):
+        sample = rng.random(2), int(rng.integers(2)), rng.standard_normal(4)
+        living.push(*sample)
+        spoilt.push(*sample)
+        np.testing.assert_array_equal(living.membrane, spoilt.membrane)
+        rates.append(living.features())
+        seen = spoilt._seen()
+        signals.append((spoilt.signal(), spoilt.readout[spoilt.cursor[0]], seen[20:]))
+    signal, readout, direct = signals[-1]
+
+    def expected(state):
+        return readout @ np.concatenate([state, direct])
+
+    if held == "shuffled":
+        found = [np.allclose(signal, expected(state)) for state in rates]
+        assert sum(found) == 1 or found[-1]
+    else:
+        state = np.mean(rates[:200], axis=0) if held == "constant" else rates[-2]
+        np.testing.assert_allclose(signal, expected(state))

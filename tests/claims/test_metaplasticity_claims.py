@@ -185,3 +185,78 @@ def test_spiking_network_is_as_good_as_the_rate_network():
         without.append(control.accuracy.mean())
     assert np.mean(below) < 0.03
     assert np.mean(without) == pytest.approx(0.5, abs=0.06)
+
+
+# ------------------------------------------------------------- the paper says, these networks show
+
+
+@pytest.mark.slow
+def test_not_all_networks_that_learn_reversal_are_negative(reversal):
+    """Of 100, the paper says all; 44 have a cell of either sign, and 28 fail."""
+    sign = alpha_sign(reversal.parameters["alpha"], 2)
+    negative, positive = (sign == -1).sum(axis=1), (sign == 1).sum(axis=1)
+    assert 34 <= ((negative == 1) & (positive == 1)).sum() <= 54
+    assert 18 <= (~reversal.solved).sum() <= 38
+    assert reversal.solved[negative >= 1].all()
+
+
+@pytest.mark.slow
+def test_decreasing_traces_are_not_vital(reversal):
+    """Networks of two negative cells solve the task with traces that last for its half."""
+    sign = alpha_sign(reversal.parameters["alpha"], 2)
+    growth = trace_growth(reversal.test.traces, 2, 10)
+    both = (sign == -1).all(axis=1)
+    mixed = (sign[:, 0] * sign[:, 1] == -1)[:, None] & (sign == -1)
+    assert both.sum() >= 18
+    assert reversal.solved[both].all()
+    half_life = {name: -np.log(2) / np.median(growth[which]) for name, which in
+                 (("both", both), ("mixed", mixed))}  # fmt: skip
+    assert half_life["mixed"] < 5
+    # Longer than the half episode of 10 steps.
+    assert half_life["both"] > 10
+
+
+@pytest.mark.slow
+def test_hidden_cells_divide_the_labels_by_chance(reversal):
+    """The paper: one learns 01, the other 10. As many have both cells prefer the same label."""
+    w = reversal.parameters["w"]
+    preference = np.sign(w[..., 0] - w[..., 1])
+    assert 35 <= (preference[:, 0] != preference[:, 1]).sum() <= 65
+
+
+@pytest.mark.slow
+def test_upper_quartile_of_reversal_shows_its_failures(reversal):
+    """The paper's band ends at 0.03; with more than a quarter failing it cannot."""
+    quartile = np.quantile(reversal.errors_as_published[-500:], 0.75, axis=1).mean()
+    assert quartile > 0.1
+
+
+@pytest.mark.slow
+def test_the_sign_foretells_success_early():
+    """On networks that no other test or experiment has seen; near chance when it does."""
+    from spikeconsol.models import meta_hebbian_signs as signs
+
+    protocol = signs.EarlyProtocol(looks=(0, 100, 300))
+    published = signs.conditions(protocol)[0]
+    found = signs.run(protocol, published, tuple(range(9500, 9520)))
+    assert found.agrees.sum() >= 19
+    assert found.early_error.median() > 0.4
+    # At 100 episodes errors are those of chance, and say less.
+    early = found.sel(look=100)
+    assert early.look_error.min() > 0.6
+    assert early.agreement.sum() >= 17
+    assert early.agreement_by_error.sum() < early.agreement.sum()
+
+
+@pytest.mark.slow
+def test_plasticity_goes_where_the_information_is():
+    """Where elements are unequal |alpha| follows them, and its lesion hurts; curvature does not."""
+    from spikeconsol.models import meta_hebbian_curvature as curvature
+
+    protocol = curvature.CurvatureProtocol(sampled=30, shuffles=50, tested=100, again=500)
+    graded = curvature.conditions(protocol)[2]
+    found = curvature.run(protocol, graded, tuple(range(200, 208)))
+    assert found.alpha_by_place.mean() < -0.8
+    assert found.alpha_reliability.mean() > 0.8
+    assert (found.freeze_highest_alpha - found.freeze_lowest_alpha > 0.02).mean() >= 0.75
+    assert abs(found.fisher_reliability.mean()) < 0.5

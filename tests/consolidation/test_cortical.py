@@ -124,6 +124,24 @@ def test_a_saved_memory_goes_on_to_the_last_bit(compiled, tmp_path):
         CorticalMemory.load(tmp_path / "memory.npz", rule=CurvatureGate.for_lifetime("21 s"))
 
 
+def test_the_stimulus_is_poisson_input(compiled):
+    """Mean and variance of what a train of 1500 Hz leaves in fast excitation (Campbell)."""
+    settings = {
+        "strengths.recurrent": 0.0,
+        "stimuli.pause": "0 ms",
+        "stimuli.input_jump": 0.1,
+        "stimuli.input_rate": "900 Hz",
+    }
+    network = memory(settings, target=compiled)
+    found = []
+    for _ in range(20):
+        network.store(np.ones((1, N), bool))
+        found.append(network._state["excitatory.ampa"])
+    found = np.array(found) / (1 - 0.5 / 5)  # as cells see it, before a step's decay
+    assert found.mean() == pytest.approx(0.1 * 900 * 5e-3, rel=0.03)
+    assert found.var() == pytest.approx(0.1**2 * 900 * 5e-3 / 2, rel=0.15)
+
+
 # ------------------------------------------------------------------------ the rule, by spikes
 
 

@@ -117,3 +117,34 @@ def test_bad_input_is_named_in_one_line(make, message):
     with pytest.raises(ValueError, match=message) as error:
         make()
     assert "\n" not in str(error.value)
+
+
+def test_sizes_and_usage_are_those_asked_for():
+    def draw(**options):
+        return sparse_patterns(2000, 200, coding_level=0.05, seed=1, **options)
+
+    np.testing.assert_array_equal(draw(), draw(sizes=None, usage=0.0))
+    narrow = draw(sizes=(8, 12)).sum(axis=1)
+    assert set(narrow) == {8, 9, 10, 11, 12}
+    binomial = draw(sizes="binomial").sum(axis=1)
+    assert binomial.mean() == pytest.approx(10, abs=0.3)
+    assert binomial.std() == pytest.approx(np.sqrt(200 * 0.05 * 0.95), rel=0.1)
+    uneven = draw(usage=0.5)
+    assert set(uneven.sum(axis=1)) == {10}
+    spread = np.log(uneven.mean(axis=0)).std()
+    assert 0.4 < spread < 0.6
+    assert np.log(draw(sizes=(10, 10)).mean(axis=0)).std() < 0.15
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"sizes": "poisson"}, "sizes: got 'poisson'"),
+        ({"sizes": (12, 8)}, "sizes: got"),
+        ({"sizes": (8, 20)}, "14 active units on average; allowed: 10"),
+        ({"usage": -1}, "usage: got -1"),
+    ],
+)
+def test_sizes_and_usage_that_do_not_fit_are_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        sparse_patterns(3, 200, coding_level=0.05, seed=1, **options)

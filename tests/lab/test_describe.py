@@ -30,7 +30,7 @@ def test_the_table_has_every_part_and_the_parameters_in_force(memory):
     experiment, parameters = memory
     condition = experiment.condition("spiking-curvature-gate", parameters)
     text = model_table(experiment, parameters, condition, "markdown")
-    assert re.findall(r"^## (.*)", text, re.MULTILINE) == [
+    sections = (
         "Model summary",
         "Populations",
         "Connectivity",
@@ -39,13 +39,20 @@ def test_the_table_has_every_part_and_the_parameters_in_force(memory):
         "Plasticity and other updates",
         "Input",
         "Measurements",
+    )
+    assert re.findall(r"^## (.*)", text, re.MULTILINE) == [
+        *(
+            f"{title}: {phase}"
+            for phase in ("spiking-memory", "spiking-recall")
+            for title in sections
+        ),
         "Parameters",
     ]
     assert "| pairs | cells | cells | 780 | 1 ms |" in text  # 40 * 39 / 2
     assert "`dv/dt = awake*(current - v)/membrane_time`" in text
     assert "`w += gate*(potentiation*A*(1 - w) - depression*M*w)`" in text
     assert "| spiking.cells.noise | 0.2 |  |" in text
-    assert "| spiking.cells.membrane_time | 0.01 | second | membrane time constant |" in text
+    assert "| spiking.cells.synaptic_time | 0.02 | second | decay of recurrent excitation |" in text
 
 
 @pytest.mark.parametrize(

@@ -150,3 +150,55 @@ def test_legacy_draws_are_for_published_episodes():
     assert OneShot().draw_legacy(rng).x.shape == (1, 20, 10)
     with pytest.raises(ParameterError, match="draws: got 'legacy'"):
         OneShot(differing=1).draw_legacy(rng)
+
+
+def test_bits_keep_ones_in_the_cue():
+    task = Completion(elements="bits", error="manhattan", kept=2)
+    drawn = task.draw(np.random.default_rng(0), 200)
+    pattern, cue = drawn.x[:, 0], drawn.x[:, 1]
+    assert set(np.unique(drawn.x)) == {0, 1}
+    assert pattern.any(axis=1).all()
+    assert (cue <= pattern).all()
+    np.testing.assert_array_equal(cue.sum(axis=1), np.minimum(pattern.sum(axis=1), 2))
+    assert cue.mean(axis=0).min() > 0.1
+    assert (task.loss, task.middle) == ("manhattan", 0.5)
+    np.testing.assert_array_equal(drawn.target[:, 1], pattern)
+
+
+def test_learning_periods_of_several_rounds():
+    drawn = Reversal(rounds=2).draw(np.random.default_rng(0), 5)
+    labelled = drawn.x[..., :2].any(axis=-1)
+    wanted = np.isin(np.arange(20), [0, 1, 2, 3, 10, 11, 12, 13])
+    np.testing.assert_array_equal(labelled, np.broadcast_to(wanted, labelled.shape))
+    np.testing.assert_array_equal(drawn.scored[..., 0], ~labelled)
+    # What follows the labels is what was labelled.
+    np.testing.assert_array_equal(drawn.x[:, 2, 2:], drawn.x[:, 4, 2:])
+    np.testing.assert_array_equal(drawn.x[:, 4, 2:], drawn.x[:, 11, 2:])
+    assert Reversal(rounds=2).published_scale == 12 / 16
+    delayed = OneShot(rounds=2, delay=3).draw(np.random.default_rng(0), 5)
+    np.testing.assert_array_equal(np.flatnonzero(~delayed.scored[0, :, 0]), np.arange(7))
+    with pytest.raises(ParameterError, match="rounds: got 2; allowed: 1 at random times"):
+        Reversal(rounds=2, times="random")
+    with pytest.raises(ParameterError, match="reversals: got 1"):
+        Reversal(rounds=5)
+
+
+def test_graded_noise_flips_later_elements_more():
+    task = OneShot(noise=0.2, graded=True, steps=400)
+    drawn = task.draw(np.random.default_rng(0), 20)
+    first = np.sign(drawn.x[:, ::2, 2:].sum(axis=1, keepdims=True))
+    flipped = (drawn.x[:, ::2, 2:] != first).mean(axis=(0, 1))
+    np.testing.assert_allclose(flipped, np.linspace(0, 0.4, 8), atol=0.03)
+    assert flipped[0] == 0
+    with pytest.raises(ParameterError, match=r"noise: got 0\.3; allowed: <= 0\.25"):
+        OneShot(noise=0.3, graded=True)
+
+
+def test_thousand_bits_are_independent():
+    task = AutoAssociation.thousand_bits()
+    drawn = task.draw(np.random.default_rng(0), 1)
+    assert drawn.x.shape == (1, 106, 1001)
+    shown = drawn.x[0, 0, :-1] / task.drive
+    assert set(np.unique(shown)) == {-1, 1}
+    assert abs(shown.sum()) > 0
+    assert (drawn.x[0, -1, :-1] == 0).sum() == 500

@@ -3,11 +3,12 @@
 Run as ``own_network.py TARGET FOLDER``; prints what became of a driven pair and of a silent one.
 """
 
+# ruff: noqa: E741, F403, F405  (written as users write)
 import json
 import sys
 
 import numpy as np
-from brian2 import *  # noqa: F403  (as users do)
+from brian2 import *
 
 from spikeconsol.consolidation.rules import CurvatureGate
 

@@ -203,7 +203,7 @@ def test_random_numbers_initial_values_cells_and_sides_are_there(clean_registry)
 @pytest.mark.parametrize("rule", [CurvatureGate, "curvature", None, 3])
 def test_what_is_no_rule_is_refused_by_name(rule):
     for network in (HopfieldNetwork, SpikingMemory):
-        with pytest.raises(TypeError, match="rule: got .*allowed: a rule, for example"):
+        with pytest.raises(TypeError, match=r"rule: got .*allowed: a rule, for example"):
             network(20, rule=rule, seed=0)
     with pytest.raises(TypeError, match="rule: got"):
         EventDriven(rule=rule)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from spikeconsol.brian.backend import Built
 
-__all__ = ["build", "build_rehearsal"]
+__all__ = ["build", "build_gated_rehearsal", "build_rehearsal", "build_relational"]
 
 
 def build(structure: Mapping[str, Any]) -> Built:
@@ -30,3 +30,17 @@ def build_rehearsal(structure: Mapping[str, Any]) -> Built:
     from spikeconsol.bottleneck.equations import network
 
     return network.build_rehearsal(structure)
+
+
+def build_relational(structure: Mapping[str, Any]) -> Built:
+    """Build layers that learn from relations: see `relational.build_relational`."""
+    from spikeconsol.bottleneck.equations import relational
+
+    return relational.build_relational(structure)
+
+
+def build_gated_rehearsal(structure: Mapping[str, Any]) -> Built:
+    """Build a gated liquid that hears forced spikes: see `relational.build_gated_rehearsal`."""
+    from spikeconsol.bottleneck.equations import relational
+
+    return relational.build_gated_rehearsal(structure)

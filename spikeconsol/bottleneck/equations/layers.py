@@ -172,17 +172,24 @@ def teacher(
 
 
 def layer(
-    units: int, number: int, teacher: NeuronGroup, signal: str, at_end: Schedule
+    units: int,
+    number: int,
+    teacher: NeuronGroup,
+    signal: str,
+    at_end: Schedule,
+    *,
+    more: str = "",
 ) -> tuple[NeuronGroup, list[Any]]:
     """Leaky integrate-and-fire cells and the hub that sums over them.
 
-    `signal` are statements that change what the memory says, if there are any.
+    `signal` are statements that change what the memory says, if there are any; `more` declares
+    further variables of the cells.
     """
     hub = NeuronGroup(1, HUB, clock=at_end.step, name=f"hub{number}")
     hub.taught = linked_var(teacher, "taught")
     cells = NeuronGroup(
         units,
-        CELLS,
+        CELLS + more,
         threshold="v > 1",
         reset="v -= 1\ncount += 1",
         method="exact",

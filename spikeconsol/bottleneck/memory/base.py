@@ -124,13 +124,13 @@ class Memory(Declared, ABC):
     def state(self) -> dict[str, NDArray]:
         """Return the live arrays that make up the memory, by name, for saving and restoring.
 
-        By default all arrays, and those of memories inside this one.
+        By default all arrays, and those of memories begun inside this one.
         """
         arrays: dict[str, NDArray] = {}
         for name, value in vars(self).items():
             if isinstance(value, np.ndarray):
                 arrays[name] = value
-            elif isinstance(value, Memory) and name not in _constants(self):
+            elif isinstance(value, Memory) and "place" in vars(value):
                 arrays |= {f"{name}.{inner}": array for inner, array in value.state().items()}
         return arrays
 

@@ -94,7 +94,7 @@ class Wires:
         layer: code ``z``, spikes; the modulatory signal is added to its ``signal``.
     equations, on_pre : str
     at_end : mapping
-        As for `Cells`.
+        As for `Cells`; statements of synapses cannot read linked variables.
     per_class : bool
         One synapse for each class instead of one, with the class as ``class_gate``.
     one_to_one : bool

@@ -39,7 +39,7 @@ from spikeconsol.parameters import ParameterError, parameter
 if TYPE_CHECKING:
     from spikeconsol.bottleneck.parameters import SpikingLayer
 
-__all__ = ["SpikingReservoir"]
+__all__ = ["SpikingReservoir", "dale_weights"]
 
 
 @dataclass
@@ -123,7 +123,7 @@ class SpikingReservoir(Memory):
         weights = rng.standard_normal((classes, units, self.cells))
         weights -= weights.mean(axis=1, keepdims=True)
         self.input = self.input_scale / np.sqrt(units) * weights
-        self.recurrent = _recurrent_weights(self, rng)
+        self.recurrent = dale_weights(self, rng)
         drive = self.background + self.background_spread * rng.standard_normal(self.cells)
         self.drive = drive + self.class_scale * rng.standard_normal((classes, self.cells))
         self.potential = rng.random(self.cells)
@@ -244,7 +244,7 @@ class SpikingReservoir(Memory):
         return counts, traces
 
 
-def _recurrent_weights(p: SpikingReservoir, rng: np.random.Generator) -> Array:
+def dale_weights(p: SpikingReservoir, rng: np.random.Generator) -> Array:
     """Sparse weights that obey Dale's law, of opposite and equal sums onto each cell on average.
 
     In the linear range a cell fires at its drive over its membrane time, and a spike gives a

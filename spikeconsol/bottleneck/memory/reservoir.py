@@ -29,6 +29,9 @@ from spikeconsol.parameters import ParameterError, parameter
 
 __all__ = ["Reservoir", "class_structured_stream"]
 
+#: Samples whose rates a control keeps, and after which a constant state stays.
+KEPT, FROZEN = 400, 200
+
 
 @dataclass
 class Reservoir(Memory):
@@ -73,6 +76,12 @@ class Reservoir(Memory):
     silenced: bool = parameter(
         False, doc="control: the same inputs, readout and training, but silent recurrent units"
     )
+    held: str = parameter(
+        "present",
+        choices=("present", "constant", "shuffled", "late"),
+        doc="control: rates that the trained readout sees, of the present, their mean over the "
+        "first 200 samples, of a random one of the last 400, or of the sample before",
+    )
 
     @property
     def online(self) -> bool:
@@ -87,6 +96,8 @@ class Reservoir(Memory):
                 place.inputs, place.units, place.classes, self.samples, self.block, rng=place.rng
             )
             self.train(X, y, layer_norm(activity)[0])
+        self.kept[...] = 0
+        self.used[0] = 0
 
     def draw(self, place: Place) -> None:
         """Draw the network; its readout is zero."""
@@ -112,6 +123,8 @@ class Reservoir(Memory):
         self.averages = np.zeros((gates, units + 1))  # of outputs and rewards
         self.scale = np.ones(1)  # running root mean square of the signals learned online
         self.cursor = np.zeros(2, np.int64)  # readout in use, samples taken in
+        self.kept = np.zeros((0 if self.held == "present" else KEPT, self.cells))
+        self.used = np.zeros(1, np.int64)  # samples whose rates have been kept
 
     def push(self, x: ArrayLike, y: int, z: ArrayLike) -> None:
         """Take in a sample for its whole duration; learn from the teacher if learning is on."""
@@ -124,11 +137,26 @@ class Reservoir(Memory):
             self._step()
             if target is not None:
                 self._learn(target)
+        if len(self.kept) and (self.held != "constant" or self.used[0] < FROZEN):
+            self.kept[self.used[0] % KEPT] = self._rates()
+            self.used[0] += 1
 
     def signal(self) -> Array:
-        """Readout of the current state."""
+        """Readout of the current state, or of what a control puts in its place."""
         require_sample(self.cursor[1])
-        return self.scale * (self.readout[self.cursor[0]] @ self._seen())
+        seen = self._seen()
+        if len(self.kept):
+            seen[: self.cells] = self._in_place()
+        return self.scale * (self.readout[self.cursor[0]] @ seen)
+
+    def _in_place(self) -> Array:
+        """Rates in place of the present ones."""
+        used = int(self.used[0])
+        if self.held == "constant":
+            return self.kept[:used].mean(axis=0)
+        if self.held == "late":
+            return self.kept[max(used - 2, 0) % KEPT]
+        return self.kept[self.place.rng.integers(min(used, KEPT))]
 
     def features(self) -> Array:
         """Rates of the reservoir."""
@@ -148,6 +176,8 @@ class Reservoir(Memory):
             "cursor",
         )
         own = {name: getattr(self, name) for name in names} | {"feedback": self.fed_back}
+        if len(self.kept):
+            own |= {"kept": self.kept, "used": self.used}
         if self.online:
             own |= {f"teacher.{name}": array for name, array in self.teacher.state().items()}
         return own
@@ -280,7 +310,15 @@ class Reservoir(Memory):
     def require_one_step(self) -> None:
         """Refuse what a rate reservoir cannot do inside the spiking network."""
         wanted = Reservoir(steps=1, direct=True)
-        for name in ("steps", "feedback", "cell_noise", "output_noise", "direct", "training"):
+        for name in (
+            "steps",
+            "feedback",
+            "cell_noise",
+            "output_noise",
+            "direct",
+            "training",
+            "held",
+        ):
             if getattr(self, name) != getattr(wanted, name):
                 raise ParameterError(
                     f"memory.{name}: got {getattr(self, name)!r}; allowed: "

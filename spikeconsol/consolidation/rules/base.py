@@ -133,11 +133,12 @@ class Rule(Parameters):
         return _joined(*self._decay(self.cell_model), self.cell_text)
 
     def _decay(self, model: str) -> list[str]:
+        # Not in place: on its numpy target Brian2 would change copies made before, too.
         constants = self.constants
         return [
             f"{name} = {name}_rest + ({name} - {name}_rest)*{name}_factor"
             if f"{name}_rest" in constants
-            else f"{name} *= {name}_factor"
+            else f"{name} = {name}*{name}_factor"
             for name, equation in language.variables(model).items()
             if equation
         ]
@@ -258,6 +259,12 @@ class Rule(Parameters):
 
         return EventDriven(self).synapses(**arguments)
 
+    def latched(self, **arguments: Any) -> tuple[dict[str, Any], str]:
+        """Return the same for learning at the ticks of a clock; see `EventDriven.latched`."""
+        from spikeconsol.consolidation.rules.events import EventDriven
+
+        return EventDriven(self).latched(**arguments)
+
 
 def _joined(*parts: str) -> str:
     return "\n".join(part.strip() for part in parts if part.strip())
@@ -320,7 +327,7 @@ def checked_rule(rule: Any) -> Rule:
         shown = f"the class {rule.__name__}" if isinstance(rule, type) else repr(rule)
         raise TypeError(f"rule: got {shown}; allowed: a rule, for example CurvatureGate()")
     if type(rule) not in registry.values():
-        _check_once(type(rule))
+        _check_once(type(rule))  # type: ignore[arg-type]
     return rule
 
 

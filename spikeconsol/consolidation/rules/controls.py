@@ -138,4 +138,4 @@ class RateProduct(Leaky):
     )
     change_text: ClassVar[str] = "gate *= int(A + M > 0)\n" + Leaky.change_text
 
-    step, rest, gate = Rule.step, Rule.rest, Rule.gate  # from the text
+    step, rest, gate = Rule.step, Rule.rest, Rule.gate  # type: ignore[assignment]  # from the text

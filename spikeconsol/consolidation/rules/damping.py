@@ -40,7 +40,7 @@ class Precision(Leaky):
     gate_text: ClassVar[str] = "precision = discount*precision + 1"
     change_text: ClassVar[str] = Leaky.target_text + "\nw += (target - w)/precision"
 
-    step, rest, gate = Rule.step, Rule.rest, Rule.gate  # from the text
+    step, rest, gate = Rule.step, Rule.rest, Rule.gate  # type: ignore[assignment]  # from the text
 
 
 @plasticity_rule
@@ -66,7 +66,7 @@ class ElasticConsolidation(Leaky):
     gate_text: ClassVar[str] = "anchor = w\nspring = learning_rate*penalty*stiffness"
     remember_text: ClassVar[str] = "stiffness = discount*stiffness + A"
 
-    step, rest, gate = Rule.step, Rule.rest, Rule.gate  # from the text
+    step, rest, gate = Rule.step, Rule.rest, Rule.gate  # type: ignore[assignment]  # from the text
 
     @property
     def before(self) -> str:
@@ -92,4 +92,4 @@ class CovarianceProxy(Leaky):
     )
     remember_text: ClassVar[str] = "trace += trace_rate*(2*A + M - trace)"
 
-    step, rest, gate = Rule.step, Rule.rest, Rule.gate  # from the text
+    step, rest, gate = Rule.step, Rule.rest, Rule.gate  # type: ignore[assignment]  # from the text

@@ -54,10 +54,12 @@ fade = exp(-elapsed/burst_time)
 burst_i *= fade
 burst_j *= fade
 """
-#: Burst traces of both sides, before anything else a spike does.
-ACTIVE = """
+#: Activity of both sides, before anything else a spike does.
+ACTIVITY_OF_SIDES = """
 active_i = clip((burst_i - burst_threshold)/burst_range, 0, 1)
 active_j = clip((burst_j - burst_threshold)/burst_range, 0, 1)
+"""
+PRESENTATION = """
 A = coincidence_share*active_i*active_j
 M = mismatch_share*active_{own}*(1 - active_{partner})
 """
@@ -65,6 +67,19 @@ M = mismatch_share*active_{own}*(1 - active_{partner})
 ACTIVITY = """
 S_i = coincidence_share*active_i
 S_j = coincidence_share*active_j
+"""
+#: With a pattern clock: spikes are counted, and a pattern's counts are one presentation. Of a pair
+#: that was active together most of its counts are coincidences, whatever the number of spikes.
+COUNT = """
+c += active_{own}*active_{partner}
+m += active_{own}*(1 - active_{partner})
+"""
+LATCH = """
+ceiling = 1.0
+heard = clip((c + m)/2 - 1, 0, 1)
+together = c/clip(c + m, 1e-9, 1e9)
+A = heard*clip(5*(together - 0.5), 0, 1)
+M = heard*clip(5*(0.5 - together), 0, 1)
 """
 
 
@@ -212,17 +227,79 @@ class EventDriven(Parameters):
         ParameterError
             If a name of yours is one of the rule's.
         """
+        texts = {
+            "model": _lines(*(f"{name} : 1" for name in self._variables()), "updated : second"),
+            "on_pre": self._at_spike("i", "j"),
+            "on_post": self._at_spike("j", "i"),
+        }
+        own = {"on_pre": on_pre, "on_post": on_post, "model": model}
+        return self._arguments(texts, own, weight, prefix, constants)
+
+    def latched(
+        self,
+        *,
+        on_pre: str = "",
+        on_post: str = "",
+        model: str = "",
+        weight: str = "w",
+        prefix: str = "",
+        constants: str = "namespace",
+    ) -> tuple[dict[str, Any], str]:
+        """Return the arguments for synapses that learn at the ticks of a pattern clock.
+
+        Spikes only count; at the end of each pattern the counts become A and M and the rule takes
+        one step, as in `SpikingMemory`::
+
+            arguments, latch = rule.latched(on_pre="ge_post += w*0.3*nS")
+            S = Synapses(E, E, **arguments)
+            S.run_regularly(latch, dt=0.5*second)
+
+        Parameters
+        ----------
+        on_pre, on_post, model, weight, prefix, constants
+            As for `synapses`.
+
+        Returns
+        -------
+        arguments : dict
+            For `brian2.Synapses`.
+        latch : str
+            Statements for its ``run_regularly``, every pattern.
+        """
+        if self.rule.cell_traces or self.rule.reads_cells:
+            raise ParameterError(
+                f"rule: got {type(self.rule).__name__}; allowed with a clock: a rule that reads "
+                "A, M and its own synapse only"
+            )
+        variables = ("w", *self.rule.traces, "burst_i", "burst_j", "c", "m")
+        count = DECAY + "updated = t\n" + ACTIVITY_OF_SIDES + COUNT + "burst_{own} += 1"
+        texts = {
+            "model": _lines(*(f"{name} : 1" for name in variables), "updated : second"),
+            "on_pre": _lines(count.format(own="i", partner="j")),
+            "on_post": _lines(count.format(own="j", partner="i")),
+            "latch": _lines(LATCH, self.rule.statements, "c = 0", "m = 0"),
+        }
+        own = {"on_pre": on_pre, "on_post": on_post, "model": model}
+        arguments = self._arguments(texts, own, weight, prefix, constants)
+        return arguments, arguments.pop("latch")
+
+    def _arguments(
+        self,
+        texts: dict[str, str],
+        own: Mapping[str, str],
+        weight: str,
+        prefix: str,
+        constants: str,
+    ) -> dict[str, Any]:
+        """Name everything as asked for, refuse clashes, and join the user's lines to the rule's."""
         if constants not in ("namespace", "shared"):
             raise ParameterError(f"constants: got {constants!r}; allowed: namespace, shared")
-        values = self.constants
-        texts = {"model": self._model(shared=constants == "shared")}
-        texts |= {"on_pre": self._at_spike("i", "j"), "on_post": self._at_spike("j", "i")}
-        ours = {
-            "updated",
-            *values,
-            *self._variables(),
-            *_defined(texts["on_pre"] + "\n" + texts["on_post"]),
-        }
+        used = _identifiers("\n".join(texts.values()))
+        values = {name: value for name, value in self.constants.items() if name in used}
+        if constants == "shared":
+            lines = (f"{name} : 1 (shared, constant)" for name in values)
+            texts["model"] = _lines(texts["model"], *lines)
+        ours = {*values, *_defined("\n".join(texts.values()))}
         rename = {name: f"{prefix}{name}" for name in ours} | {"w": weight}
         for name, new in rename.items():
             if not new.isidentifier() or new.startswith("_"):
@@ -230,37 +307,20 @@ class EventDriven(Parameters):
             if name == "w" and language.refused_name(new) == "Brian2":
                 raise ParameterError(f"weight: got {weight!r}, a name of Brian2; allowed: another")
         taken = set(rename.values()) - {weight}
-        for text, where in ((on_pre, "on_pre"), (on_post, "on_post"), (model, "model")):
-            for name in sorted(
-                _defined(text) & (taken | ({weight} if where == "model" else set()))
-            ):
+        for where, text in own.items():
+            declared = {weight} if where == "model" else set()
+            for name in sorted(_defined(text) & (taken | declared)):
                 raise ParameterError(
                     f"{where}: defines {name!r}, a name of the rule; "
                     "allowed: another name, or prefix='rule_'"
                 )
-        texts = {key: _renamed(text, rename) for key, text in texts.items()}
-        arguments: dict[str, Any] = {
-            "model": _lines(texts["model"], model),
-            "on_pre": _lines(on_pre, texts["on_pre"]),
-            "on_post": _lines(on_post, texts["on_post"]),
-        }
+        arguments: dict[str, Any] = {key: _renamed(text, rename) for key, text in texts.items()}
+        arguments["model"] = _lines(arguments["model"], own["model"])
+        for side in ("on_pre", "on_post"):
+            arguments[side] = _lines(own[side], arguments[side])
         if constants == "namespace":
-            used = _identifiers("\n".join(texts.values()))
-            arguments["namespace"] = {
-                rename[name]: value
-                for name, value in values.items()
-                if name in rename and rename[name] in used
-            }
+            arguments["namespace"] = {rename[name]: value for name, value in values.items()}
         return arguments
-
-    def _model(self, *, shared: bool) -> str:
-        lines = [f"{name} : 1" for name in self._variables()]
-        lines.append("updated : second")
-        if shared:
-            read = "\n".join(lines) + self._at_spike("i", "j") + self._at_spike("j", "i")
-            used = _identifiers(read)
-            lines += [f"{name} : 1 (shared, constant)" for name in self.constants if name in used]
-        return "\n".join(lines)
 
     def _at_spike(self, own: str, partner: str) -> str:
         """Statements of the rule at a spike of one side."""
@@ -284,7 +344,8 @@ class EventDriven(Parameters):
             DECAY,
             *decays,
             "updated = t",
-            ACTIVE.format(own=own, partner=partner),
+            ACTIVITY_OF_SIDES,
+            PRESENTATION.format(own=own, partner=partner),
             ACTIVITY if rule.reads_cells or rule.cell_traces else "",
             before,
             cells,
@@ -368,6 +429,26 @@ class EventDriven(Parameters):
             slow = f"{name}_time" if name in self._decaying_cells else None
             found |= {f"{name}_i": slow, f"{name}_j": slow}
         return found
+
+    def check(self, driven: Any = "60 Hz", background: Any = "3 Hz", shown: Any = "0.4 s") -> str:
+        """Return what the rule does at these rates: a table, before hours of simulation.
+
+        Parameters
+        ----------
+        driven, background : Quantity or str
+            Rates of cells that are driven, and of all others.
+        shown : Quantity or str
+            Time for which cells are driven.
+
+        Returns
+        -------
+        str
+            How soon a driven pair is imprinted, what other pairs learn meanwhile, which share of
+            them closes its gate by mistake, and for how long a gate stays closed.
+        """
+        from spikeconsol.consolidation.rules.pair_check import table
+
+        return table(self, driven=driven, background=background, shown=shown)
 
     # ------------------------------------------------------------------------------- variants
 

@@ -98,7 +98,8 @@ class CoincidenceTrace:
         """
         from spikeconsol.consolidation.rules.events import EventDriven
 
-        return EventDriven.for_lifetime(cls(), lifetime, window=window, level=level)
+        rule: Any = cls()
+        return EventDriven.for_lifetime(rule, lifetime, window=window, level=level)
 
 
 @plasticity_rule

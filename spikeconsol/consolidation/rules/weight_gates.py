@@ -20,7 +20,7 @@ class Gated(Leaky):
         False, doc="whether synapses with two silent sides keep their weight"
     )
 
-    step, rest, gate = Rule.step, Rule.rest, Rule.gate  # from the text
+    step, rest, gate = Rule.step, Rule.rest, Rule.gate  # type: ignore[assignment]  # from the text
 
     @property
     def before(self) -> str:

@@ -1,0 +1,268 @@
+"""The spiking memory with patterns as they come, and at other operating points.
+
+Patterns of unequal size, cells that are used more often than others, other coding levels; drive,
+duration and time constants within a factor of two or so of the default; cells and wiring. All with
+one set of constants, chosen on seeds 0 to 2 (`spiking-capacity/recall-tuning`). Protocol and
+measures are those of `sequential-memory`.
+
+The rate network stores the same patterns by the same rule and is told the true size of each one in
+recall, which the spiking network is not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import xarray as xr
+
+from spikeconsol.consolidation import HopfieldNetwork
+from spikeconsol.consolidation.cells import LIF, AdEx, Izhikevich
+from spikeconsol.consolidation.rules import BoundedCurvatureGate
+from spikeconsol.consolidation.wiring import Sparse
+from spikeconsol.lab import Condition, Experiment
+from spikeconsol.models.sequential_memory import (
+    TUNED_BOUNDS,
+    TUNED_LEAKY,
+    Protocol,
+    draw,
+    longest_load,
+)
+from spikeconsol.models.spiking_capacity import COLUMNS, DEMO, GATE, Trial, network
+from spikeconsol.models.spiking_capacity import run as run_spiking
+from spikeconsol.statistics import dice
+
+FIRING = {"cells.background_rate": 4.0}
+
+
+@dataclass(frozen=True)
+class RateTrial:
+    """The rate network, with a memory of each unit's own state and with homeostasis."""
+
+    protocol: Mapping[str, Any]
+    self_coupling: float = 1.0
+    homeostasis: float = 1.0
+
+
+def run(protocol: Protocol, condition: Condition, seeds: tuple[int, ...]) -> xr.Dataset:
+    """Store the stream and recall its newest patterns, for one seed at a time."""
+    if condition.level == "spiking":
+        return run_spiking(protocol, condition, seeds)
+    (seed,) = seeds
+    trial: RateTrial = condition.setup
+    protocol = protocol.replace(**trial.protocol)
+    patterns, cues = draw(protocol, seed)
+    memory = HopfieldNetwork(
+        protocol.units,
+        rule=GATE,
+        seed=seed,
+        homeostasis=trial.homeostasis,
+        self_coupling=trial.self_coupling,
+        saturation_size=protocol.spiking.evidence.ceiling * protocol.coding_level * protocol.units,
+    )
+    memory.store(patterns)
+    tested = patterns[-protocol.tested :]
+    recalled = memory.recall(cues, active=tested.sum(axis=1))
+    kept = (dice(recalled, tested) >= 0.9)[::-1]
+    units = {"units": "patterns", "of": protocol.tested}
+    return xr.Dataset(
+        {
+            "kept": ("seed", [float(kept.sum())], {"long_name": "patterns kept", **units}),
+            "p90": ("seed", [float(longest_load(kept))], {"long_name": "P90", "units": "patterns"}),
+            "active": ("seed", [recalled.sum(axis=1).mean()], {"long_name": "active cells"}),
+        },
+        coords={"seed": [seed]},
+    )
+
+
+def _streams(
+    streams: Mapping[str, tuple[str, Mapping[str, Any]]],
+    *,
+    background: bool,
+    controls: Sequence[str],
+) -> list[Condition]:
+    """Conditions of each stream of patterns: spikes, with background, rates, and controls."""
+    found = []
+    for name, (label, changes) in streams.items():
+        found.append(Condition(name, "spiking", label, Trial(GATE, protocol=changes)))
+        if background:
+            trial = Trial(GATE, FIRING, protocol=changes)
+            text = f"{label}, 4 Hz background"
+            found.append(Condition(f"{name}-background", "spiking", text, trial))
+        found.append(Condition(name, "rate", f"{label}, size told", RateTrial(changes)))
+        if name in controls:
+            for short, rule, text in (
+                ("bounds", TUNED_BOUNDS, "hard bounds, tuned"),
+                ("leaky", TUNED_LEAKY, "leaky, tuned"),
+            ):
+                trial = Trial(rule, protocol=changes)
+                found.append(Condition(f"{name}-{short}", "spiking", f"{text}, {label}", trial))
+    return found
+
+
+def unequal(protocol: Protocol) -> Sequence[Condition]:
+    """Numbers of active cells that differ from pattern to pattern."""
+    k = round(protocol.coding_level * protocol.units)
+    streams = {
+        "equal": (f"k = {k}", {"sizes": "equal"}),
+        "narrow": (f"k = {k - k // 5} to {k + k // 5}", {"sizes": f"{k - k // 5}-{k + k // 5}"}),
+        "wide": (f"k = {k - k // 2} to {k + k // 2}", {"sizes": f"{k - k // 2}-{k + k // 2}"}),
+        "binomial": ("k binomial", {"sizes": "binomial"}),
+    }
+    return _streams(streams, background=True, controls=("binomial",))
+
+
+def usage(protocol: Protocol) -> Sequence[Condition]:
+    """Cells of which some are part of more patterns than others."""
+    streams = {
+        f"usage-{round(100 * spread):03d}": (f"log-normal use, {spread:g}", {"usage": spread})
+        for spread in (0.25, 0.5, 0.75)
+    }
+    return _streams(streams, background=False, controls=("usage-050",))
+
+
+#: (coding level, protection time)
+LEVELS = ((0.02, 200.0), (0.1, 90.0))
+#: What is measured at N = 200, k = 10 unless it says otherwise.
+POINTS: Mapping[str, tuple[str, Trial]] = {
+    "default": ("default", Trial(GATE)),
+    "drive-14": ("drive 1.4", Trial(GATE, {"cells.input_current": 1.4})),
+    "drive-40": ("drive 4", Trial(GATE, {"cells.input_current": 4.0})),
+    "shown-150": ("150 ms a pattern", Trial(GATE, {"phases.present": 0.15})),
+    "shown-500": ("500 ms a pattern", Trial(GATE, {"phases.present": 0.5})),
+    "membrane-05": ("membrane time 5 ms", Trial(GATE, cells=LIF(membrane_time=0.005))),
+    "membrane-20": ("membrane time 20 ms", Trial(GATE, cells=LIF(membrane_time=0.02))),
+    "refractory-03": ("refractory 3 ms", Trial(GATE, cells=LIF(refractory_time=0.003))),
+    "refractory-12": ("refractory 12 ms", Trial(GATE, cells=LIF(refractory_time=0.012))),
+    "synaptic-14": ("synaptic time 14 ms", Trial(GATE, {"cells.synaptic_time": 0.014})),
+    "synaptic-30": ("synaptic time 30 ms", Trial(GATE, {"cells.synaptic_time": 0.03})),
+    "facilitation-040": ("facilitation 40 ms", Trial(GATE, {"cells.facilitation_time": 0.04})),
+    "facilitation-160": ("facilitation 160 ms", Trial(GATE, {"cells.facilitation_time": 0.16})),
+    "told-040": ("told f = 0.04", Trial(GATE, {"coding_level": 0.04})),
+    "told-065": ("told f = 0.065", Trial(GATE, {"coding_level": 0.065})),
+    "adex": ("AdEx cells", Trial(GATE, cells=AdEx())),
+    "izhikevich": ("Izhikevich cells", Trial(GATE, cells=Izhikevich())),
+    "sparse-80": ("80% of connections", Trial(GATE, wiring=Sparse(0.8))),
+    "sparse-50": ("50% of connections", Trial(GATE, wiring=Sparse(0.5))),
+    "sparse-20": ("20% of connections", Trial(GATE, wiring=Sparse(0.2))),
+}
+
+
+def operating_points(protocol: Protocol) -> Sequence[Condition]:
+    """Other drive, durations, time constants, cells, wiring and coding levels."""
+    points = dict(POINTS)
+    for level, patterns in LEVELS:
+        rule = BoundedCurvatureGate.for_capacity(patterns)
+        changed = {"coding_level": level}
+        points[f"level-{round(1000 * level):03d}"] = (
+            f"f = {level:g}",
+            Trial(rule, protocol=changed),
+        )
+    return [Condition(name, "spiking", label, trial) for name, (label, trial) in points.items()]
+
+
+#: Streams on which one set of constants is chosen: what differs, and the protection time.
+STREAMS: Mapping[str, tuple[Mapping[str, Any], Mapping[str, float], float]] = {
+    "equal": ({}, {}, 190.0),
+    "equal-4Hz": ({}, FIRING, 190.0),
+    "narrow": ({"sizes": "8-12"}, {}, 190.0),
+    "narrow-4Hz": ({"sizes": "8-12"}, FIRING, 190.0),
+    "binomial": ({"sizes": "binomial"}, {}, 190.0),
+    "binomial-4Hz": ({"sizes": "binomial"}, FIRING, 190.0),
+    "usage": ({"usage": 0.5}, {}, 190.0),
+    "f-0.02": ({"coding_level": 0.02}, {}, 200.0),
+    "f-0.1": ({"coding_level": 0.1}, {}, 90.0),
+}
+
+
+def recall_settings(protocol: Protocol) -> Sequence[Condition]:
+    """Settings of recall, each of them one set for all streams."""
+    base = {"cells.recurrent_gain": 18.0, "cells.afterdepolarisation": 2.0}
+    settings = [
+        {"cells.recurrent_gain": gain, "cells.afterdepolarisation": own}
+        for gain in (16.5, 18.0, 19.5)
+        for own in (1.8, 2.0, 2.2)
+    ]
+    for name, values in (
+        ("inhibition.threshold", (0.4, 0.5)),
+        ("inhibition.strength", (16.0, 20.0)),
+        ("inhibition.balance", (0.4, 0.6)),
+        ("inhibition.scaling", (0.15, 0.5)),
+        ("cells.tonic_current", (0.7, 0.85)),
+    ):
+        settings += [base | {name: value} for value in values]
+    return [
+        Condition(
+            f"setting-{number:02d}",
+            "spiking",
+            ", ".join(f"{name.split('.')[1]} {value:g}" for name, value in changes.items()),
+            changes,
+        )
+        for number, changes in enumerate(settings)
+    ]
+
+
+def try_recall(protocol: Protocol, condition: Condition, seeds: tuple[int, ...]) -> xr.Dataset:
+    """Store and recall every stream with one setting."""
+    (seed,) = seeds
+    measured = {}
+    for name, (changes, firing, patterns) in STREAMS.items():
+        trial = Trial(
+            BoundedCurvatureGate.for_capacity(patterns),
+            {**condition.setup, **firing},
+            protocol=changes,
+        )
+        asked = protocol.replace(**changes)
+        shown, cues = draw(asked, seed)
+        memory = network(asked, trial, trial.network, seed)
+        memory.store(shown)
+        tested = shown[-asked.tested :]
+        kept = (dice(memory.recall(cues), tested) >= 0.9)[::-1]
+        for measure, value in (("kept", kept.sum()), ("p90", longest_load(kept))):
+            attributes = {"long_name": f"{measure}, {name}", "units": "patterns"}
+            measured[f"{measure}_{name}"] = ("seed", [float(value)], attributes)
+    return xr.Dataset(measured, coords={"seed": [seed]})
+
+
+EXPERIMENTS = (
+    Experiment(
+        name="spiking-capacity/unequal",
+        summary="patterns of unequal size, with and without background; rates that are told it",
+        parameters=Protocol,
+        conditions=unequal,
+        run=run,
+        columns=("kept", "p90", "active"),
+        presets=DEMO,
+        figures=("spiking_patterns",),
+    ),
+    Experiment(
+        name="spiking-capacity/usage",
+        summary="cells of which some are used more often than others",
+        parameters=Protocol,
+        conditions=usage,
+        run=run,
+        columns=("kept", "p90", "active"),
+        presets=DEMO,
+        figures=("spiking_patterns",),
+    ),
+    Experiment(
+        name="spiking-capacity/operating-point",
+        summary="drive, durations, time constants, cells, wiring and coding levels",
+        parameters=Protocol,
+        conditions=operating_points,
+        run=run,
+        columns=COLUMNS,
+        presets=DEMO,
+        figures=("spiking_patterns",),
+    ),
+    Experiment(
+        name="spiking-capacity/recall-tuning",
+        summary="how the constants of recall were chosen, one set for all streams",
+        parameters=Protocol,
+        conditions=recall_settings,
+        run=try_recall,
+        columns=tuple(f"{measure}_{name}" for name in STREAMS for measure in ("kept", "p90")),
+        seeds=(0, 3),
+    ),
+)

@@ -1,0 +1,434 @@
+"""Spiking layers that learn from relations between samples, never from classes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from spikeconsol.bottleneck.hsic import Objective, cosine
+from spikeconsol.bottleneck.memory import (
+    Constant,
+    FittedLiquid,
+    GatedLiquid,
+    Lag,
+    Late,
+    PastCodes,
+    PermutedBits,
+    Shuffled,
+    Silenced,
+)
+from spikeconsol.bottleneck.parameters import SpikingLayer
+from spikeconsol.bottleneck.program import EXPECTED_SPIKES, content_seeds
+from spikeconsol.bottleneck.relational import KERNEL_RATE, OBJECTIVE, WARM_UP, Readout, match_signal
+from spikeconsol.brian import backend
+from spikeconsol.parameters import ParameterError
+
+__all__ = ["SpikingRelationalBottleneck"]
+
+Array = NDArray[np.floating]
+#: Input values that a program holds at once, and the most samples.
+_VALUES, _SAMPLES = 2**22, 16_384
+#: Inputs with a value for every sample.
+_PER_SAMPLE = ("samples", "relations", "schedule", "agos", "noise_seeds", "first_steps")
+
+
+class SpikingRelationalBottleneck(Readout, TransformerMixin, BaseEstimator):
+    r"""Layers of leaky integrate-and-fire cells that learn from relations to the past.
+
+    Cells, synapses and codes are those of `SpikingBottleneckClassifier`, the rule is that of
+    `RelationalBottleneck` for n-back, and the memory may be a liquid of spiking cells. The rule
+    descends by the signal over its running root mean square; incoming weights are scaled down to
+    the norm they had at first. No class ever reaches a layer.
+
+    Parameters
+    ----------
+    hidden : tuple of int
+        Cells of the hidden layers.
+    memory : PastCodes, optional
+        `GatedLiquid` (the default) or `Lag`, or a control that wraps one of them: `Silenced`,
+        `Constant`, `Shuffled`, `Late`, `PermutedBits`.
+    lag : int
+        Samples between those that a relation compares.
+    objective : Objective, optional
+        gamma, code weight b and code width S.
+    learning_rate : float
+        In units of the initial weights; 0 leaves the layers at random weights.
+    final_rate : float
+        The learning rate falls linearly to this fraction over `fit`.
+    layer : SpikingLayer, optional
+        Constants of cells, synapses and spikes.
+    target : {"standalone", "cython", "numpy"}, optional
+        Where Brian2 runs; see `spikeconsol.brian.backend`.
+    random_state : int, RandomState instance or None
+
+    Attributes
+    ----------
+    weights_ : list of ndarray, shape (below, cells)
+    liquids_ : list of FittedLiquid
+        Of every layer; empty for exact memories.
+    readout_ : sklearn.linear_model.LogisticRegression
+        Once `fit_readout` has been called.
+    n_features_in_ : int
+    """
+
+    #: What goes from one run of the program to the next, by the name of its input.
+    _state: dict[str, NDArray]
+
+    def __init__(
+        self,
+        hidden: tuple[int, ...] = (32, 8),
+        *,
+        memory: PastCodes | None = None,
+        lag: int = 4,
+        objective: Objective | None = None,
+        learning_rate: float = 0.01,
+        final_rate: float = 0.05,
+        layer: SpikingLayer | None = None,
+        target: str | None = None,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
+        self.hidden = hidden
+        self.memory = memory
+        self.lag = lag
+        self.objective = objective
+        self.learning_rate = learning_rate
+        self.final_rate = final_rate
+        self.layer = layer
+        self.target = target
+        self.random_state = random_state
+
+    def fit(self, X: ArrayLike, relation: ArrayLike) -> Self:
+        """Learn from the beginning, from samples in the order of the stream.
+
+        Parameters
+        ----------
+        X : array_like, shape (n, features)
+            Intensities, 0 to 1.
+        relation : array_like, shape (n,)
+            1 where a sample is related to the one `lag` samples before, 0 where it is not.
+
+        Raises
+        ------
+        ParameterError
+            If a setting is impossible.
+        ValueError
+            If X or relations are outside 0..1.
+        """
+        X, told = self._checked(X, relation, reset=True)
+        self._begin(X)
+        if isinstance(self._description, PermutedBits):
+            told = self._rng.permutation(told)
+        if self.learning_rate > 0:
+            progress = np.arange(len(X)) / len(X)
+            self._follow(X, told, 1 - (1 - self.final_rate) * progress)
+        return self
+
+    def spike_counts(self, X: ArrayLike) -> list[NDArray[np.float64]]:
+        """Spikes of every hidden cell in response to samples, one (n, cells) array per layer."""
+        X = self._seen(X)
+        chunks = []
+        for part in self._parts(len(X)):
+            about = {
+                "noise_seeds": content_seeds(X[part]),
+                "first_steps": self._constants.sample_steps * np.arange(len(X[part])),
+            }
+            result = self._run(X[part], about, respond=True)
+            chunks.append([self._per_sample(result, i, "count") for i in range(len(self.weights_))])
+        return [np.concatenate(counts) for counts in zip(*chunks, strict=True)]
+
+    def transform(self, X: ArrayLike, layer: int = -1) -> NDArray[np.float64]:
+        """Codes of one hidden layer (the last by default), shape (n, cells)."""
+        counts = self.spike_counts(X)
+        if not -len(counts) <= layer < len(counts):
+            raise ParameterError(f"layer: got {layer!r}; allowed: 0 to {len(counts) - 1}")
+        return self._constants.codes(counts[layer])
+
+    def follow(
+        self, X: ArrayLike, relation: ArrayLike
+    ) -> list[tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]]:
+        """Go along a stream without learning.
+
+        Returns
+        -------
+        list of tuple
+            Codes, recalled codes and signals of every layer, each of shape (n, cells).
+        """
+        X, told = self._checked(self._seen(X), relation, reset=False)
+        kept = {name: array.copy() for name, array in self._state.items()}
+        results = self._follow(X, told, np.zeros(len(X)))
+        self._state = kept
+        found = []
+        for layer in range(len(self.weights_)):
+            counts, past, signals = (
+                np.concatenate([self._per_sample(result, layer, name) for result in results])
+                for name in ("count", "past", "signal")
+            )
+            found.append((self._constants.codes(counts), past, signals))
+        return found
+
+    def fidelity(
+        self, X: ArrayLike, relation: ArrayLike
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Compare the memories in use with the exact one along a stream; nothing is learned.
+
+        Returns
+        -------
+        cosine : ndarray, shape (layers,)
+            Mean cosine of a layer's signals to those of the exact memory.
+        recall : ndarray, shape (layers,)
+            R2 of the recalled codes.
+        """
+        told = np.asarray(relation, float)
+        cosines, recalls = [], []
+        for layer, (codes, past, signals) in enumerate(self.follow(X, relation)):
+            wanted = np.zeros_like(codes)
+            wanted[self.lag :] = codes[: -self.lag]
+            mean = float(self._state[f"judge{layer}.kernel_mean"][0])
+            best, _ = match_signal(codes, wanted, told, mean, self._objective, kernel_rate=0.0)
+            compared = np.any(best != 0, axis=1)
+            compared[:WARM_UP] = False
+            cosines.append(cosine(best, signals)[compared].mean())
+            past, wanted = past[WARM_UP:], wanted[WARM_UP:]
+            spread = np.sum((wanted - wanted.mean(axis=0)) ** 2)
+            recalls.append(1 - np.sum((past - wanted) ** 2) / spread)
+        return np.array(cosines), np.array(recalls)
+
+    @property
+    def weights_(self) -> list[NDArray[np.float32]]:
+        """Weights onto every hidden layer, in thresholds."""
+        return [
+            self._state[f"feedforward{i}.w"].reshape(below, -1)
+            for i, below in enumerate(self._sizes[:-1])
+        ]
+
+    # ------------------------------------------------------------------------------------ inside
+
+    @property
+    def _constants(self) -> SpikingLayer:
+        return self.layer or SpikingLayer()
+
+    @property
+    def _description(self) -> PastCodes:
+        return GatedLiquid() if self.memory is None else self.memory
+
+    @property
+    def _objective(self) -> Objective:
+        return OBJECTIVE if self.objective is None else self.objective
+
+    def _kept(self) -> PastCodes:
+        """Return the memory itself, without the control that wraps it."""
+        memory = self._description
+        if isinstance(memory, Silenced):
+            return memory.silenced()
+        if isinstance(memory, Constant | Shuffled | Late | PermutedBits):
+            return memory.memory
+        return memory
+
+    def _ring(self) -> tuple[int, int]:
+        """Slots that past counts, or what a liquid recalled, are kept in; and how far back."""
+        memory, kept = self._description, self._kept()
+        ago = (kept.samples or self.lag) if isinstance(kept, Lag) else 0
+        if isinstance(memory, Shuffled):
+            return memory.samples, 0
+        if isinstance(memory, Late):
+            return ago + memory.samples + 1, ago + memory.samples
+        return (ago + 1, ago) if ago else (0, 0)
+
+    def _checked(self, X: Any, relation: Any, *, reset: bool) -> tuple[Array, Array]:
+        sizes = np.atleast_1d(np.asarray(self.hidden))
+        if sizes.size == 0 or sizes.dtype.kind != "i" or sizes.min() < 2:
+            raise ParameterError(
+                f"hidden: got {self.hidden!r}; allowed: one or more layers of >= 2 cells"
+            )
+        if not isinstance(self._description, PastCodes) or not isinstance(
+            self._kept(), GatedLiquid | Lag
+        ):
+            raise ParameterError(
+                f"memory: got {self.memory!r}; allowed: GatedLiquid, Lag or a control of one"
+            )
+        if isinstance(self._kept(), Lag) and isinstance(self._description, Constant | Shuffled):
+            raise ParameterError(
+                f"memory: got {self.memory!r}; allowed: a control of a GatedLiquid, in spikes"
+            )
+        if not isinstance(self._objective, Objective):
+            raise ParameterError(f"objective: got {self.objective!r}; allowed: an Objective")
+        if isinstance(self.lag, bool) or int(self.lag) != self.lag or self.lag < 1:
+            raise ParameterError(f"lag: got {self.lag!r}; allowed: a whole number >= 1")
+        if not 0 <= self.learning_rate < np.inf:
+            raise ParameterError(f"learning_rate: got {self.learning_rate!r}; allowed: >= 0")
+        if not 0 <= self.final_rate <= 1:
+            raise ParameterError(f"final_rate: got {self.final_rate!r}; allowed: >= 0 and <= 1")
+        X = validate_data(self, X, dtype=np.float64, order="C", reset=reset)
+        if X.min() < 0 or X.max() > 1:
+            raise ValueError(f"X: got values from {X.min():g} to {X.max():g}; allowed: 0 to 1")
+        told = np.asarray(relation, float)
+        if told.shape != (len(X),) or not np.all((told >= 0) & (told <= 1)):
+            raise ValueError(
+                f"relation: got shape {told.shape}; allowed: ({len(X)},), values from 0 to 1"
+            )
+        return X, told
+
+    def _seen(self, X: Any) -> Array:
+        check_is_fitted(self, "n_features_in_")
+        return validate_data(self, X, dtype=np.float64, order="C", reset=False)
+
+    def _begin(self, X: Array) -> None:
+        """Draw a new network and fit the readouts of its liquids."""
+        rng = self.random_state
+        if isinstance(rng, np.random.RandomState):
+            rng = rng.randint(2**31)
+        weights_rng, memory_rng, self._rng, self._noise_rng = np.random.default_rng(rng).spawn(4)
+        hidden = [int(units) for units in np.atleast_1d(self.hidden)]
+        self._sizes = [X.shape[1], *hidden]
+        p, kept = self._constants, self._kept()
+        expected = X * p.peak_rate * p.sample_time
+        norms = [np.sqrt(np.mean(np.sum(expected**2, axis=1)))]
+        norms += [EXPECTED_SPIKES * np.sqrt(units) for units in hidden[:-1]]
+        self._units = [p.initial_drive / norm for norm in norms]
+        self._state = {"teacher.turn": np.zeros(1, np.int32)}
+        self._fixed: dict[str, Any] = {}
+        self.liquids_: list[FittedLiquid] = []
+        slots = self._ring()[0]
+        for i, (below, units) in enumerate(zip(self._sizes, hidden, strict=False)):
+            weights = weights_rng.standard_normal((below, units)) * self._units[i]
+            bound = p.weight_bound * self._units[i]
+            weights = np.clip(weights, -bound, bound).astype(np.float32)
+            self._state[f"feedforward{i}.w"] = weights
+            self._state[f"hub{i}.power"] = np.zeros(1)
+            self._state[f"judge{i}.kernel_mean"] = np.full(1, 0.5)
+            self._fixed[f"cells{i}.largest"] = np.sum(weights.astype(float) ** 2, axis=0)
+            if slots:
+                self._state[f"kept{i}.kept"] = np.zeros(slots * units)
+            if isinstance(kept, GatedLiquid) and self.learning_rate > 0:
+                liquid = kept.fitted(units, int(self.lag), p, memory_rng, self.target)
+                self.liquids_.append(liquid)
+                self._state |= liquid.start(i)
+                self._fixed |= liquid.arrays(i) | liquid.readout_arrays(i) | liquid.scalars(i)
+                self._fixed[f"liquid{i}.fixed"] = liquid.mean_count
+                self._fixed[f"liquid{i}.live"] = float(not isinstance(self._description, Constant))
+
+    @property
+    def _capacity(self) -> int:
+        return max(1, min(_SAMPLES, _VALUES // self._sizes[0]))
+
+    def _parts(self, samples: int) -> Iterator[slice]:
+        for start in range(0, samples, self._capacity):
+            yield slice(start, min(samples, start + self._capacity))
+
+    def program(self, *, respond: bool = False) -> backend.Program:
+        """Return the program that runs this network: the same for all values of its parameters.
+
+        Parameters
+        ----------
+        respond : bool
+            Only respond: no memory, nothing is learned.
+        """
+        p = self._constants
+        liquid = self.liquids_[0].constants.cells if self.liquids_ and not respond else 0
+        structure = {
+            "dt": p.exact_step,
+            "sample_time": p.sample_steps * p.exact_step,
+            "samples": self._capacity,
+            "sizes": self._sizes,
+            "slots": 0 if respond else self._ring()[0],
+            "liquid": liquid,
+        }
+        layers = range(len(self._sizes) - 1)
+        state, fixed = self._mine(respond)
+        outputs = [*state, *(f"samples{i}.count" for i in layers)]
+        if not respond:
+            outputs += [f"samples{i}.{name}" for i in layers for name in ("past", "signal")]
+        return backend.Program(
+            name="spiking-relational",
+            builder="spikeconsol.bottleneck.equations:build_relational",
+            structure=structure,
+            inputs=(
+                *state,
+                *fixed,
+                *self._scalars(),
+                *_PER_SAMPLE,
+            ),
+            outputs=tuple(outputs),
+        )
+
+    def _mine(self, respond: bool) -> tuple[list[str], list[str]]:
+        """Names of state and constants; those of the memory only where there is one."""
+        memory = ("kept", "liquid", "gain", "hear", "echo", "read", "direct")
+        state, fixed = list(self._state), list(self._fixed)
+        if respond:
+            state = [name for name in state if not name.startswith(memory)]
+            fixed = [name for name in fixed if not name.startswith(memory)]
+            fixed = [name for name in fixed if not name.endswith("offset")]
+        return state, fixed
+
+    def _scalars(self) -> dict[str, float]:
+        p, objective = self._constants, self._objective
+        values: dict[str, float] = {"inputs.peak_rate": p.peak_rate}
+        for i, unit in enumerate(self._units):
+            values |= {
+                f"cells{i}.membrane_time": p.membrane_time,
+                f"cells{i}.eligibility_time": p.eligibility_time,
+                f"hub{i}.count_variance": p.count_variance,
+                f"hub{i}.power_decay": p.power_decay,
+                f"feedforward{i}.step": self.learning_rate * unit,
+                f"feedforward{i}.bound": p.weight_bound * unit,
+                f"judge{i}.count_variance": p.count_variance,
+                f"judge{i}.gamma": objective.gamma,
+                f"judge{i}.code_weight": objective.code_weight,
+                f"judge{i}.code_width": objective.widths[2],
+                f"judge{i}.kernel_rate": KERNEL_RATE,
+            }
+        return values
+
+    def _follow(self, X: Array, told: Array, schedule: Array) -> list[dict[str, NDArray]]:
+        """Go along a stream chunk by chunk, and return what the program put out for each."""
+        slots, back = self._ring()
+        ago = np.full(len(X), back)
+        if isinstance(self._description, Shuffled):
+            ago = self._rng.integers(slots, size=len(X))
+        results = []
+        for part in self._parts(len(X)):
+            noise_seed = int(self._noise_rng.integers(2**30, 2**31))
+            about = {
+                "relations": told[part],
+                "schedule": schedule[part],
+                "agos": ago[part],
+                "noise_seeds": np.full(len(X[part]), noise_seed),
+            }
+            results.append(self._run(X[part], about))
+            self._state = {name: results[-1][name] for name in self._state}
+        return results
+
+    def _run(
+        self,
+        X: Array,
+        about: dict[str, Array],
+        *,
+        respond: bool = False,
+    ) -> dict[str, NDArray]:
+        def padded(values: Array) -> Array:
+            whole = np.zeros((self._capacity, *values.shape[1:]))
+            whole[: len(values)] = values
+            return whole
+
+        program = self.program(respond=respond)
+        state, fixed = self._mine(respond)
+        values: dict[str, Any] = {
+            **self._scalars(),
+            **{name: self._state[name] for name in state},
+            **{name: self._fixed[name] for name in fixed},
+            "samples": padded(X),
+            **{name: padded(values) for name, values in about.items()},
+        }
+        # One step more than the samples: the last one is learned at its very end.
+        steps = len(X) * self._constants.sample_steps + 1
+        return backend.run(program, values, steps=steps, target=self.target)
+
+    def _per_sample(self, result: dict[str, NDArray], layer: int, name: str) -> Array:
+        """Values at the ends of samples; the first is from before anything was shown."""
+        return result[f"samples{layer}.{name}"].reshape(-1, self._sizes[1 + layer])[1:]

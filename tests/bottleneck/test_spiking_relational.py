@@ -1,0 +1,133 @@
+import numpy as np
+import pytest
+
+from spikeconsol.bottleneck import SpikingRelationalBottleneck
+from spikeconsol.bottleneck.memory import (
+    Constant,
+    GatedLiquid,
+    Lag,
+    Late,
+    PermutedBits,
+    Shuffled,
+    Silenced,
+    Traces,
+)
+from spikeconsol.bottleneck.relational import OBJECTIVE, match_signal
+from spikeconsol.parameters import ParameterError
+
+LIQUID = GatedLiquid(cells=12, samples=200)
+
+
+def stream(n=14, inputs=6, seed=0):
+    rng = np.random.default_rng(seed)
+    return rng.random((n, inputs)), (rng.random(n) < 0.5).astype(float)
+
+
+def network(memory, **settings):
+    return SpikingRelationalBottleneck(
+        (5, 4), memory=memory, lag=2, random_state=1, **{"target": "numpy"} | settings
+    )
+
+
+@pytest.fixture(scope="module")
+def exact():
+    """A network that has learned a little, with what it recalled on the way."""
+    X, match = stream()
+    net = network(Lag(), learning_rate=0.05).fit(X, match)
+    return net, net.follow(X, match)
+
+
+def test_slots_recall_the_code_of_the_sample_before_the_lag(exact):
+    for codes, past, _ in exact[1]:
+        np.testing.assert_allclose(past[2:], codes[:-2], atol=1e-12)
+
+
+def test_the_compiled_rule_is_the_rule(exact):
+    net, followed = exact
+    _, match = stream()
+    for layer, (codes, past, signals) in enumerate(followed):
+        mean = float(net._state[f"judge{layer}.kernel_mean"][0])
+        expected, _ = match_signal(codes, past, match, mean, OBJECTIVE, kernel_rate=0.0)
+        np.testing.assert_allclose(signals, expected, rtol=1e-9, atol=1e-14)
+
+
+def test_learning_moves_weights_within_the_norm_they_had(exact):
+    net = exact[0]
+    X, match = stream()
+    blank = network(Lag(), learning_rate=0.0).fit(X, match)
+    for before, after in zip(blank.weights_, net.weights_, strict=True):
+        assert (before != after).any()
+        norms = np.linalg.norm(before, axis=0), np.linalg.norm(after, axis=0)
+        assert (norms[1] <= norms[0] * (1 + 1e-6)).all()
+
+
+def test_following_a_stream_teaches_nothing_and_repeats(exact):
+    net, _ = exact
+    X, match = stream(seed=3)
+    weights = [w.copy() for w in net.weights_]
+    cells = net.transform(X)
+    net.follow(X, match)
+    for before, after in zip(weights, net.weights_, strict=True):
+        np.testing.assert_array_equal(before, after)
+    np.testing.assert_array_equal(net.transform(X), cells)
+
+
+@pytest.mark.parametrize(
+    ("memory", "name"),
+    [
+        ("liquid", "memory"),
+        (Traces(), "memory"),
+        (Silenced(Traces()), "memory"),
+        (Constant(Lag()), "memory"),
+        (Shuffled(Lag()), "memory"),
+    ],
+)
+def test_memories_that_have_no_spiking_form_are_refused_by_name(memory, name):
+    X, match = stream()
+    with pytest.raises(ParameterError, match=f"^{name}: got"):
+        network(memory).fit(X, match)
+
+
+@pytest.mark.parametrize(
+    ("settings", "name"),
+    [({"lag": 0}, "lag"), ({"hidden": (3, 1)}, "hidden"), ({"learning_rate": -1}, "learning_rate")],
+)
+def test_impossible_settings_are_refused_by_name(settings, name):
+    X, match = stream()
+    with pytest.raises(ParameterError, match=f"^{name}: got"):
+        SpikingRelationalBottleneck(**settings).fit(X, match)
+
+
+def test_inputs_and_relations_outside_their_range_are_refused():
+    X, match = stream()
+    with pytest.raises(ValueError, match=r"^X: got values"):
+        network(Lag()).fit(X + 1, match)
+    with pytest.raises(ValueError, match=r"^relation: got shape"):
+        network(Lag()).fit(X, match[:-1])
+    with pytest.raises(ParameterError, match=r"^memory: got a GatedLiquid"):
+        LIQUID.begin(4, 2, np.random.default_rng(0))
+
+
+@pytest.mark.slow
+def test_a_liquid_holds_counts_that_it_loses_when_silenced_and_late_recalls_late():
+    """Through the compiled network, where the layers' own spikes are heard."""
+    X, match = stream(300, seed=5)
+    quality = {}
+    liquid = GatedLiquid(cells=200, samples=3000)
+    for name, memory in {
+        "liquid": liquid,
+        "silenced": Silenced(liquid),
+        "constant": Constant(liquid),
+        "late": Late(liquid),
+        "shuffled": Shuffled(liquid),
+        "permuted": PermutedBits(liquid),
+    }.items():
+        net = network(memory, learning_rate=1e-6, target=None).fit(X, match)
+        codes, past, _ = net.follow(X, match)[0]
+        wanted = codes[100:-3] if name == "late" else codes[101:-2]
+        quality[name] = np.corrcoef(past[103:].ravel(), wanted.ravel())[0, 1]
+    assert quality["liquid"] > 0.85
+    assert quality["late"] > 0.75
+    assert quality["permuted"] == pytest.approx(quality["liquid"], abs=0.1)
+    for control in ("silenced", "constant", "shuffled"):
+        assert abs(quality[control]) < 0.3
