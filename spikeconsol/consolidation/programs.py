@@ -220,7 +220,9 @@ class Programs:
         if self.pairs.listed:
             share = self.pairs.in_degree / (self.n - 1)
             cells["recurrent_gain"] /= np.where(share > 0, share, 1.0)
-        cells["afterdepolarisation_peak"] = cells.pop("afterdepolarisation")
+        # Its own state weighs more in a cell that fewer others support.
+        own_state = cells.pop("afterdepolarisation")
+        cells["afterdepolarisation_peak"] = own_state * (10 / self.active) ** 0.35
         cells["inhibition_time"] = p.inhibition.decay_time
         cells["noise_time"] = self.cells.noise_time
         cells |= {name: value for name, (value, _) in self.cells.constants.items()}
