@@ -10,6 +10,7 @@ from spikeconsol.bottleneck.memory import (
     SpikingReservoir,
     Window,
 )
+from spikeconsol.bottleneck.memory_classifier import MemoryClassifier
 from spikeconsol.bottleneck.parameters import (
     Adam,
     Descent,
@@ -23,6 +24,10 @@ from spikeconsol.bottleneck.relational import RelationalBottleneck
 from spikeconsol.bottleneck.relational_spiking import SpikingRelationalBottleneck
 from spikeconsol.bottleneck.signals import FromMemory, Signal
 from spikeconsol.bottleneck.spiking import SpikingBottleneckClassifier
+from spikeconsol.bottleneck.spiking_memory_classifier import (
+    SpikingMemoryCells,
+    SpikingMemoryClassifier,
+)
 
 __all__ = [
     "Adam",
@@ -32,6 +37,7 @@ __all__ = [
     "FromMemory",
     "InputCode",
     "Memory",
+    "MemoryClassifier",
     "Objective",
     "Place",
     "Protection",
@@ -42,6 +48,8 @@ __all__ = [
     "Signal",
     "SpikingBottleneckClassifier",
     "SpikingLayer",
+    "SpikingMemoryCells",
+    "SpikingMemoryClassifier",
     "SpikingRelationalBottleneck",
     "SpikingReservoir",
     "Window",

@@ -9,15 +9,26 @@ from spikeconsol.data.patterns import (
     sparse_patterns,
 )
 from spikeconsol.data.streams import nback_stream, stay_stream
+from spikeconsol.data.task_streams import (
+    Task,
+    TaskStream,
+    accuracy_course,
+    course_summary,
+    task_stream,
+)
 from spikeconsol.data.tasks import Split, digits_task, linear_task, xor_task
 
 __all__ = [
     "Split",
+    "Task",
+    "TaskStream",
+    "accuracy_course",
     "as_pixels",
     "binarised_digits",
     "check_patterns",
     "correlated_patterns",
     "corrupt",
+    "course_summary",
     "digits_task",
     "linear_task",
     "load_images",
@@ -25,5 +36,6 @@ __all__ = [
     "read_idx",
     "sparse_patterns",
     "stay_stream",
+    "task_stream",
     "xor_task",
 ]

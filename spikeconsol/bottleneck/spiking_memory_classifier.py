@@ -1,0 +1,288 @@
+"""`MemoryClassifier` in spikes: memory cells that compete by inhibition, one program for all."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils.multiclass import check_classification_targets, unique_labels
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from spikeconsol.brian import backend
+from spikeconsol.parameters import ParameterError, Parameters, parameter
+
+__all__ = ["SpikingMemoryCells", "SpikingMemoryClassifier"]
+
+#: Input values that a program holds at once, and the most samples.
+_VALUES, _SAMPLES = 2**21, 4096
+#: Weight of a free cell: as much excitation as feed-forward inhibition.
+_FREE = 0.5
+
+
+@dataclass(frozen=True)
+class SpikingMemoryCells(Parameters):
+    """Constants of input spikes, and of the ramp by which cells compete."""
+
+    time_step: float = parameter("1 ms", unit="second", above=0, doc="integration step")
+    shown_time: float = parameter("50 ms", unit="second", above=0, doc="time a sample is shown")
+    read_time: float = parameter("100 ms", unit="second", above=0, doc="time of the ramp after it")
+    peak_rate: float = parameter("150 Hz", unit="hertz", above=0, doc="rate of an input of 1")
+    reach: float = parameter(
+        200.0, above=0, doc="squared distance that the ramp has reached at its end"
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("shown_time", "read_time"):
+            steps = getattr(self, name) / self.time_step
+            if abs(steps - round(steps)) > 1e-6:
+                raise ParameterError(
+                    f"{name}: got {getattr(self, name):g} second; allowed: multiples of time_step, "
+                    f"{self.time_step:g} second"
+                )
+
+
+class SpikingMemoryClassifier(ClassifierMixin, BaseEstimator):
+    """Memory cells whose plasticity falls with their own spike count, recruited by novelty.
+
+    The network is described in `spikeconsol.bottleneck.memory_network`; the rule is that of
+    `MemoryClassifier`, with squared distances estimated from spikes.
+
+    Parameters
+    ----------
+    cells : int
+        Memory cells of every class.
+    plasticity : "use" or float
+        ``"use"``: a cell's rate is one over its spike count. A number from 0 to 1: a fixed rate.
+    novelty : float
+        Squared distance above which a free cell is recruited. 0: in order of arrival. Distances
+        include the variance of the input spikes, so that the value is above that for rates.
+    constants : SpikingMemoryCells, optional
+    target : {"standalone", "cython", "numpy"}, optional
+        Where Brian2 runs; see `spikeconsol.brian.backend`.
+    random_state : int, RandomState instance or None
+        Draws the spikes of training samples. Those of a test sample depend on the sample only.
+
+    Attributes
+    ----------
+    classes_ : ndarray, shape (classes,)
+    centres_ : ndarray, shape (classes, cells, features)
+        Weights onto the cells; 1/2 onto those that are free.
+    uses_ : ndarray of int, shape (classes, cells)
+    n_features_in_ : int
+    """
+
+    def __init__(
+        self,
+        cells: int = 100,
+        plasticity: str | float = "use",
+        novelty: float = 80.0,
+        *,
+        constants: SpikingMemoryCells | None = None,
+        target: str | None = None,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
+        self.cells = cells
+        self.plasticity = plasticity
+        self.novelty = novelty
+        self.constants = constants
+        self.target = target
+        self.random_state = random_state
+
+    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
+        """Learn from the beginning, from intensities in 0..1 of shape (n, features)."""
+        X, y = self._checked(X, y, reset=True)
+        self._begin(unique_labels(y))
+        return self._learn(X, y)
+
+    def partial_fit(self, X: ArrayLike, y: ArrayLike, classes: ArrayLike | None = None) -> Self:
+        """Go on learning from samples in the order given; all classes are named at first."""
+        first = not hasattr(self, "classes_")
+        X, y = self._checked(X, y, reset=first)
+        if first:
+            if classes is None:
+                raise ValueError("classes: got None; allowed: all classes, at the first call")
+            self._begin(unique_labels(classes))
+        elif classes is not None and not np.array_equal(unique_labels(classes), self.classes_):
+            raise ValueError(
+                f"classes: got {classes!r}; allowed: {self.classes_.tolist()}, as at first"
+            )
+        return self._learn(X, y)
+
+    def decision_function(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Score of every class: how long before the end of the ramp it has fired [s].
+
+        0 where inhibition by the first spike came before, or the ramp did not reach the cells.
+
+        Returns
+        -------
+        ndarray, shape (n, classes); for two classes (n,), the difference of the second to the first
+        """
+        check_is_fitted(self)
+        X = self._intensities(validate_data(self, X, dtype=[np.float64, np.float32], reset=False))
+        seeds = [zlib.crc32(np.ascontiguousarray(x, np.float32)) >> 1 for x in X]
+        found = np.concatenate(
+            [
+                self._earliness(
+                    self._run(X[part], np.full(len(X[part]), -1), seeds[part]), len(X[part])
+                )
+                for part in self._parts(len(X))
+            ]
+        )
+        return found if len(self.classes_) > 2 else found[:, 1] - found[:, 0]
+
+    def predict(self, X: ArrayLike) -> NDArray:
+        """Class of the cell that fires first for each sample, shape (n,)."""
+        scores = self.decision_function(X)
+        best = np.argmax(scores, axis=1) if scores.ndim == 2 else (scores > 0).astype(int)
+        return self.classes_[best]
+
+    @property
+    def centres_(self) -> NDArray[np.float32]:
+        """Weights onto the cells, shape (classes, cells, features)."""
+        w = self._state["hear.w"].reshape(self.n_features_in_, len(self.classes_), -1)
+        return np.moveaxis(w, 0, -1)
+
+    @property
+    def uses_(self) -> NDArray[np.int64]:
+        """Spikes that have taught each cell, shape (classes, cells)."""
+        return self._state["cells.uses"].reshape(len(self.classes_), -1).astype(np.int64)
+
+    def program(self) -> backend.Program:
+        """Return the program that runs this network: the same for all values of its parameters."""
+        check_is_fitted(self, "classes_")
+        p = self._constants
+        return backend.Program(
+            name="spiking-memory-cells",
+            builder="spikeconsol.bottleneck.memory_network:build",
+            structure={
+                # So few binary digits that its multiples are exact, see `SpikingLayer`.
+                "dt": float(np.float32(p.time_step)),
+                "shown": self._shown,
+                "read": round(p.read_time / p.time_step),
+                "samples": self._capacity,
+                "inputs": self.n_features_in_,
+                "classes": len(self.classes_),
+                "cells": int(self.cells),
+            },
+            inputs=(*self._state, *self._scalars(), "samples", "labels", "seeds"),
+            outputs=(*self._state, "spikes.i", "spikes.t"),
+        )
+
+    @property
+    def _constants(self) -> SpikingMemoryCells:
+        return self.constants or SpikingMemoryCells()
+
+    @property
+    def _shown(self) -> int:
+        return round(self._constants.shown_time / self._constants.time_step)
+
+    @property
+    def _period(self) -> int:
+        return self._shown + round(self._constants.read_time / self._constants.time_step)
+
+    @property
+    def _capacity(self) -> int:
+        return max(1, min(_SAMPLES, _VALUES // self.n_features_in_))
+
+    def _parts(self, samples: int) -> list[slice]:
+        starts = range(0, samples, self._capacity)
+        return [slice(start, min(samples, start + self._capacity)) for start in starts]
+
+    def _scalars(self) -> dict[str, float]:
+        p, by_use = self._constants, self.plasticity == "use"
+        return {
+            "inputs.peak_rate": p.peak_rate,
+            "inputs.spike_value": 1 / (p.peak_rate * p.shown_time),
+            "cells.ramp": p.reach * p.time_step / p.read_time,
+            "cells.by_use": float(by_use),
+            "cells.fixed_rate": 0.0 if by_use else float(self.plasticity),
+        }
+
+    def _checked(self, X: Any, y: Any, *, reset: bool) -> tuple[NDArray, NDArray]:
+        """Check settings and samples before anything is changed."""
+        if isinstance(self.cells, bool) or self.cells != int(self.cells) or self.cells < 1:
+            raise ParameterError(f"cells: got {self.cells!r}; allowed: a whole number >= 1")
+        rate = 1.0 if self.plasticity == "use" else self.plasticity
+        if isinstance(rate, str | bool) or not 0 <= rate <= 1:
+            raise ParameterError(
+                f"plasticity: got {self.plasticity!r}; allowed: 'use' or a number from 0 to 1"
+            )
+        reach = self._constants.reach
+        if not 0 <= self.novelty < reach:
+            raise ParameterError(
+                f"novelty: got {self.novelty!r}; allowed: >= 0 and < {reach:g}, the ramp's reach"
+            )
+        X, y = validate_data(self, X, y, dtype=[np.float64, np.float32], reset=reset)
+        check_classification_targets(y)
+        return self._intensities(X), y
+
+    def _intensities(self, X: NDArray) -> NDArray:
+        if not (X.min() >= 0 and X.max() <= 1):
+            raise ParameterError(
+                f"X: got values from {X.min():g} to {X.max():g}; allowed: intensities, 0 to 1"
+            )
+        return X
+
+    def _begin(self, classes: NDArray) -> None:
+        rng = self.random_state
+        if isinstance(rng, np.random.RandomState):
+            rng = rng.randint(2**31)
+        self._rng = np.random.default_rng(rng)
+        self.classes_ = classes
+        cells = len(classes) * int(self.cells)
+        square = _FREE**2 * self.n_features_in_
+        self._state = {
+            "hear.w": np.full(self.n_features_in_ * cells, _FREE, np.float32),
+            "cells.square": np.full(cells, square),
+            "cells.offset": np.full(cells, square - self.novelty),
+            "cells.uses": np.zeros(cells),
+            "cells.ready": (np.arange(cells) % int(self.cells) == 0).astype(float),
+        }
+
+    def _learn(self, X: NDArray, y: NDArray) -> Self:
+        unknown = np.setdiff1d(y, self.classes_)
+        if unknown.size:
+            raise ValueError(f"y: got class {unknown[0]}; allowed: {self.classes_.tolist()}")
+        labels = np.searchsorted(self.classes_, y)
+        seeds = self._rng.integers(2**31, size=len(X))
+        for part in self._parts(len(X)):
+            result = self._run(X[part], labels[part], seeds[part])
+            self._state = {name: result[name] for name in self._state}
+        return self
+
+    def _run(self, X: NDArray, labels: NDArray, seeds: ArrayLike) -> dict[str, NDArray]:
+        def padded(values: ArrayLike) -> NDArray:
+            values = np.asarray(values)
+            whole = np.zeros((self._capacity, *values.shape[1:]))
+            whole[: len(values)] = values
+            return whole
+
+        program = self.program()
+        testing = labels[0] < 0
+        return backend.run(
+            program,
+            {
+                **self._scalars(),
+                **self._state,
+                "samples": padded(X),
+                "labels": padded(labels),
+                "seeds": padded(seeds),
+            },
+            steps=len(X) * self._period,
+            outputs=("spikes.i", "spikes.t") if testing else program.outputs,
+            target=self.target,
+        )
+
+    def _earliness(self, result: dict[str, NDArray], samples: int) -> NDArray[np.float64]:
+        """Time from the first spike of every class to the ramp's end, shape (n, classes) [s]."""
+        step = float(np.float32(self._constants.time_step))
+        steps = np.round(result["spikes.t"] / step).astype(np.int64)
+        found = np.zeros((samples, len(self.classes_)))
+        places = steps // self._period, result["spikes.i"] // int(self.cells)
+        np.maximum.at(found, places, (self._period - steps % self._period) * step)
+        return found
