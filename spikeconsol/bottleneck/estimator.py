@@ -19,6 +19,7 @@ from sklearn.base import (
 from sklearn.utils.multiclass import check_classification_targets, unique_labels
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
+from spikeconsol import progress_bar
 from spikeconsol.bottleneck import archive
 from spikeconsol.bottleneck.hsic import Objective
 from spikeconsol.bottleneck.memory import Memory
@@ -163,7 +164,8 @@ class BottleneckEstimator(
         labels = self._encode(y)
         before = self.n_epochs_ if goes_on else 0
         total = self.epochs * len(X)
-        for epoch in range(self.n_epochs_ - before, self.epochs):
+        epochs = range(self.n_epochs_ - before, self.epochs)
+        for epoch in progress_bar.steps_of(epochs, "fit", len(epochs)):
             began = time.perf_counter()
             order = self._order_rng.permutation(len(X))
             progress = (epoch * len(X) + np.arange(len(X))) / total
