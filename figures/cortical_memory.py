@@ -37,7 +37,7 @@ def draw(results: Mapping[str, Results]) -> Drawing:
 
 
 def _ages(ax: Axes, found: Results) -> None:
-    kernel = np.ones(SMOOTHING)
+    kernel = np.ones(min(SMOOTHING, found["gate"].sizes["age"]))
     for name, label, color in RULES:
         if name not in found:
             continue

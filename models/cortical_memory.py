@@ -400,7 +400,7 @@ def program(protocol: Protocol, condition: Condition) -> Any:
 COLUMNS = ("kept", "kept_90", "p90", "never_stored", "background", "irregularity")
 #: As many assemblies as the network holds, each still recent: for what need not be a stream.
 FEW = {"stored": 25, "tested": 25}
-DEMO = {"stored": 1, "tested": 1, "quiet": "2 s", "controls": False, "seeds": 1}
+DEMO = {"stored": 3, "tested": 3, "never_stored": 2, "quiet": "2 s", "controls": False, "seeds": 1}
 LARGE = {"cells": 1600, "active": 80, "lifetime": "40 s", "stored": 130, "tested": 56}
 
 
