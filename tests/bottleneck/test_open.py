@@ -1,6 +1,8 @@
 """Own memories and signals run in both classifiers, and never as the class they come from."""
 
 import re
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -228,13 +230,15 @@ def test_the_memory_of_the_documentation_runs_in_both():
         for page in ("bottleneck", "spiking_bottleneck")
         for block in re.findall(r"```python\n(.*?)```", (docs / f"{page}.md").read_text(), re.S)
     ]
-    rate = next(block for block in blocks if "class LastOfClass" in block)
-    spiking = next(block for block in blocks if "def in_spikes" in block)
-    imports, _, method = spiking.partition("\n\n")
-    made, _, used = rate.partition("net = ")
     names = {"X": SPLIT.X, "y": SPLIT.y}
-    exec(f"{imports}\n{made.rstrip()}\n\n{method}\nnet = {used}", names)
-    assert type(names["net"].network_.memories[0]).__name__ == "LastOfClass"
-    record = spikes(memory=names["LastOfClass"]()).record(SPLIT.X, SPLIT.y, [0, 1])
+    for text in ("class LastOfClass", "class LastInSpikes"):
+        exec(next(block for block in blocks if text in block), names)
+    assert type(names["net"].network_.memories[0]) is names["LastOfClass"]
+    record = spikes(memory=names["LastInSpikes"]()).record(SPLIT.X, SPLIT.y, [0, 1])
     ours = spikes(memory=LastOfClass()).record(SPLIT.X, SPLIT.y, [0, 1])
     np.testing.assert_array_equal(record.signals[0], ours.signals[0])
+
+
+def test_importing_the_wing_does_not_import_brian():
+    code = "import sys, spikeconsol.bottleneck; sys.exit('brian2' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
