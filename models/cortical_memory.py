@@ -113,10 +113,8 @@ def run(protocol: Protocol, condition: Condition, seeds: tuple[int, ...]) -> xr.
     measured = measures(protocol, seed, agreement, dice(cues, cued).max())
     measured |= activity(memory, patterns, storing, memory.recording)
     measured["potentiated"] = _value(potentiated, "synapses with w > 0.5", "1")
-    dataset = xr.Dataset(
-        measured,
-        coords={"seed": [seed], "age": np.arange(1, protocol.tested + 1)},
-    )
+    ages = np.arange(1, protocol.tested + 1)
+    dataset = xr.Dataset(measured, coords={"seed": [seed], "age": ages})
     if watched is not None:
         dataset = dataset.merge(watched).merge(example(protocol, patterns, cues, storing, asking))
     return dataset
@@ -126,25 +124,26 @@ def store(
     protocol: Protocol, memory: CorticalMemory, patterns: Patterns, *, watch: bool
 ) -> tuple[Recording, xr.Dataset | None]:
     """Show all assemblies; of one of them, follow the synapses inside through what comes later."""
-    last = min(len(patterns), round(1.6 * protocol.lifetime))
-    if not watch:
-        last = 0
-    parts = []
-    if last < len(patterns):
-        memory.store(patterns[: len(patterns) - last])
+    parts: list[Recording] = []
+
+    def show(shown: Patterns) -> None:
+        memory.store(shown)
+        assert memory.recording is not None
         parts.append(memory.recording)
+
+    last = min(len(patterns), round(1.6 * protocol.lifetime)) if watch else 0
+    if last < len(patterns):
+        show(patterns[: len(patterns) - last])
     if not watch:
-        return Recording.joined(parts), None
+        return parts[0], None
     i, j = memory.weights.tocoo().coords
     first = patterns[len(patterns) - last]
     inside = first[i] & first[j]
     path = []
     for pattern in patterns[len(patterns) - last :]:
-        memory.store(pattern[None])
-        parts.append(memory.recording)
-        names = ("trace", "trace_fast")
-        found = [memory.weights.data, *(memory.trace(name).data for name in names)]
-        path.append([values[inside] for values in found])
+        show(pattern[None])
+        found = [memory.weights, memory.trace("trace"), memory.trace("trace_fast")]
+        path.append([values.data[inside] for values in found])
     weight, trace, fast = np.moveaxis(np.array(path), 1, 0)
     one = int(np.argmax(weight[0]))
     slot = memory.parameters.stimuli.present + memory.parameters.stimuli.pause
