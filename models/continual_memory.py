@@ -55,11 +55,11 @@ TUNED: dict[str, dict[str, Any]] = {
     },
     "spiking": {"use": 90.0, "fixed": (0.1, 90.0), "first-come": 0.2, "never": 110.0},
     "pool": {
-        "gate": {"novelty": 70.0, "protection": 300.0},
-        "shuffled": {"novelty": 70.0, "protection": 300.0},
-        "weakest": {"novelty": 70.0, "protection": 200.0},
-        "least_used": {"novelty": 70.0}, "least_recent": {"novelty": 70.0},
-        "oldest": {"novelty": 70.0}, "random": {"novelty": 70.0}, "none": {"novelty": 70.0},
+        "gate": {"novelty": 80.0, "protection": 500.0},
+        "shuffled": {"novelty": 100.0, "protection": 500.0},
+        "weakest": {"novelty": 90.0, "protection": 400.0},
+        "least_used": {"novelty": 90.0}, "least_recent": {"novelty": 100.0},
+        "oldest": {"novelty": 100.0}, "random": {"novelty": 100.0}, "none": {"novelty": 70.0},
     },
 }  # fmt: skip
 

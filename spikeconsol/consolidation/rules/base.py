@@ -341,6 +341,11 @@ def check_definition(cls: type[Rule]) -> None:
     owner = cls.__name__
     if any(field.default is MISSING and field.default_factory is MISSING for field in fields(cls)):
         raise ParameterError(f"{owner}: a field has no default; allowed: every constant has one")
+    for field in fields(cls):
+        if hasattr(Rule, field.name):
+            raise ParameterError(
+                f"{owner}: {field.name!r} is a name of Rule; allowed for a constant: another one"
+            )
     example = cls()
     variables = {**language.variables(example.model), **language.variables(example.cell_model)}
     for name in (*variables, *example.parameters_in_text):
