@@ -110,7 +110,7 @@ def run(protocol: Protocol, condition: Condition, seeds: tuple[int, ...]) -> xr.
     memory.run(protocol.quiet)
     assert memory.recording is not None
     agreement = dice(recalled, cued)
-    measured = measures(protocol, seed, agreement, dice(cues, cued).max())
+    measured = measures(protocol, seed, agreement, float(np.max(dice(cues, cued))))
     measured |= activity(memory, patterns, storing, memory.recording)
     measured["potentiated"] = _value(potentiated, "synapses with w > 0.5", "1")
     ages = np.arange(1, protocol.tested + 1)
@@ -198,7 +198,7 @@ def measures(
         "kept": ("seed", [float((by_age >= 0.8).sum())], {"long_name": "kept (Dice .8)", **of}),
         "kept_90": ("seed", [float((by_age >= 0.9).sum())], {"long_name": "at Dice .9", **of}),
         "p90": _value(longest_load(by_age >= 0.8), "P90 (Dice .8)", "assemblies"),
-        "never_stored": _value(chance.max(), "largest Dice of those never stored", "1"),
+        "never_stored": _value(np.max(chance), "largest Dice of those never stored", "1"),
         "cue_alone": _value(of_cues, "Dice of the cue itself", "1"),
         "dice_by_age": (("seed", "age"), by_age[None], {"long_name": "Dice coefficient"}),
     }
