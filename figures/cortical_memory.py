@@ -18,7 +18,8 @@ Results = Mapping[str, xr.Dataset]
 #: (condition, label, colour)
 RULES = (
     ("gate", "curvature gate", "gate"),
-    ("bounds", "hard bounds, tuned", "bounds"),
+    ("bounds", "hard bounds", "bounds"),
+    ("soft-bounds", "soft bounds, slow", "accent"),
     ("ungated", "ungated", "leaky"),
     ("random-gate", "random gate", "shuffled"),
 )
