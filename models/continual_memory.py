@@ -31,9 +31,9 @@ Setup = dict[str, Any]
 TUNED: dict[str, dict[str, Any]] = {
     "domain": {
         "use": 70.0, "fixed": (0.2, 15.0), "first-come": 0.2, "never": 100.0,
-        "pixels": 1e-4, "frozen": 3e-6, "replay": 3e-4, "least-squares": 1e-3,
+        "pixels": 3e-5, "frozen": 3e-6, "replay": 3e-4, "least-squares": 1e-3,
         "none": 1e-3, "uniform": 1e2, "coincidence": 3e2, "fisher": 1e3, "first": 1e-4,
-        "backprop": 3e-6, "ewc": 1e4, "si": 1e3, "mas": 1e2,
+        "backprop": 3e-6, "ewc": 3e4, "si": 3e3, "mas": 1e2,
     },
     "permuted": {
         "use": 70.0, "fixed": (0.03, 70.0), "first-come": 0.2, "never": 80.0,
