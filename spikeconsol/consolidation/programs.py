@@ -16,8 +16,6 @@ from spikeconsol.consolidation.rules import BoundedCurvatureGate, Rule, Shuffled
 from spikeconsol.data.patterns import active_units
 from spikeconsol.parameters import ParameterError
 
-__all__ = ["Programs"]
-
 #: Synaptic time for which the gain of recurrent excitation is given [s].
 REFERENCE_TIME = 0.02
 #: Constants of the cells that the storing network does not have.

@@ -34,7 +34,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spikeconsol.consolidation.rules import text as language
-from spikeconsol.parameters import ParameterError, Parameters
+from spikeconsol.parameters import ParameterError, Parameters, shown
 
 __all__ = ["Rule", "State", "plasticity_rule", "registry"]
 
@@ -300,6 +300,8 @@ def plasticity_rule(cls: type[AnyRule]) -> type[AnyRule]:
         If another rule has this name, a name belongs to Brian2 or C++, a text reads what it is not
         told or says nothing, or a `step` written by hand does not do what the text says.
     """
+    if not (isinstance(cls, type) and issubclass(cls, Rule)):
+        raise TypeError(f"plasticity_rule: got {shown(cls)}; allowed: a subclass of Rule")
     made = dataclass(frozen=True)(cls)
     before = registry.get(cls.__name__)
     interactive = cls.__module__ == "__main__" and not hasattr(sys.modules["__main__"], "__file__")
@@ -323,11 +325,17 @@ def checked_rule(rule: Any) -> Rule:
     ParameterError
         If its texts and its `step` do not agree.
     """
-    if not isinstance(rule, Rule):
-        shown = f"the class {rule.__name__}" if isinstance(rule, type) else repr(rule)
-        raise TypeError(f"rule: got {shown}; allowed: a rule, for example CurvatureGate()")
+    rule = rule_instance(rule)
     if type(rule) not in registry.values():
         _check_once(type(rule))  # type: ignore[arg-type]
+    return rule
+
+
+def rule_instance(rule: Any) -> Rule:
+    """Return a rule, or say that it is none, but for example its class."""
+    if not isinstance(rule, Rule):
+        got = f"the class {rule.__name__}" if isinstance(rule, type) else shown(rule)
+        raise TypeError(f"rule: got {got}; allowed: a rule, for example CurvatureGate()")
     return rule
 
 
