@@ -254,7 +254,8 @@ def make_learner(setup: Setup, parameters: Stream, seed: int) -> Any:
     from spikeconsol.bottleneck import opponents
     from spikeconsol.bottleneck.memory_classifier import MemoryClassifier
 
-    kind, value = setup["learner"], setup.get("value")
+    kind: str = setup["learner"]
+    value: Any = setup.get("value")
     known = parameters.scenario == "task"
     if kind == "memory":
         options = {key: value for key, value in setup.items() if key != "learner"}

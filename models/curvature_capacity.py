@@ -226,7 +226,9 @@ class NoisyTraceNetwork(HopfieldNetwork):
         counts = self.noise.poisson(np.where(s > 0, self.spikes, self.background_spikes))
         u = activity_from_spikes(counts, expected=self.spikes, floor=self.floor)
         state["trace"][:] = before
-        self.rule.remember(state, np.outer(u, u))
+        A = np.outer(u, u)
+        # One step of the rule for what its trace remembers; the weights of this step are dropped.
+        self.rule.step(state | {"w": state["w"].copy()}, A, u[:, None] + u - 2 * A)
         np.fill_diagonal(state["trace"], 0)
 
 

@@ -34,7 +34,7 @@ def whole(name: str, value: Any, *, at_least: int | None = None, at_most: int | 
         raise wrong(name, value, allowed)
     if not math.isfinite(value) or value != math.floor(value):
         raise wrong(name, value, allowed)
-    number = math.floor(value)
+    number: int = math.floor(value)  # type: ignore[assignment]
     low = -(2**63) if at_least is None else at_least
     if not low <= number <= (2**63 - 1 if at_most is None else at_most):
         raise wrong(name, value, allowed)

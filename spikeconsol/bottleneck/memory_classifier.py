@@ -239,17 +239,18 @@ def _compiled() -> Callable[..., None]:
     return numba.njit(cache=True, error_model="numpy")(_store)
 
 
-def _store(
+def _store(  # type: ignore[no-untyped-def]
     X, labels, centres, squares, uses, recruited, replaced, born, last_use, traces, clocks,
     rate, novelty, replacement, decay, draws,
-):  # type: ignore[no-untyped-def]  # fmt: skip
+):  # fmt: skip
     """Show samples to the cells of their classes, one after another."""
     for t in range(len(X)):
         x, pool = X[t], labels[t]
         taken = recruited[pool]
         clocks[pool] += 1
         now = clocks[pool]
-        cell, novel = 0, True
+        cell: Any = 0
+        novel: Any = True
         if taken:
             distance = squares[pool][:taken] - 2 * np.dot(centres[pool][:taken], x)
             cell = np.argmin(distance)
@@ -258,7 +259,7 @@ def _store(
             cell = taken
             recruited[pool] += 1
         elif novel:
-            new = -1
+            new: Any = -1
             if replacement == 1:  # oldest
                 new = np.argmin(born[pool])
             elif replacement == 2:  # random

@@ -306,9 +306,11 @@ class ProtectedNetwork(_Chosen):
             if self.protection in PENALTIES and self._tasks_over:
                 pull = self._importance[i] * (self.weights_[i] - self._anchors[i])
                 pulled = gradient + np.float32(self.strength) * pull
+            mean, square = self._moments[i]
             step, *self._moments[i] = adam(
                 pulled,
-                *self._moments[i],
+                mean,
+                square,
                 self._steps,
                 self.learning_rate if hidden else self.readout_learning_rate,
                 decays=DECAYS,

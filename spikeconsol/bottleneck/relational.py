@@ -421,5 +421,6 @@ class RelationalBottleneck(Readout, TransformerMixin, BaseEstimator):
         """Descend by Adam."""
         self._updates += 1
         for weights, moments, change in zip(self.weights_, self._moments, changes, strict=True):
-            step, *moments[:] = adam(change, *moments, self._updates, rate, decays=DECAYS)
+            mean, square = moments
+            step, *moments[:] = adam(change, mean, square, self._updates, rate, decays=DECAYS)
             weights -= step

@@ -133,7 +133,7 @@ class SpikingRelationalBottleneck(Readout, TransformerMixin, BaseEstimator):
         X = self._seen(X)
         chunks = []
         for part in self._parts(len(X)):
-            about = {
+            about: dict[str, Any] = {
                 "noise_seeds": content_seeds(X[part]),
                 "first_steps": self._constants.sample_steps * np.arange(len(X[part])),
             }

@@ -305,10 +305,10 @@ def divergence(
         KL(p_w || p_{w + d}) in nats; close to F d**2 / 2 for small d.
     """
     values, log_weight = _enumerated(weights, thresholds, temperature, code)
-    pair = checks.array("pair", pair, ndim=1)
-    if pair.shape != (2,):
-        raise ValueError(f"pair: got shape {pair.shape}; allowed: two units")
-    i, j = (checks.whole("pair", one, at_least=0, at_most=values.shape[1] - 1) for one in pair)
+    both = checks.array("pair", pair, ndim=1)
+    if both.shape != (2,):
+        raise ValueError(f"pair: got shape {both.shape}; allowed: two units")
+    i, j = (checks.whole("pair", one, at_least=0, at_most=values.shape[1] - 1) for one in both)
     coincidence = values[:, i] * values[:, j] / temperature
     shifts = np.atleast_1d(checks.array("shifts", shifts).astype(float))
     # Within an exponential family the divergence follows from log Z and the mean alone.

@@ -84,9 +84,9 @@ def chosen(name: str) -> tuple[str, list[Experiment]]:
     file, own, part = name.partition(".py")
     if own and part[:1] in ("", "/"):
         source = str(Path(file + own).resolve())
-        own = find_experiments(source)
-        known: dict[str, Any] = dict(own)
-        chosen = [e for key, e in own.items() if key.endswith(part)]
+        found = find_experiments(source)
+        known: dict[str, Any] = dict(found)
+        chosen = [e for key, e in found.items() if key.endswith(part)]
     else:
         source = ""
         names = listing()

@@ -186,7 +186,7 @@ def summary(
                     f"{dim} {size}"
                     for dim, size in zip(variable.dimensions, variable.shape, strict=True)
                 )
-                about = SimpleNamespace(name=name, attrs=dict(variable.attrs))
+                about: Any = SimpleNamespace(name=name, attrs=dict(variable.attrs))
                 numeric = variable.dimensions == ("seed",) and variable.dtype.kind in "biuf"
                 values = with_interval(variable[...]) if numeric and variable.shape[0] else ""
                 rows.append((name, heading(about), shape, values))
