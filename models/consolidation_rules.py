@@ -214,7 +214,7 @@ CONTENDERS: tuple[Contender, ...] = (
     ),
     _rule(
         "serial-transfer", SerialTransfer, "serial transfer", c=4, h=0.25,
-        transfer=(0.2, 0.05, 0.1, 0.4), depression_ratio=(1, 0.5, 2),
+        transfer=(0.2, 0.05, 0.1, 0.4), depression_ratio=(2, 0.5, 1, 4),
     ),
     _rule(
         "timer", Timer, "timer (control)", c=4, h=0.5,

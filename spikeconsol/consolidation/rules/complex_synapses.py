@@ -127,7 +127,7 @@ class SerialTransfer(Stochastic):
         "third += event*int(rand() < transfer*ratio)*(second_stage - third)\n"
         "second_stage += event*int(rand() < transfer)*(first - second_stage)\n"
         "first += up*(1 - first) - down*first\n"
-        "w = (first + second_stage + third)/3"
+        "w += event*((first + second_stage + third)/3 - w)"
     )
 
 
