@@ -12,7 +12,7 @@ RESULTS ?= results
 JOBS ?= auto
 CORES ?= $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)
 
-.PHONY: help demo test test-slow claims figures bench lint clean
+.PHONY: help demo test test-slow claims figures bench lint docs clean
 .DELETE_ON_ERROR:
 
 help:
@@ -23,6 +23,7 @@ help:
 	@echo "make figures    bring every figure up to date"
 	@echo "make bench      measure speed"
 	@echo "make lint       style and types"
+	@echo "make docs       build the documentation site into site/"
 	@echo "make clean      remove the environment and build products, not the results"
 
 demo: .venv/installed
@@ -47,6 +48,10 @@ lint: .venv/installed-test
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+
+docs: .venv/installed
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[docs]"
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict
 
 # Installed once, and again when pyproject.toml changes.
 .venv/installed: pyproject.toml

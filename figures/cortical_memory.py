@@ -18,7 +18,8 @@ Results = Mapping[str, xr.Dataset]
 #: (condition, label, colour)
 RULES = (
     ("gate", "curvature gate", "gate"),
-    ("bounds", "hard bounds, tuned", "bounds"),
+    ("bounds", "hard bounds", "bounds"),
+    ("soft-bounds", "soft bounds, slow", "accent"),
     ("ungated", "ungated", "leaky"),
     ("random-gate", "random gate", "shuffled"),
 )
@@ -37,7 +38,7 @@ def draw(results: Mapping[str, Results]) -> Drawing:
 
 
 def _ages(ax: Axes, found: Results) -> None:
-    kernel = np.ones(SMOOTHING)
+    kernel = np.ones(min(SMOOTHING, found["gate"].sizes["age"]))
     for name, label, color in RULES:
         if name not in found:
             continue

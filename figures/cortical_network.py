@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -78,7 +79,7 @@ def _raster(ax: Axes, example: xr.Dataset, rows: NDArray[np.int64], phase: str) 
     ]
     stimulated = shown & (times % slot < (0.4 if phase == "store" else 0.1))
     inside = rows[cells] >= 0
-    dots = {"s": 0.5, "linewidths": 0, "rasterized": True}
+    dots: dict[str, Any] = {"s": 0.5, "linewidths": 0, "rasterized": True}
     for chosen, color, label in (
         (inside & ~stimulated, style.COLORS["instant"], "E"),
         (inside & stimulated, style.COLORS["leaky"], "E, stimulated"),
@@ -86,7 +87,7 @@ def _raster(ax: Axes, example: xr.Dataset, rows: NDArray[np.int64], phase: str) 
         ax.scatter(times[chosen], rows[cells[chosen]], color=color, label=label, **dots)
     cells, times = (example[f"{phase}_inhibitory_{name}"].values for name in ("cell", "time"))
     few = cells < SAMPLE
-    top = rows.max() + 1
+    top = int(np.max(rows)) + 1
     ax.scatter(times[few], top + cells[few], color=style.COLORS["gate"], label="I", **dots)
     ax.set(ylim=(-1, top + SAMPLE), xlim=(0, len(patterns) * slot))
     if phase == "recall":

@@ -35,8 +35,8 @@ def draw(results: Mapping[str, Mapping[str, xr.Dataset]]) -> Drawing:
 
 def _learned(dataset: xr.Dataset, name: str) -> np.ndarray:
     """Return the values of the networks that learned their task."""
-    values = dataset[name].values
-    return values[np.isfinite(values)]
+    learned = dataset["learned"].values > 0.5
+    return dataset[name].values[learned if learned.any() else ~learned]
 
 
 def _correlations(ax: Axes, found: Mapping[str, xr.Dataset]) -> None:

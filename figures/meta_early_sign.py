@@ -79,7 +79,7 @@ def _agreement(ax: Axes, dataset: xr.Dataset) -> None:
 
 def _success(ax: Axes, found: Mapping[str, xr.Dataset]) -> None:
     """Networks that solve the task, by their sign when success is foretold."""
-    labels = []
+    labels: list[str] = []
     for name, title in CONDITIONS:
         if name not in found:
             continue

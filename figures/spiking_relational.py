@@ -1,24 +1,40 @@
-"""n-back in spikes: what a liquid must hold for layers of spiking cells to learn."""
+"""n-back in spikes: layers of spiking cells learn as well as their memory serves."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure as Drawing
 
 from spikeconsol.figures import style
-from spikeconsol.figures.bottleneck_relational import accuracies, against_cells, against_recall
+from spikeconsol.figures.bottleneck_relational import accuracies
 from spikeconsol.lab import Figure
 
 
 def draw(results: Mapping[str, Mapping[str, xr.Dataset]]) -> Drawing:
-    """Draw the controls, and what learning owes to the size of the liquid."""
-    figure, axes = style.figure(style.TWO_COLUMNS, 2.4, columns=3)
-    accuracies(axes[0], results["bottleneck/spiking-nback"], "Test accuracy, n-back in spikes")
-    against_cells(axes[1], results["bottleneck/spiking-nback-capacity"])
-    against_recall(axes[2], results["bottleneck/spiking-nback-capacity"])
-    for letter, ax in zip("abc", axes, strict=True):
+    """Draw the conditions, and what learning owes to the signal that the memory makes."""
+    found = results["bottleneck/spiking-nback"]
+    figure, axes = style.figure(style.TWO_COLUMNS, 2.6, columns=2)
+    accuracies(axes[0], found, "Test accuracy, n-back in spikes, lag 4")
+    groups = (
+        ("exact memory", "instant", "s", ("exact",)),
+        ("liquids", "gate", "o", ("liquid", "shift", "dale")),
+        ("controls", "control", "^", ("silenced", "constant", "shuffled", "late", "permuted")),
+    )
+    for label, color, marker, names in groups:
+        chosen = [found[f"spiking-{name}"] for name in names if f"spiking-{name}" in found]
+        cosine = np.concatenate([dataset.cosine.mean("layer") for dataset in chosen])
+        accuracy = np.concatenate([dataset.accuracy for dataset in chosen])
+        axes[1].plot(cosine, accuracy, marker, ms=4, color=style.COLORS[color], label=label)
+    axes[1].set(
+        xlabel="Cosine of the signals to the exact ones, mean of layers",
+        ylabel="Test accuracy",
+        ylim=(0, 1),
+    )
+    axes[1].legend(loc="lower right")
+    for letter, ax in zip("ab", axes, strict=True):
         style.panel_label(ax, letter)
     return figure
 
@@ -26,13 +42,12 @@ def draw(results: Mapping[str, Mapping[str, xr.Dataset]]) -> Drawing:
 FIGURES = (
     Figure(
         name="spiking_relational",
-        needs=("bottleneck/spiking-nback", "bottleneck/spiking-nback-capacity"),
+        needs=("bottleneck/spiking-nback",),
         caption=(
             "Spiking layers told only whether a digit is of the class of the one four samples "
-            "before. (a) Conditions that differ in their memory; line: frozen layers. (b) Accuracy "
-            "against the size of a gated liquid and the lag. (c) The same networks, against what "
-            "their liquids recall of random codes; dots are seeds. Means and 95% confidence "
-            "intervals over seeds, as stated in the panels."
+            "before. (a) Conditions that differ in their memory; dots are seeds, line: frozen "
+            "layers. (b) Accuracy against the cosine, in use, of the layers' signals to those of "
+            "an exact memory; dots are seeds. n = {n} seeds."
         ),
         draw=draw,
     ),

@@ -19,7 +19,8 @@ from spikeconsol.models.bottleneck import LEARNED, Seeds, Setup, Training, Xor, 
 from spikeconsol.parameters import Parameters, parameter
 
 #: Two units on top make the code binary, so that the layers below must solve XOR: a fixed vector
-#: per class rarely does, random features do not. A reservoir whose state is constant does.
+#: per class rarely does, random features do not. The class enters every signal, so that success
+#: shows a right signal, not that a memory of samples is needed.
 MEMORY_TASKS: dict[str, Training] = {
     "xor": Xor(hidden=(10, 2)),
     "digits": Training(),

@@ -31,9 +31,9 @@ Setup = dict[str, Any]
 TUNED: dict[str, dict[str, Any]] = {
     "domain": {
         "use": 70.0, "fixed": (0.2, 15.0), "first-come": 0.2, "never": 100.0,
-        "pixels": 1e-4, "frozen": 3e-6, "replay": 3e-4, "least-squares": 1e-3,
+        "pixels": 3e-5, "frozen": 3e-6, "replay": 3e-4, "least-squares": 1e-3,
         "none": 1e-3, "uniform": 1e2, "coincidence": 3e2, "fisher": 1e3, "first": 1e-4,
-        "backprop": 3e-6, "ewc": 1e4, "si": 1e3, "mas": 1e2,
+        "backprop": 3e-6, "ewc": 3e4, "si": 3e3, "mas": 1e2,
     },
     "permuted": {
         "use": 70.0, "fixed": (0.03, 70.0), "first-come": 0.2, "never": 80.0,
@@ -55,11 +55,11 @@ TUNED: dict[str, dict[str, Any]] = {
     },
     "spiking": {"use": 90.0, "fixed": (0.1, 90.0), "first-come": 0.2, "never": 110.0},
     "pool": {
-        "gate": {"novelty": 70.0, "protection": 300.0},
-        "shuffled": {"novelty": 70.0, "protection": 300.0},
-        "weakest": {"novelty": 70.0, "protection": 200.0},
-        "least_used": {"novelty": 70.0}, "least_recent": {"novelty": 70.0},
-        "oldest": {"novelty": 70.0}, "random": {"novelty": 70.0}, "none": {"novelty": 70.0},
+        "gate": {"novelty": 80.0, "protection": 500.0},
+        "shuffled": {"novelty": 100.0, "protection": 500.0},
+        "weakest": {"novelty": 90.0, "protection": 400.0},
+        "least_used": {"novelty": 90.0}, "least_recent": {"novelty": 100.0},
+        "oldest": {"novelty": 100.0}, "random": {"novelty": 100.0}, "none": {"novelty": 70.0},
     },
 }  # fmt: skip
 

@@ -133,6 +133,8 @@ def run(protocol: CurvatureProtocol, condition: Condition, seeds: tuple[int, ...
     training = learn(protocol, condition.setup, seeds)
     labels = training.task.label_inputs
     learned = training.test_accuracy > LEARNED_ABOVE
+    # A demonstration may have none that learned: then all are shown for what they are.
+    analysed = learned if learned.any() else ~learned
     rng = np.random.default_rng([seeds[0], 3])
     halves = [measure(training, protocol, part) for part in (0, 1)]
     values = {"alpha": np.abs(training.parameters["alpha"])}
@@ -149,7 +151,7 @@ def run(protocol: CurvatureProtocol, condition: Condition, seeds: tuple[int, ...
     dataset = training.to_dataset()
 
     def put(name: str, found: NDArray, text: str) -> None:
-        dataset[name] = named("seed", np.where(learned, found, np.nan), text)
+        dataset[name] = named("seed", found, text)
 
     dataset["learned"] = named("seed", learned.astype(float), "networks that are analysed")
     for name in MEASURES:
@@ -171,8 +173,8 @@ def run(protocol: CurvatureProtocol, condition: Condition, seeds: tuple[int, ...
                 for _ in range(protocol.shuffles)
             ]
             # Extreme means over networks, against those of permuted synapses.
-            means = np.nanmean(np.where(learned, shuffled, np.nan), axis=1)
-            seen = np.nanmean(dataset[f"{name}_within"].values)
+            means = np.mean(np.array(shuffled)[:, analysed], axis=1)
+            seen = dataset[f"{name}_within"].values[analysed].mean()
             dataset.attrs[f"{name}_within_p"] = float(
                 (1 + (np.abs(means) >= abs(seen)).sum()) / (1 + len(means))
             )
@@ -202,6 +204,7 @@ def run(protocol: CurvatureProtocol, condition: Condition, seeds: tuple[int, ...
 
 COLUMNS: tuple[Any, ...] = (
     *SCORES,
+    "learned",
     "curvature_within",
     "fisher_within",
     "alpha_reliability",

@@ -366,7 +366,6 @@ EXPERIMENTS = (
         columns=("accuracy",),
         seeds=(100, 3),
         presets={"demo": {"presentations": 1500, "seeds": 1}},
-        figures=FIGURE,
     ),
     Experiment(
         name="bottleneck/contiguity-mnist",

@@ -199,6 +199,5 @@ EXPERIMENTS = (
         columns=("accuracy", "top_cosine", "top_recall"),
         seeds=(100, 3),
         presets={"demo": DEMO},
-        figures=("spiking_relational",),
     ),
 )

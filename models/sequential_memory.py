@@ -123,11 +123,11 @@ def reading(gain: float, inhibition: float) -> dict[str, float]:
     return {"cells.recurrent_gain": gain, "inhibition.threshold": inhibition}
 
 
-#: Instant limits, each with its own recall, the best of 18 settings on seeds 0 and 1.
+#: Instant limits, each with its own recall; `tuning_conditions` has a grid for each.
 INSTANT: tuple[tuple[str, str, Batch, Mapping[str, float]], ...] = (
-    ("instant-covariance", "instant covariance", covariance, reading(14, 0.7)),
-    ("instant-clipped", "instant, clipped", clipped, reading(12, 0.8)),
-    ("instant-willshaw", "instant Willshaw", batch.willshaw, reading(7, 0.6)),
+    ("instant-covariance", "instant covariance", covariance, reading(18, 0.45)),
+    ("instant-clipped", "instant, clipped", clipped, reading(18, 0.45)),
+    ("instant-willshaw", "instant Willshaw", batch.willshaw, reading(14, 0.45)),
 )
 
 
@@ -382,10 +382,10 @@ def tuning_conditions(protocol: Protocol) -> Sequence[Condition]:
             depression = balance * potentiation * f / (2 * (1 - f))
             rule = BoundedAdditive(potentiation=potentiation, depression=depression)
             settings.append(("bounds", f"{potentiation} up, balance {balance}", Storage(rule)))
-    gains = ((8, 10, 12, 14, 17, 20), (10, 12, 14, 17, 20, 23), (4, 5, 6, 7, 8, 10))
+    gains = ((12, 14, 16, 18, 21, 24), (12, 14, 16, 18, 21, 24), (8, 10, 12, 14, 16, 18))
     for (name, _, instant, _), grid in zip(INSTANT, gains, strict=True):
         for gain in grid:
-            for inhibition in (0.6, 0.7, 0.8):
+            for inhibition in (0.35, 0.45, 0.55):
                 recall = reading(gain, inhibition)
                 storage = Storage(BoundedCurvatureGate(), recall, instant)
                 settings.append((name, f"gain {gain}, inhibition {inhibition}", storage))

@@ -2,7 +2,7 @@
 
 Patterns of unequal size, cells that are used more often than others, other coding levels; drive,
 duration and time constants within a factor of two or so of the default; cells and wiring. All with
-one set of constants, chosen on seeds 0 to 2 (`spiking-capacity/recall-tuning`). Protocol and
+one set of constants, chosen on seeds 0 and 1 (`spiking-capacity/recall-tuning`). Protocol and
 measures are those of `sequential-memory`.
 
 The rate network stores the same patterns by the same rule and is told the true size of each one in
@@ -178,11 +178,11 @@ STREAMS: Mapping[str, tuple[Mapping[str, Any], Mapping[str, float], float]] = {
 
 def recall_settings(protocol: Protocol) -> Sequence[Condition]:
     """Settings of recall, each of them one set for all streams."""
-    base = {"cells.recurrent_gain": 18.0, "cells.afterdepolarisation": 2.0}
+    base = {"cells.recurrent_gain": 18.0, "cells.afterdepolarisation": 2.2}
     settings = [
         {"cells.recurrent_gain": gain, "cells.afterdepolarisation": own}
         for gain in (16.5, 18.0, 19.5)
-        for own in (1.8, 2.0, 2.2)
+        for own in (2.0, 2.2, 2.6)
     ]
     for name, values in (
         ("inhibition.threshold", (0.4, 0.5)),
@@ -190,6 +190,7 @@ def recall_settings(protocol: Protocol) -> Sequence[Condition]:
         ("inhibition.balance", (0.4, 0.6)),
         ("inhibition.scaling", (0.15, 0.5)),
         ("cells.tonic_current", (0.7, 0.85)),
+        ("cells.burst_rate", (38.7, 44.0)),
     ):
         settings += [base | {name: value} for value in values]
     return [

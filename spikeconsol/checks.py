@@ -32,9 +32,9 @@ def whole(name: str, value: Any, *, at_least: int | None = None, at_most: int | 
         value = value.item()
     if isinstance(value, bool | np.bool_) or not isinstance(value, kinds.Real):
         raise wrong(name, value, allowed)
-    if not math.isfinite(value) or value != int(value):
+    if not math.isfinite(value) or value != math.floor(value):
         raise wrong(name, value, allowed)
-    number = int(value)
+    number = math.floor(value)
     low = -(2**63) if at_least is None else at_least
     if not low <= number <= (2**63 - 1 if at_most is None else at_most):
         raise wrong(name, value, allowed)

@@ -132,7 +132,7 @@ def steps_of(items: Iterable[T], title: str, total: int) -> Iterator[T]:
 
 
 @contextlib.contextmanager
-def listened(steps: int, title: str = "running") -> Iterator[int | None]:
+def listened(steps: int, title: str) -> Iterator[int | None]:
     """Show how many time steps a program has done; gives the file descriptor that it tells it.
 
     None where nobody would see it.

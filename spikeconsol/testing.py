@@ -26,10 +26,10 @@ def check_rule(rule: Rule) -> None:
     ParameterError
         With the variable, what each form gives, and the difference.
     """
-    from spikeconsol.consolidation.rules.base import check_definition
+    from spikeconsol.consolidation.rules.base import check_definition, rule_instance
     from spikeconsol.consolidation.rules.brian_check import brian_step
 
-    check_definition(type(rule))
+    check_definition(type(rule_instance(rule)))
     if not rule.local:
         return
     for graded in (False, True):
@@ -47,8 +47,9 @@ def check_step(rule: Rule) -> None:
     ParameterError
         With the variable, what each form gives, and the difference.
     """
-    from spikeconsol.consolidation.rules.base import Rule
+    from spikeconsol.consolidation.rules.base import Rule, rule_instance
 
+    rule_instance(rule)
     for graded in (False, True):
         state, seen = _example(rule, seed=3, graded=graded)
         by_hand = {name: array.copy() for name, array in state.items()}
@@ -96,8 +97,9 @@ def _compare(rule, found, expected, first, second) -> None:  # type: ignore[no-u
 
 def weights_stay_in_unit_interval(rule: Rule) -> bool:
     """Whether random presentations, from the start, leave all weights in [0, 1]."""
-    from spikeconsol.consolidation.rules.base import Rule
+    from spikeconsol.consolidation.rules.base import Rule, rule_instance
 
+    rule_instance(rule)
     rng = np.random.default_rng(1)
     state = rule.state((8, 8))
     for s in (rng.random((60, 8)) < 0.4).astype(float):

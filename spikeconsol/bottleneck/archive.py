@@ -38,7 +38,8 @@ def read(path: Path) -> tuple[dict[str, Any], dict[str, NDArray]]:
     try:
         with np.load(path, allow_pickle=False) as archive:
             arrays = dict(archive)
-        return json.loads(str(arrays.pop("about"))), arrays
+        about = json.loads(str(arrays.pop("about")))
+        return about if "streams" in about else _with_objects(about), arrays
     except FileNotFoundError:
         raise
     except Exception:
@@ -77,6 +78,39 @@ def remade(value: Any, name: str) -> Any:
         )
     constants = {key: remade(inner, f"{name}.{key}") for key, inner in value["constants"].items()}
     return getattr(importlib.import_module(module), kind)(**constants)
+
+
+def _with_objects(about: dict[str, Any]) -> dict[str, Any]:
+    """Read what was saved when every constant was a setting of the rate classifier."""
+    from spikeconsol.bottleneck import memory, parameters, signals
+    from spikeconsol.bottleneck.hsic import Objective
+
+    old = about["parameters"]
+    kept = memory.SHORT_FORMS[old["memory"]]
+    if old["memory"] == "window":
+        kept = kept.replace(length=old["window"])
+    elif old["memory"] in ("reservoir", "silenced"):
+        constants = old["reservoir"] or {}
+        gains = {key: tuple(constants[key]) for key in constants if key == "input_gains"}
+        kept = kept.replace(**constants | gains, window=old["window"])
+    else:
+        kept = kept.replace(rate=old["memory_rate"])
+    optimiser = {"adam": parameters.Adam, "sgd": parameters.Descent}[old["optimizer"]]
+    rates = ("learning_rate", "readout_learning_rate", "final_rate", "update_every")
+    objects = {
+        "objective": Objective(
+            old["gamma"], tuple(old["widths"]), old["input_weight"], old["code_weight"]
+        ),
+        "memory": kept,
+        "signal": signals.SHORT_FORMS[old["signal"]].replace(surprise_gate=old["surprise_gate"]),
+        "optimiser": optimiser(**{name: old[name] for name in rates}),
+        "layer": parameters.RateLayer(old["activation"], old["neuron"]),
+    }
+    same = {name: old[name] for name in ("hidden", "epochs", "backend", "random_state")}
+    return about | {
+        "parameters": same | {name: described(value) for name, value in objects.items()},
+        "streams": {"_order_rng": about["order_rng"], "_memory_rng": about["memory_rng"]},
+    }
 
 
 def _fields(value: Declared) -> tuple[dataclasses.Field[Any], ...]:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import time
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import (
-    BaseEstimator,
     ClassifierMixin,
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
@@ -19,26 +18,23 @@ from sklearn.base import (
 from sklearn.utils.multiclass import check_classification_targets, unique_labels
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
+from spikeconsol import progress_bar
 from spikeconsol.bottleneck import archive
 from spikeconsol.bottleneck.hsic import Objective
 from spikeconsol.bottleneck.memory import Memory
 from spikeconsol.bottleneck.parameters import Optimiser, Protection
+from spikeconsol.bottleneck.settings import ObjectSettings
 from spikeconsol.bottleneck.signals import Signal
 from spikeconsol.optimise import softmax
-from spikeconsol.parameters import Declared, ParameterError, unknown_name
+from spikeconsol.parameters import ParameterError
 
 __all__ = ["BottleneckEstimator"]
 
 
 class BottleneckEstimator(
-    ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClassifierMixin, BaseEstimator
+    ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClassifierMixin, ObjectSettings
 ):
-    """Base of the classifiers: everything that does not depend on rates or spikes.
-
-    A setting may be an object, one of the short forms in `_short`, or None for the default in
-    `_default`; `_chosen` returns the object. Constants of objects are parameters of the estimator
-    under names such as ``memory__length``.
-    """
+    """Base of the classifiers: everything that does not depend on rates or spikes."""
 
     hidden: tuple[int, ...]
     epochs: int
@@ -46,29 +42,10 @@ class BottleneckEstimator(
     warm_start: bool
     random_state: int | np.random.RandomState | None
 
-    #: Class, short forms and default of every setting that is an object.
-    _kinds: ClassVar[Mapping[str, type[Declared]]]
-    _short: ClassVar[Mapping[str, Mapping[str, Declared]]]
-    _default: ClassVar[Mapping[str, Declared]]
     #: Settings that may change while a network learns.
     _free: ClassVar[frozenset[str]] = frozenset(
         {"optimiser", "epochs", "verbose", "warm_start", "random_state", "backend", "target"}
     )
-
-    # ---------------------------------------------------------------------------- settings
-
-    def _chosen(self, name: str) -> Any:
-        """Return the object that a setting stands for."""
-        value, kind = getattr(self, name), self._kinds[name]
-        if value is None and name in self._default:
-            return self._default[name]
-        short = self._short.get(name, {})
-        if isinstance(value, str) and value in short:
-            return short[value]
-        if not isinstance(value, kind):
-            names = "".join(f"{text}, " for text in short)
-            raise ParameterError(f"{name}: got {value!r}; allowed: {names}a {kind.__name__}")
-        return value
 
     @property
     def _objective(self) -> Objective:
@@ -89,34 +66,6 @@ class BottleneckEstimator(
     @property
     def _memory(self) -> Memory:
         return self._chosen("memory")
-
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Return settings by name, those of objects as ``memory__length`` if `deep`."""
-        values = super().get_params(deep=False)
-        if not deep:
-            return values
-        for name in self._kinds:
-            try:
-                constants = self._chosen(name).flat()
-            except ParameterError:
-                continue  # refused in `fit`
-            values |= {
-                f"{name}__{key.replace('.', '__')}": inner for key, inner in constants.items()
-            }
-        return values
-
-    def set_params(self, **params: Any) -> Self:
-        """Change settings; a constant of an object makes a changed copy of that object."""
-        nested: dict[str, dict[str, Any]] = {}
-        for name, value in params.items():
-            head, _, rest = name.partition("__")
-            if rest and head in self._kinds:
-                nested.setdefault(head, {})[rest.replace("__", ".")] = value
-            else:
-                super().set_params(**{name: value})
-        for head, changes in nested.items():
-            setattr(self, head, _changed(self._chosen(head), changes, head))
-        return self
 
     # ----------------------------------------------------------------------------- fitting
 
@@ -163,7 +112,8 @@ class BottleneckEstimator(
         labels = self._encode(y)
         before = self.n_epochs_ if goes_on else 0
         total = self.epochs * len(X)
-        for epoch in range(self.n_epochs_ - before, self.epochs):
+        epochs = range(self.n_epochs_ - before, self.epochs)
+        for epoch in progress_bar.steps_of(epochs, "fit", len(epochs)):
             began = time.perf_counter()
             order = self._order_rng.permutation(len(X))
             progress = (epoch * len(X) + np.arange(len(X))) / total
@@ -433,22 +383,3 @@ class BottleneckEstimator(
         """Make a network into which a saved one fits."""
         dtype = arrays.get("weights.0", np.zeros(0)).dtype
         self._begin_anew(arrays["classes"], np.zeros((1, about["n_features"]), dtype))
-
-
-def _changed(value: Declared, changes: dict[str, Any], head: str) -> Declared:
-    """Return a copy with constants changed, by dotted names."""
-    known = [f"{head}__{name}" for name in value.flat()]
-    for name in changes:
-        if f"{head}__{name}" not in known:
-            raise ParameterError(unknown_name(f"{head}__{name}", known, type(value).__name__))
-    own = {name: change for name, change in changes.items() if "." not in name}
-    inner: dict[str, dict[str, Any]] = {}
-    for name, change in changes.items():
-        first, dot, rest = name.partition(".")
-        if dot:
-            inner.setdefault(first, {})[rest] = change
-    own |= {
-        first: _changed(getattr(value, first), deeper, f"{head}__{first}")
-        for first, deeper in inner.items()
-    }
-    return value.replace(**own)

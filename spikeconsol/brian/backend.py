@@ -268,7 +268,7 @@ def _execute(
     environment.setdefault("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1")
     if place.spill is not None:
         environment["SPIKECONSOL_SPILL"] = str(place.spill)
-    with progress_bar.listened(steps) as listener:
+    with progress_bar.listened(steps, f"running {name}") as listener:
         if listener is not None:
             environment["SPIKECONSOL_LISTENER"] = str(listener)
         process = subprocess.run(

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from spikeconsol.parameters import ParameterError, Parameters, in_si, parameter
+from spikeconsol.parameters import ParameterError, Parameters, in_si, parameter, shown
 
 __all__ = ["LIF", "AdEx", "Cell", "CellModel", "Izhikevich", "Spread"]
 
@@ -172,6 +172,9 @@ class Cell(CellModel):
         start: Mapping[str, str | float] | None = None,
         noise_time: Any = "10 ms",
     ) -> None:
+        for name, mapping in (("constants", constants), ("start", start)):
+            if mapping is not None and not isinstance(mapping, Mapping):
+                raise ParameterError(f"{name}: got {shown(mapping)}; allowed: a dictionary")
         values = {name: in_si(value, name) for name, value in (constants or {}).items()}
         noise_value, unit = in_si(noise_time, "noise_time")
         if unit not in ("second", "second**1") or not noise_value > 0:
@@ -185,7 +188,7 @@ class Cell(CellModel):
         texts = {"equations": equations, "threshold": threshold, "reset": reset}
         for name, value in (texts | {"refractory": refractory}).items():
             if not isinstance(value, str) or not value.strip():
-                raise ParameterError(f"{name}: got {value!r}; allowed: Brian2 text")
+                raise ParameterError(f"{name}: got {shown(value)}; allowed: Brian2 text")
             object.__setattr__(self, name, value)
         object.__setattr__(self, "start", dict(start or {}))
         object.__setattr__(self, "_constants", values)

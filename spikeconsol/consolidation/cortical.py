@@ -15,10 +15,15 @@ from scipy import sparse
 from spikeconsol.brian import backend
 from spikeconsol.brian.recording import Recording
 from spikeconsol.consolidation import cortical_wiring
-from spikeconsol.consolidation.cortical_parameters import CorticalParameters
+from spikeconsol.consolidation.cortical_parameters import (
+    CorticalParameters,
+    ExcitatoryCells,
+    InhibitoryCells,
+)
 from spikeconsol.consolidation.rules.base import Rule
 from spikeconsol.consolidation.rules.events import EventDriven
 from spikeconsol.data.patterns import active_units, check_patterns, warn_activity
+from spikeconsol.progress_bar import steps_of
 
 __all__ = ["CorticalMemory"]
 
@@ -112,6 +117,7 @@ class CorticalMemory:
     def _at_rest(self, rng: np.random.Generator) -> State:
         """State before anything has happened: potentials anywhere, all weights zero."""
         state: State = {}
+        cells: dict[str, ExcitatoryCells | InhibitoryCells]
         cells = {"excitatory": self.parameters.excitatory, "inhibitory": self.parameters.inhibitory}
         for group, constants in cells.items():
             n = self.n if group == "excitatory" else self.inhibitory
@@ -176,8 +182,9 @@ class CorticalMemory:
             "calls": self._seeds.n_children_spawned,
             "probes": self._probe_seeds.n_children_spawned,
         }
+        arrays: dict[str, Any] = dict(self._state, about=json.dumps(about))
         with Path(path).open("wb") as file:
-            np.savez_compressed(file, about=json.dumps(about), **self._state)
+            np.savez_compressed(file, **arrays)
 
     @classmethod
     def load(cls, path: str | Path, *, rule: Rule | EventDriven, target: str | None = None) -> Self:
@@ -213,27 +220,19 @@ class CorticalMemory:
 
     # ----------------------------------------------------------------------------- protocol
 
-    def store(self, patterns: ArrayLike, *, progress: bool = False) -> None:
+    def store(self, patterns: ArrayLike) -> None:
         """Show patterns one after another, each once.
 
         Parameters
         ----------
         patterns : array_like of bool, shape (P, N_E)
             Patterns in the order of presentation.
-        progress : bool, optional
-            Show a progress bar.
         """
         patterns = check_patterns(patterns, n=self.n)
         warn_activity(patterns, self.parameters.coding_level)
-        parts: Iterable[int] = range(0, len(patterns), ROWS)
-        if progress:
-            from rich.progress import track
-
-            parts = track(parts, description="storing")
+        parts = [patterns[start : start + ROWS] for start in range(0, len(patterns), ROWS)]
         stimuli = self.parameters.stimuli
-        self._advance(
-            (patterns[start : start + ROWS] for start in parts), stimuli.present, stimuli.pause
-        )
+        self._advance(steps_of(parts, "storing", len(parts)), stimuli.present, stimuli.pause)
 
     def run(self, duration: float) -> None:
         """Let the network go on without any stimulus.
@@ -267,7 +266,8 @@ class CorticalMemory:
         cues = check_patterns(cues, n=self.n, name="cues")
         stimuli = self.parameters.stimuli
         recordings = []
-        for start in range(0, len(cues), stimuli.branch):
+        starts = range(0, len(cues), stimuli.branch)
+        for start in steps_of(starts, "recalling", len(starts)):
             branch = cues[start : start + stimuli.branch]
             seed = self._probe_seeds.spawn(1)[0]
             recordings.append(self._run(branch, stimuli.cue, stimuli.rest, seed, keep=False)[1])
@@ -404,7 +404,7 @@ class CorticalMemory:
             times=result["spikes.t"],
             inhibitory_cells=result["inhibitory_spikes.i"],
             inhibitory_times=result["inhibitory_spikes.t"],
-            onsets=np.arange(len(patterns)) * slot,
+            onsets=np.asarray(np.arange(len(patterns)) * slot, np.float64),
             end=end,
             n=self.n,
         )

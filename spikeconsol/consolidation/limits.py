@@ -8,12 +8,13 @@ import warnings
 import numpy as np
 from numpy.typing import NDArray
 
+from spikeconsol import checks
 from spikeconsol.consolidation.cells import CellModel
 from spikeconsol.consolidation.parameters import SpikingParameters
 from spikeconsol.consolidation.rules import Rule
 from spikeconsol.parameters import ParameterError
 
-__all__ = ["agreed_coding_level", "expected_spikes", "refuse_unheard", "warn_of_cycles"]
+__all__ = ["expected_spikes"]
 
 #: Heard spikes without which an active cell leaves no weights; twice `Evidence.evidence` suffice.
 LEAST_HEARD = 3.0
@@ -47,6 +48,9 @@ def expected_spikes(
     float or None
         Each spike counts with its transmission h. None for cells whose intervals have no formula.
     """
+    checks.instance("cells", cells, CellModel)
+    checks.instance("parameters", parameters, SpikingParameters)
+    duration = checks.number("duration", duration, at_least=0)
     ours = parameters.cells
     rate = ours.input_rate
     interval = 1 / rate if rate else cells.interval(ours.input_current)

@@ -9,8 +9,6 @@ from spikeconsol import checks
 from spikeconsol.brian.layout import pair_indices
 from spikeconsol.consolidation.wiring import Wiring
 
-__all__ = ["Pairs"]
-
 
 class Pairs:
     """Synaptic variables, one value for each pair of cells that is joined.

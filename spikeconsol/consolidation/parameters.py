@@ -39,7 +39,7 @@ class Cells(Parameters):
         "20 ms", unit="second", above=0, doc="decay of recurrent excitation"
     )
     recurrent_gain: float = parameter(
-        17.0, at_least=0, doc="recurrent excitation of ten active units by full weights"
+        18.0, at_least=0, doc="recurrent excitation of ten active units by full weights"
     )
     delay: float = parameter("1 ms", unit="second", above=0, doc="delay of recurrent synapses")
     facilitation_time: float = parameter(
@@ -49,12 +49,14 @@ class Cells(Parameters):
         0.3, above=0, at_most=1, doc="jump of facilitation at a spike, times 1 - facilitation"
     )
     burst_rate: float = parameter(
-        "38.7 Hz", unit="hertz", above=0, doc="rate of regular firing above which a cell is heard"
+        "42 Hz", unit="hertz", above=0, doc="rate of regular firing above which a cell is heard"
     )
     facilitation_range: float = parameter(
         0.05, above=0, doc="range above the threshold over which transmission rises to 1"
     )
-    afterdepolarisation: float = parameter(2.1, at_least=0, doc="depolarisation after burst spikes")
+    afterdepolarisation: float = parameter(
+        2.2, at_least=0, doc="depolarisation after burst spikes, at ten active units"
+    )
     afterdepolarisation_time: float = parameter(
         "40 ms", unit="second", above=0, doc="decay of the afterdepolarisation"
     )

@@ -16,8 +16,6 @@ from spikeconsol.consolidation.rules import BoundedCurvatureGate, Rule, Shuffled
 from spikeconsol.data.patterns import active_units
 from spikeconsol.parameters import ParameterError
 
-__all__ = ["Programs"]
-
 #: Synaptic time for which the gain of recurrent excitation is given [s].
 REFERENCE_TIME = 0.02
 #: Constants of the cells that the storing network does not have.
@@ -220,7 +218,9 @@ class Programs:
         if self.pairs.listed:
             share = self.pairs.in_degree / (self.n - 1)
             cells["recurrent_gain"] /= np.where(share > 0, share, 1.0)
-        cells["afterdepolarisation_peak"] = cells.pop("afterdepolarisation")
+        # Its own state weighs more in a cell that fewer others support.
+        own_state = cells.pop("afterdepolarisation")
+        cells["afterdepolarisation_peak"] = own_state * (10 / self.active) ** 0.35
         cells["inhibition_time"] = p.inhibition.decay_time
         cells["noise_time"] = self.cells.noise_time
         cells |= {name: value for name, (value, _) in self.cells.constants.items()}

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from spikeconsol import checks
+from spikeconsol import checks, progress_bar
 from spikeconsol.consolidation.rules.base import Rule, State, checked_rule
 from spikeconsol.data.patterns import active_units, check_patterns, warn_activity
 
@@ -142,7 +142,8 @@ class HopfieldNetwork:
         for index, rng in zip(np.ndindex(*self._batch), self._draws, strict=True):
             self._draw = rng
             state = {name: array[index] for name, array in self.state.items()}
-            for s in patterns[index].astype(float):
+            shown = patterns[index].astype(float)
+            for s in progress_bar.steps_of(shown, "store", len(shown)):
                 self._present(state, s)
 
     def _present(self, state: State, s: NDArray[np.float64]) -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from spikeconsol import checks
 from spikeconsol.consolidation.rules import BoundedCurvatureGate, Rule, spiking_form
 from spikeconsol.consolidation.rules.controls import Shuffled
 from spikeconsol.parameters import ParameterError
@@ -72,12 +73,12 @@ def predict(
     Prediction
         Dice coefficients by age.
     """
-    if not 0 < probability <= 1:
-        raise ValueError(f"probability: got {probability!r}; allowed: > 0 and <= 1")
-    if not 1 <= active < n:
-        raise ValueError(f"active: got {active!r}; allowed: from 1 to {n - 1}")
-    if not 0 < lifetime < np.inf:
-        raise ValueError(f"lifetime: got {lifetime!r}; allowed: > 0")
+    n = checks.whole("n", n, at_least=2)
+    active = checks.whole("active", active, at_least=1, at_most=n - 1)
+    probability = checks.number("probability", probability, above=0, at_most=1)
+    lifetime = checks.number("lifetime", lifetime, above=0)
+    seed = checks.whole("seed", seed, at_least=0)
+    tested = round(2 * lifetime) if tested is None else checks.whole("tested", tested, at_least=1)
     if rule is None:
         # Constants of `CurvatureGate.for_lifetime`, in assemblies instead of seconds.
         rule = BoundedCurvatureGate(
@@ -95,7 +96,6 @@ def predict(
     np.fill_diagonal(connected, False)
     i, j = np.nonzero(connected)
     state = rule.state((len(i),))
-    tested = round(2 * lifetime) if tested is None else tested
     stored = np.zeros((round(3 * lifetime) + tested, n), bool)
     for assembly in stored:
         assembly[rng.choice(n, active, replace=False)] = True

@@ -229,7 +229,7 @@ class SpikingMemory:
         """
         cues = check_patterns(cues, n=self.n, name="cues")
         phases = self.parameters.phases
-        if not self._state["w"].any():
+        if not self._pairs.state["w"].any():
             warnings.warn("recall before anything is stored: all weights are 0", stacklevel=2)
         shown, window, pause = (
             np.full(len(cues), self._bins(duration))

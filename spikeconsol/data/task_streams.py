@@ -22,6 +22,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from spikeconsol import checks
+
 __all__ = ["SCENARIOS", "Task", "TaskStream", "accuracy_course", "course_summary", "task_stream"]
 
 SCENARIOS = ("task", "domain", "class", "permuted")
@@ -149,6 +151,9 @@ def accuracy_course(
     ndarray, shape (tasks, tasks)
         Accuracy on the task of the column after that of the row; NaN above the diagonal.
     """
+    checks.instance("stream", stream, TaskStream)
+    if not (hasattr(learner, "partial_fit") and hasattr(learner, "predict")):
+        raise checks.wrong("learner", learner, "an estimator with partial_fit and predict")
     tests = stream.held_out(X_test, y_test)
     course = np.full((len(stream), len(stream)), np.nan)
     for now, task in enumerate(stream):
@@ -167,7 +172,9 @@ def course_summary(course: ArrayLike) -> dict[str, float]:
         ``final``: mean accuracy over tasks at the end; ``learned``: right after each task;
         ``lost``: what has been lost since, over all tasks but the last.
     """
-    course = np.asarray(course, float)
+    course = checks.array("course", course, finite=False)
+    if course.ndim != 2 or course.shape[0] != course.shape[1] or not len(course):
+        raise checks.wrong("course", course, "a square matrix, from `accuracy_course`")
     learned, final = np.diagonal(course), course[-1]
     lost = (learned - final)[:-1].mean() if len(course) > 1 else 0.0
     return {"final": final.mean(), "learned": learned.mean(), "lost": float(lost)}

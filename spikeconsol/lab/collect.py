@@ -14,7 +14,7 @@ import xarray as xr
 
 from spikeconsol.lab.results import ResultError, check_contents, load, read_attributes
 
-__all__ = ["open_results"]
+__all__ = ["as_point", "open_results"]
 
 
 @dataclass(frozen=True)
@@ -121,6 +121,17 @@ def open_results(folder: str | Path) -> xr.Dataset:
             "left_out": left_out,
         }
     )
+
+
+def as_point(dataset: xr.Dataset) -> xr.Dataset:
+    """Give one result its place: dimensions for the condition and each swept parameter.
+
+    For ``xarray.open_mfdataset(files, preprocess=as_point, engine="h5netcdf")``, which then needs
+    neither this package's idea of a sweep nor all cells at once.
+    """
+    sweep = json.loads(dataset.attrs.get("sweep") or "{}")
+    place = {"condition": dataset.attrs["condition"], **sweep.get("over", {})}
+    return dataset.assign_coords(place).expand_dims([*place])
 
 
 def _visible(path: Path, folder: str | Path) -> bool:

@@ -15,6 +15,7 @@ import numpy as np
 import xarray as xr
 
 from spikeconsol.lab.results import ResultError, load, writable_folder, write
+from spikeconsol.lab.sweep_picture import sweep_pictures
 from spikeconsol.lab.table import heading, shown
 from spikeconsol.parameters import printable
 
@@ -93,16 +94,17 @@ def _experiment(name: str, datasets: Sequence[xr.Dataset]) -> str:
 
 
 def _results(datasets: Sequence[xr.Dataset]) -> str:
-    points = [_point(dataset) for dataset in datasets]
+    points = [dict(_point(dataset)) for dataset in datasets]
     swept = list(dict.fromkeys(key for point in points for key in point))
     units = json.loads(datasets[0].attrs.get("units", "{}"))
     columns = [str(name) for name in json.loads(datasets[0].attrs.get("columns", "[]"))]
     leveled = any(dataset.attrs.get("level") for dataset in datasets)
-    heads = [key if units.get(key, "1") == "1" else f"{key} ({units[key]})" for key in swept]
-    heads += [*(["level"] if leveled else []), "condition"]
+    names = {key: key if units.get(key, "1") == "1" else f"{key} ({units[key]})" for key in swept}
+    heads = [*names.values(), *(["level"] if leveled else []), "condition"]
     heads += [*(heading(datasets[0][name]) for name in columns), "n", "file"]
     rows = []
-    for dataset, point in zip(datasets, points, strict=True):
+    shown_datasets = _independent(datasets, points, swept, columns)
+    for dataset, point in sorted(shown_datasets, key=lambda pair: _order(pair[1], swept)):
         cells = [_cell(point.get(key, ""), point.get(key, "")) for key in swept]
         cells += [_cell(dataset.attrs.get("level", ""))] if leveled else []
         cells.append(_cell(dataset.attrs.get("label", "")))
@@ -116,9 +118,61 @@ def _results(datasets: Sequence[xr.Dataset]) -> str:
         for text, cell in zip(heads, rows[0], strict=True)
     )
     body = "".join(f"<tr>{''.join(cells)}</tr>\n" for cells in rows)
-    return (
+    pictures = sweep_pictures(datasets, points, names, columns)
+    return "".join(_image(content, caption) for content, caption in pictures) + (
         f'<div class="scroll"><table class="sortable"><thead><tr>{head}</tr></thead>'
         f"<tbody>{body}</tbody></table></div>"
+    )
+
+
+def _order(point: Mapping[str, Any], swept: Sequence[str]) -> list[tuple[bool, float, str]]:
+    """Sort numbers by value, then text."""
+    values = [point.get(key, "") for key in swept]
+    numbers = [isinstance(v, int | float) and not isinstance(v, bool) for v in values]
+    return [
+        (not number, float(value) if number else 0.0, "" if number else str(value))
+        for number, value in zip(numbers, values, strict=True)
+    ]
+
+
+def _independent(
+    datasets: Sequence[xr.Dataset],
+    points: Sequence[Mapping[str, Any]],
+    swept: Sequence[str],
+    columns: Sequence[str],
+) -> list[tuple[xr.Dataset, dict[str, Any]]]:
+    """Results with their points; those that do not depend on a parameter once, for any value."""
+    found: list[tuple[xr.Dataset, dict[str, Any]]] = [
+        (dataset, dict(point)) for dataset, point in zip(datasets, points, strict=True)
+    ]
+    for key in swept:
+        groups: dict[str, list[tuple[xr.Dataset, dict[str, Any]]]] = {}
+        for dataset, point in found:
+            condition = dataset.attrs.get("condition", dataset.attrs["file"])
+            place = json.dumps([condition, {k: v for k, v in point.items() if k != key}])
+            groups.setdefault(place, []).append((dataset, point))
+        found = []
+        by_condition: dict[str, list[list[tuple[xr.Dataset, dict[str, Any]]]]] = {}
+        for place, group in groups.items():
+            by_condition.setdefault(json.loads(place)[0], []).append(group)
+        once = {
+            condition: all(len(group) > 1 and _equal(group, columns) for group in same)
+            for condition, same in by_condition.items()
+        }
+        for condition, same in by_condition.items():
+            for group in same:
+                # Where nothing depends on it, the parameter is what the sweep is about.
+                alone = once[condition] and not all(once.values())
+                found += [(group[0][0], {**group[0][1], key: "any"})] if alone else group
+    return found
+
+
+def _equal(group: Sequence[tuple[xr.Dataset, Any]], columns: Sequence[str]) -> bool:
+    first = group[0][0]
+    return all(
+        np.array_equal(first[name].values, dataset[name].values, equal_nan=True)
+        for dataset, _ in group[1:]
+        for name in columns
     )
 
 
@@ -160,13 +214,17 @@ def _figures(folder: Path) -> Iterable[str]:
         except (ValueError, KeyError, TypeError) as error:
             raise ResultError(f"{path}: not the caption data of a figure ({error})") from error
         content = _picture(path.with_suffix(".png"), folder)
-        width = int.from_bytes(content[16:20]) // 2  # sharp on screens of twice the resolution
-        image = base64.b64encode(content).decode()
-        yield (
-            f'<figure><img width="{width}" alt="{escape(caption)}" '
-            f'src="data:image/png;base64,{image}">'
-            f"<figcaption>{escape(caption)}</figcaption></figure>"
-        )
+        yield _image(content, caption)
+
+
+def _image(content: bytes, caption: str) -> str:
+    image = base64.b64encode(content).decode()
+    width = int.from_bytes(content[16:20]) // 2  # sharp on screens of twice the resolution
+    return (
+        f'<figure><img width="{width}" alt="{escape(caption)}" '
+        f'src="data:image/png;base64,{image}">'
+        f"<figcaption>{escape(caption)}</figcaption></figure>"
+    )
 
 
 def _picture(path: Path, folder: Path) -> bytes:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from spikeconsol.optimise import adam
 from spikeconsol.parameters import Parameters, parameter
 
 __all__ = ["OPTIMISERS", "SGD", "Adam", "Optimiser", "RMSClip"]
@@ -78,12 +79,16 @@ class Adam(Parameters):
         self, theta: Array, g: Array, state: Array, count: Array, penalised: Array, xp: Any = np
     ) -> tuple[Array, Array]:
         """Return parameters and running averages after an update; see `RMSClip.step`."""
-        mean = self.first_decay * state[0] + (1 - self.first_decay) * g
-        square = self.second_decay * state[1] + (1 - self.second_decay) * g * g
-        unbiased_mean = mean / (1 - self.first_decay ** (count + 1))
-        unbiased_square = square / (1 - self.second_decay ** (count + 1))
-        theta = theta - self.learning_rate * unbiased_mean / (xp.sqrt(unbiased_square) + 1e-8)
-        return theta, xp.stack([mean, square])
+        step, mean, square = adam(
+            g,
+            state[0],
+            state[1],
+            count + 1,
+            self.learning_rate,
+            decays=(self.first_decay, self.second_decay),
+            xp=xp,
+        )
+        return theta - step, xp.stack([mean, square])
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,10 @@ one that was not.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import operator
 import os
-import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -28,6 +26,7 @@ from spikeconsol.metaplasticity.parameters import Plasticity
 from spikeconsol.metaplasticity.result import Evaluation, Trained, Training
 from spikeconsol.metaplasticity.task import Episodes, Task, stack
 from spikeconsol.metaplasticity.tasks import AutoAssociation, Completion, Conditioning
+from spikeconsol.progress_bar import steps_of
 
 __all__ = ["evaluate", "published_protocol", "train"]
 
@@ -102,8 +101,8 @@ def train(
         training resumes from it and gives the same numbers as without the break; with more
         `episodes` a finished one goes on.
     progress : callable or bool, optional
-        Called with the number of finished episodes and their total. By default a bar is shown in
-        a terminal; False: nothing.
+        Called with the number of finished episodes and their total. By default a bar is shown
+        where somebody can see it; False: nothing.
 
     Returns
     -------
@@ -162,33 +161,33 @@ def train(
                 )
             errors[:done], accuracy[:done] = saved["errors"], saved["accuracy"]
             stream.restore(saved)
-    with _shown(progress) as tell:
-        while done < learning:
-            upto = min(learning, done + CHUNK)
-            drawn = stream.next(upto - done)
-            # What diverges is found below, and said.
-            with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-                theta, state, errors[done:upto], accuracy[done:upto] = learn_chunk(
-                    network, optimiser, theta, state, drawn, done
-                )
-            _check_finite(theta, errors[done:upto], done, runs, optimiser)
-            done = upto
-            tell(done, episodes)
-            if path is not None and (done == learning or done % (CHECKPOINT_EVERY * CHUNK) == 0):
-                _save(
-                    path,
-                    fingerprint=fingerprint,
-                    theta=theta,
-                    state=state,
-                    done=done,
-                    errors=errors[:done],
-                    accuracy=accuracy[:done],
-                    **stream.saved(),
-                )
-        parameters = {name: value.copy() for name, value in network.views(theta).items()}
-        test = _evaluate(network, parameters, (stream.next(n) for n in _pieces(frozen)))
-        errors[learning:], accuracy[learning:] = test.error, test.accuracy
-        tell(episodes, episodes)
+    tell = progress if callable(progress) else lambda done, total: None
+    chunks = [(n, min(n + CHUNK, learning)) for n in range(done, learning, CHUNK)]
+    silent = callable(progress) or progress is False
+    for done, upto in chunks if silent else steps_of(chunks, "training", len(chunks)):
+        drawn = stream.next(upto - done)
+        # What diverges is found below, and said.
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            theta, state, errors[done:upto], accuracy[done:upto] = learn_chunk(
+                network, optimiser, theta, state, drawn, done
+            )
+        _check_finite(theta, errors[done:upto], done, runs, optimiser)
+        tell(upto, episodes)
+        if path is not None and (upto == learning or upto % (CHECKPOINT_EVERY * CHUNK) == 0):
+            _save(
+                path,
+                fingerprint=fingerprint,
+                theta=theta,
+                state=state,
+                done=upto,
+                errors=errors[:upto],
+                accuracy=accuracy[:upto],
+                **stream.saved(),
+            )
+    parameters = {name: value.copy() for name, value in network.views(theta).items()}
+    test = _evaluate(network, parameters, (stream.next(n) for n in _pieces(frozen)))
+    errors[learning:], accuracy[learning:] = test.error, test.accuracy
+    tell(episodes, episodes)
     return Training(
         task,
         plasticity,
@@ -330,24 +329,6 @@ def _check_finite(
             f"seed {runs[run]}: the error is {errors[first, run]:g} in episode {done + first}; "
             f"allowed: finite (learning_rate is {optimiser.learning_rate:g}: try a smaller one)"
         )
-
-
-@contextlib.contextmanager
-def _shown(
-    progress: Callable[[int, int], None] | bool | None,
-) -> Iterator[Callable[[int, int], None]]:
-    """Yield what is told of finished episodes: the caller's function, a bar, or nothing."""
-    if callable(progress):
-        yield progress
-    elif progress or (progress is None and sys.stderr.isatty()):
-        from rich.console import Console
-        from rich.progress import Progress
-
-        with Progress(console=Console(stderr=True), transient=True) as bar:
-            row = bar.add_task("episodes")
-            yield lambda done, total: bar.update(row, completed=done, total=total)
-    else:
-        yield lambda done, total: None
 
 
 def _pieces(episodes: int, size: int = 50) -> list[int]:

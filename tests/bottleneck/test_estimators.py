@@ -16,9 +16,11 @@ from spikeconsol.bottleneck import (
     InputCode,
     Objective,
     Prototypes,
+    Reservoir,
     SpikingBottleneckClassifier,
     SpikingLayer,
     Window,
+    archive,
 )
 from spikeconsol.data import xor_task
 from spikeconsol.parameters import ParameterError
@@ -222,3 +224,40 @@ def test_scikit_learn_contract_in_spikes(estimator, check):
         warnings.simplefilter("ignore")
         check(estimator)
     np.random.set_state(global_state)  # noqa: NPY002
+
+
+@pytest.mark.parametrize(
+    ("memory", "settings"),
+    [
+        (Window(5), {"memory": "window", "window": 5}),
+        (Prototypes(0.1), {"memory": "prototypes", "memory_rate": 0.1}),
+        (
+            Reservoir(cells=9, samples=40, window=4, silenced=True),
+            {"memory": "silenced", "window": 4, "reservoir": {"cells": 9, "samples": 40}},
+        ),
+    ],
+    ids=str,
+)
+def test_a_file_from_when_every_constant_was_a_setting_is_read(memory, settings, tmp_path):
+    net = rates(
+        memory=memory, signal__surprise_gate=True, optimiser="sgd", objective__gamma=3.0
+    ).fit(SPLIT.X, SPLIT.y)
+    path = tmp_path / "net.npz"
+    net.save(path)
+    about, arrays = archive.read(path)
+    flat = {
+        "hidden": [6, 3], "window": 8, "signal": "exact", "gamma": 3.0, "widths": [0.5, 0.1, 1.0],
+        "input_weight": 1.0, "code_weight": 0.0, "surprise_gate": True, "activation": "relu",
+        "neuron": "instant", "optimizer": "sgd", "learning_rate": 1e-3,
+        "readout_learning_rate": 1e-3, "final_rate": 0.02, "update_every": 1, "epochs": 2,
+        "memory_rate": 0.02, "reservoir": None, "backend": "numpy", "random_state": 0,
+    }  # fmt: skip
+    streams = about.pop("streams")
+    for name in ("order_rng", "memory_rng"):
+        about[name] = streams[f"_{name}"]
+    archive.write(path, about | {"parameters": flat | settings}, arrays)
+    found = BottleneckClassifier.load(path)
+    assert found.memory == memory
+    for one in (net, found):
+        one.partial_fit(SPLIT.X, SPLIT.y)
+    assert same(weights(net), weights(found))

@@ -1,6 +1,10 @@
 """Own memories and signals run in both classifiers, and never as the class they come from."""
 
+import re
+import subprocess
+import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -217,3 +221,24 @@ def test_state_of_memories_inside_a_memory_is_saved():
     net = rates(memory=Wrapped(Window(8))).fit(SPLIT.X, SPLIT.y)
     plain = rates(backend="numpy").fit(SPLIT.X, SPLIT.y)
     np.testing.assert_array_equal(net.network_.weights[0], plain.network_.weights[0])
+
+
+def test_the_memory_of_the_documentation_runs_in_both():
+    docs = Path(__file__).parents[2] / "docs"
+    blocks = [
+        block
+        for page in ("bottleneck", "spiking_bottleneck")
+        for block in re.findall(r"```python\n(.*?)```", (docs / f"{page}.md").read_text(), re.S)
+    ]
+    names = {"X": SPLIT.X, "y": SPLIT.y}
+    for text in ("class LastOfClass", "class LastInSpikes"):
+        exec(next(block for block in blocks if text in block), names)
+    assert type(names["net"].network_.memories[0]) is names["LastOfClass"]
+    record = spikes(memory=names["LastInSpikes"]()).record(SPLIT.X, SPLIT.y, [0, 1])
+    ours = spikes(memory=LastOfClass()).record(SPLIT.X, SPLIT.y, [0, 1])
+    np.testing.assert_array_equal(record.signals[0], ours.signals[0])
+
+
+def test_importing_the_wing_does_not_import_brian():
+    code = "import sys, spikeconsol.bottleneck; sys.exit('brian2' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0

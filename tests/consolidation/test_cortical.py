@@ -124,6 +124,7 @@ def test_a_saved_memory_goes_on_to_the_last_bit(compiled, tmp_path):
         CorticalMemory.load(tmp_path / "memory.npz", rule=CurvatureGate.for_lifetime("21 s"))
 
 
+@pytest.mark.filterwarnings("ignore:patterns have a mean activity")
 def test_the_stimulus_is_poisson_input(compiled):
     """Mean and variance of what a train of 1500 Hz leaves in fast excitation (Campbell)."""
     settings = {

@@ -50,7 +50,7 @@ def test_the_table_has_every_part_and_the_parameters_in_force(memory):
     ]
     assert "| pairs | cells | cells | 780 | 1 ms |" in text  # 40 * 39 / 2
     assert "`dv/dt = awake*(current - v)/membrane_time`" in text
-    assert "`w += gate*(potentiation*A*(1 - w) - depression*M*w)`" in text
+    assert "`w += gate*(potentiation*A*clip(ceiling - w, 0, 1) - depression*M*w)`" in text
     assert "| spiking.cells.noise | 0.2 |  |" in text
     assert "| spiking.cells.synaptic_time | 0.02 | second | decay of recurrent excitation |" in text
 

@@ -2,8 +2,10 @@ import re
 from html.parser import HTMLParser
 
 import pytest
+import xarray as xr
 
 from spikeconsol.lab.report import write_report
+from spikeconsol.lab.results import load
 
 
 class Page(HTMLParser):
@@ -84,3 +86,50 @@ def test_bad_folders_are_one_line(cli, toy, tmp_path, damage):
     assert ran.returncode == 2
     assert ran.stderr.count("\n") == 1
     assert not (tmp_path / "out" / "report.html").exists()
+
+
+@pytest.mark.usefixtures("without_dask")
+def test_points_are_sorted_by_value_and_drawn_with_their_interval(cli, toy, tmp_path):
+    command = ("sweep", f"{toy}/batch", "--over", "points=120,60,9", "--level", "rate")
+    assert cli(*command, "--out", "out").returncode == 0
+    page = Page(write_report(tmp_path / "out", tmp_path / "report.html").read_text())
+    assert [value for value in page.values if value in ("9", "60", "120")] == [
+        *("9", "9", "60", "60", "120", "120"),
+    ]
+    assert page.tags.count("img") == 1
+    assert "slope against points; mean and 95% CI over 3 seeds." in page.text
+
+
+@pytest.mark.usefixtures("without_dask")
+def test_two_axes_give_a_heat_map_and_what_does_not_depend_on_one_is_shown_once(cli, toy, tmp_path):
+    own = tmp_path / "own.py"
+    own.write_text(
+        toy.read_text().replace(
+            "    slope = np.polyfit(x, y.T, 1)[0]",
+            "    slope = np.polyfit(x, y.T, 1)[0]\n"
+            "    if condition.name == 'flat':\n        slope = 0 * slope + parameters.noise",
+        )
+    )
+    over = ("--over", "points=120,60", "--over", "noise=0.2,0.1,0.3", "--level", "rate")
+    assert cli("sweep", f"{own}/batch", *over, "--out", "out").returncode == 0
+    page = Page(write_report(tmp_path / "out", tmp_path / "report.html").read_text())
+    assert page.values.count("any") == 3
+    assert page.values.count("flat line") == 3
+    assert page.values.count("steep line") == 6
+    assert "slope over noise and points; mean of 3 seeds." in page.text
+    assert page.tags.count("img") == 1
+
+
+@pytest.mark.usefixtures("without_dask")
+def test_xarray_opens_a_folder_of_results_by_itself(cli, toy, tmp_path):
+    from spikeconsol.lab.collect import as_point
+
+    pytest.importorskip("dask")
+    over = ("--over", "duration=5:15:5 ms", "--over", "noise=0.2,0.1", "--level", "rate")
+    assert cli("sweep", f"{toy}/batch", *over, "--out", "out").returncode == 0
+    files = sorted((tmp_path / "out").rglob("*.nc"))
+    with xr.open_mfdataset(files, preprocess=as_point, engine="h5netcdf") as opened:
+        assert dict(opened.slope.sizes) == {"condition": 2, "duration": 3, "noise": 2, "seed": 3}
+        one = load(tmp_path / "out" / "duration=0.01,noise=0.2" / "rate-flat.nc")
+        here = opened.sel(duration=0.01, noise=0.2, condition="rate-flat")
+        assert (here.slope.values == one.slope.values).all()

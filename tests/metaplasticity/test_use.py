@@ -319,7 +319,7 @@ def test_wrong_derivatives_written_out_are_found():
 
 
 def test_positive_weights_stay_positive():
-    training = train(OneShot(), seeds=[0], plasticity=Plasticity(positive=True), **SHORT)
+    training = train(OneShot(), seeds=range(4), plasticity=Plasticity(positive=True), **SHORT)
     for name in ("w", "alpha", "V"):
         assert training.parameters[name].min() >= 1e-6
     assert training.parameters["b"].min() < 0

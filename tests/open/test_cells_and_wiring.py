@@ -182,9 +182,9 @@ def test_texts_that_do_not_fit_are_refused_by_name_before_compiling(changes, mes
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"cells": "AdEx"}, TypeError, "cells: got 'AdEx'; allowed: a CellModel"),
-        ({"wiring": 0.2}, TypeError, r"wiring: got 0\.2"),
-        ({"spread": 0.1}, TypeError, "spread: got"),
+        ({"cells": "AdEx"}, ValueError, "cells: got 'AdEx'; allowed: a CellModel"),
+        ({"wiring": 0.2}, ValueError, r"wiring: got 0\.2"),
+        ({"spread": 0.1}, ValueError, "spread: got"),
         ({"spread": Spread(0.1, of=("tau",))}, ParameterError, r"spread\.of: got 'tau'"),
         ({"wiring": Joined([0, 1], [1, N])}, ValueError, f"wiring: got j = {N}"),
         ({"wiring": Joined([0, 0], [1, 1])}, ValueError, "wiring: got 0 to 1 twice"),

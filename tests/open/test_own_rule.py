@@ -97,6 +97,13 @@ def test_what_brian2_and_cpp_own_is_refused_at_definition(clean_registry):
                 )
 
 
+@pytest.mark.parametrize("name", ["rest", "step", "gate", "state", "flat", "model", "local"])
+def test_constants_do_not_hide_what_a_rule_can_do(name, clean_registry):
+    body = {"__annotations__": {name: "float"}, name: parameter(1.0, doc="a constant")}
+    with pytest.raises(ParameterError, match=f"Own: '{name}' is a name of Rule"):
+        plasticity_rule(type("Own", (Rule,), {"change_text": "w += A", **body}))
+
+
 def test_reserved_names_cover_what_brian2_defines():
     from brian2.core.functions import DEFAULT_FUNCTIONS
     from brian2.units import allunits, stdunits

@@ -47,28 +47,29 @@ def make(
     tables : dict of brian2.TimedArray
         Tables of the memory, inputs of the program.
     """
-    groups, objects = dict(others), []
+    groups, made, objects = dict(others), {}, []
     tables: dict[str, TimedArray] = {}
     for part in parts:
         if part["kind"] == "Cells":
-            made, arrays = _cells(part, number, classes, timed_arrays, at_end)
-            groups[part["name"]] = made
+            made[part["name"]], arrays = _cells(part, number, classes, timed_arrays, at_end)
             tables |= arrays
-            objects.append(made)
+    groups |= made
     for part in parts:
-        made = groups[part["name"]] if part["kind"] == "Cells" else None
-        if made is None:
-            made = _wires(part, number, classes, groups, at_end)
-            objects.append(made)
-        else:
-            for name, owner in part["links"].items():
-                setattr(made, name, linked_var(groups[owner], name))
-            if recorded and part["recorded"]:
-                objects.append(SpikeMonitor(made, name=f"{part['name']}_spikes{number}"))
-                record_name = f"{part['name']}_samples{number}"
-                objects.append(at_end.record(made, list(part["recorded"]), record_name))
+        if part["kind"] == "Wires":
+            made[part["name"]] = _wires(part, number, classes, groups, at_end)
+            continue
+        cells = made[part["name"]]
+        for name, owner in part["links"].items():
+            setattr(cells, name, linked_var(groups[owner], name))
+        if recorded and part["recorded"]:
+            objects.append(SpikeMonitor(cells, name=f"{part['name']}_spikes{number}"))
+            record_name = f"{part['name']}_samples{number}"
+            objects.append(at_end.record(cells, list(part["recorded"]), record_name))
+    objects += made.values()
+    for part in parts:
         for moment, statements in part["at_end"].items():
-            at_end(made, moment, _numbered(statements, part.get("tables", ()), number))
+            text = _numbered(statements, part.get("tables", ()), number)
+            at_end(made[part["name"]], moment, text)
     return objects, tables
 
 

@@ -34,7 +34,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spikeconsol.consolidation.rules import text as language
-from spikeconsol.parameters import ParameterError, Parameters
+from spikeconsol.parameters import ParameterError, Parameters, shown
 
 __all__ = ["Rule", "State", "plasticity_rule", "registry"]
 
@@ -331,6 +331,8 @@ def plasticity_rule(cls: type[AnyRule]) -> type[AnyRule]:
         If another rule has this name, a name belongs to Brian2 or C++, a text reads what it is not
         told or says nothing, or a `step` written by hand does not do what the text says.
     """
+    if not (isinstance(cls, type) and issubclass(cls, Rule)):
+        raise TypeError(f"plasticity_rule: got {shown(cls)}; allowed: a subclass of Rule")
     made = dataclass(frozen=True)(cls)
     before = registry.get(cls.__name__)
     interactive = cls.__module__ == "__main__" and not hasattr(sys.modules["__main__"], "__file__")
@@ -354,11 +356,17 @@ def checked_rule(rule: Any) -> Rule:
     ParameterError
         If its texts and its `step` do not agree.
     """
-    if not isinstance(rule, Rule):
-        shown = f"the class {rule.__name__}" if isinstance(rule, type) else repr(rule)
-        raise TypeError(f"rule: got {shown}; allowed: a rule, for example CurvatureGate()")
+    rule = rule_instance(rule)
     if type(rule) not in registry.values():
         _check_once(type(rule))  # type: ignore[arg-type]
+    return rule
+
+
+def rule_instance(rule: Any) -> Rule:
+    """Return a rule, or say that it is none, but for example its class."""
+    if not isinstance(rule, Rule):
+        got = f"the class {rule.__name__}" if isinstance(rule, type) else shown(rule)
+        raise TypeError(f"rule: got {got}; allowed: a rule, for example CurvatureGate()")
     return rule
 
 
@@ -372,6 +380,11 @@ def check_definition(cls: type[Rule]) -> None:
     owner = cls.__name__
     if any(field.default is MISSING and field.default_factory is MISSING for field in fields(cls)):
         raise ParameterError(f"{owner}: a field has no default; allowed: every constant has one")
+    for field in fields(cls):
+        if hasattr(Rule, field.name):
+            raise ParameterError(
+                f"{owner}: {field.name!r} is a name of Rule; allowed for a constant: another one"
+            )
     example = cls()
     variables = {**language.variables(example.model), **language.variables(example.cell_model)}
     for name in (*variables, *example.parameters_in_text):

@@ -1,0 +1,86 @@
+"""Settings of an estimator that are objects, with their constants as nested parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
+
+from sklearn.base import BaseEstimator
+
+from spikeconsol.parameters import Declared, ParameterError, unknown_name
+
+__all__ = ["ObjectSettings"]
+
+
+class ObjectSettings(BaseEstimator):
+    """Estimator whose settings may be objects.
+
+    A setting is an object, one of the short forms in `_short`, or None for the default in
+    `_default`; `_chosen` returns the object. Constants of objects are parameters of the estimator
+    under names such as ``memory__length``.
+    """
+
+    #: Class, short forms and default of every setting that is an object.
+    _kinds: ClassVar[Mapping[str, type[Declared]]]
+    _short: ClassVar[Mapping[str, Mapping[str, Declared]]]
+    _default: ClassVar[Mapping[str, Declared]]
+
+    def _chosen(self, name: str) -> Any:
+        """Return the object that a setting stands for."""
+        value, kind = getattr(self, name), self._kinds[name]
+        if value is None and name in self._default:
+            return self._default[name]
+        short = self._short.get(name, {})
+        if isinstance(value, str) and value in short:
+            return short[value]
+        if not isinstance(value, kind):
+            names = "".join(f"{text}, " for text in short)
+            raise ParameterError(f"{name}: got {value!r}; allowed: {names}a {kind.__name__}")
+        return value
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return settings by name, those of objects as ``memory__length`` if `deep`."""
+        values = super().get_params(deep=False)
+        if not deep:
+            return values
+        for name in self._kinds:
+            try:
+                constants = self._chosen(name).flat()
+            except ParameterError:
+                continue  # refused in `fit`
+            values |= {
+                f"{name}__{key.replace('.', '__')}": inner for key, inner in constants.items()
+            }
+        return values
+
+    def set_params(self, **params: Any) -> Self:
+        """Change settings; a constant of an object makes a changed copy of that object."""
+        nested: dict[str, dict[str, Any]] = {}
+        for name, value in params.items():
+            head, _, rest = name.partition("__")
+            if rest and head in self._kinds:
+                nested.setdefault(head, {})[rest.replace("__", ".")] = value
+            else:
+                super().set_params(**{name: value})
+        for head, changes in nested.items():
+            setattr(self, head, _changed(self._chosen(head), changes, head))
+        return self
+
+
+def _changed(value: Declared, changes: dict[str, Any], head: str) -> Declared:
+    """Return a copy with constants changed, by dotted names."""
+    known = [f"{head}__{name}" for name in value.flat()]
+    for name in changes:
+        if f"{head}__{name}" not in known:
+            raise ParameterError(unknown_name(f"{head}__{name}", known, type(value).__name__))
+    own = {name: change for name, change in changes.items() if "." not in name}
+    inner: dict[str, dict[str, Any]] = {}
+    for name, change in changes.items():
+        first, dot, rest = name.partition(".")
+        if dot:
+            inner.setdefault(first, {})[rest] = change
+    own |= {
+        first: _changed(getattr(value, first), deeper, f"{head}__{first}")
+        for first, deeper in inner.items()
+    }
+    return value.replace(**own)

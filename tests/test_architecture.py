@@ -1,0 +1,84 @@
+"""Who may import whom, as docs/architecture.md says."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+LIBRARY = ROOT / "spikeconsol"
+WINGS = ("consolidation", "bottleneck", "metaplasticity")
+NEUTRAL = {"brian", "checks", "data", "optimise", "parameters", "progress_bar", "statistics"}
+NEUTRAL |= {"testing", "sources"}
+
+
+def imported(path):
+    """Names of all modules that a file imports, at its top or inside a function."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module)
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def files(folder):
+    return sorted(folder.rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", [p for wing in WINGS for p in files(LIBRARY / wing)], ids=str)
+def test_wings_import_themselves_and_what_is_neutral(path):
+    own = path.relative_to(LIBRARY).parts[0]
+    for name in imported(path):
+        match = re.match(r"spikeconsol\.(\w+)", name)
+        if match and (LIBRARY / match[1]).with_suffix(".py").exists():
+            assert match[1] in NEUTRAL, name
+        elif match and (LIBRARY / match[1]).is_dir():
+            assert match[1] == own or match[1] in NEUTRAL, name
+
+
+@pytest.mark.parametrize("path", files(LIBRARY / "lab"), ids=str)
+def test_the_laboratory_knows_no_wing(path):
+    assert not any(
+        name.startswith(f"spikeconsol.{wing}") for name in imported(path) for wing in WINGS
+    )
+
+
+@pytest.mark.parametrize("wing", WINGS)
+def test_the_rate_reference_does_not_need_brian2(wing):
+    path = LIBRARY / wing / "rate.py"
+    assert not any(name.split(".")[0] == "brian2" for name in imported(path))
+
+
+@pytest.mark.parametrize("path", files(ROOT / "figures"), ids=str)
+def test_figures_compute_nothing_with_a_wing(path):
+    assert not any(
+        name.startswith(f"spikeconsol.{wing}") for name in imported(path) for wing in WINGS
+    )
+
+
+@pytest.mark.parametrize(
+    "path", [p for p in files(LIBRARY) if "brian" not in p.relative_to(LIBRARY).parts], ids=str
+)
+def test_only_brian_touches_the_device(path):
+    names = imported(path)
+    assert not {"brian2.get_device", "brian2.set_device", "brian2.all_devices"} & names
+    assert not any(name.startswith("brian2.devices") for name in names)
+    assert "insert_code" not in path.read_text()
+
+
+@pytest.mark.parametrize("wing", WINGS)
+def test_every_wing_has_the_same_rooms(wing):
+    rooms = {path.name for path in (LIBRARY / wing).iterdir()}
+    assert {"rate.py", "spiking.py", "parameters.py"} <= rooms
+    assert {"rules.py", "rules", "hsic.py"} & rooms
+    assert {"equations.py", "equations"} & rooms
+
+
+def test_nothing_imports_everything():
+    library = [*files(LIBRARY), *files(ROOT / "models"), *files(ROOT / "figures")]
+    for path in library:
+        assert not any(name.endswith(".*") for name in imported(path)), path

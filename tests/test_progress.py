@@ -1,0 +1,91 @@
+"""Progress of long calls: seen in a terminal, silent in a pipe, one switch for all."""
+
+import io
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+import spikeconsol
+from spikeconsol import progress_bar
+from spikeconsol.brian.backend import Program, run
+from spikeconsol.consolidation import HopfieldNetwork
+from spikeconsol.consolidation.rules import Leaky
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.fixture
+def terminal(monkeypatch):
+    """A terminal in place of stderr, where every call is long enough to be shown."""
+    monkeypatch.setattr(progress_bar, "_DELAY", 0.0)
+    monkeypatch.setattr(progress_bar, "_INTERVAL", 0.0)
+    # In place of the whole module: pytest sets its stderr anew before each test.
+    fake = SimpleNamespace(stderr=Terminal(), modules={}, platform=sys.platform)
+    monkeypatch.setattr(progress_bar, "sys", fake)
+    yield fake.stderr
+    spikeconsol.progress(True)
+
+
+def store():
+    HopfieldNetwork(20, rule=Leaky(), seed=1).store(np.eye(20, dtype=bool))
+
+
+def test_a_long_call_shows_how_far_it_is_and_the_time_to_go(terminal):
+    store()
+    shown = terminal.getvalue()
+    assert "store [" in shown
+    assert " 50%," in shown
+    assert "to go" in shown
+    assert shown.endswith("\r")  # nothing is left of it
+
+
+def test_one_switch_hides_all(terminal):
+    spikeconsol.progress(False)
+    store()
+    with progress_bar.shown("compiling"):
+        pass
+    assert terminal.getvalue() == ""
+
+
+def test_nothing_is_shown_in_a_pipe_or_of_a_short_call(capsys, monkeypatch):
+    monkeypatch.setattr(progress_bar, "_DELAY", 0.0)
+    store()
+    assert capsys.readouterr().err == ""
+    monkeypatch.undo()
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    store()
+    assert sys.stderr.getvalue() == ""
+
+
+def test_of_nested_calls_the_outermost_is_shown(terminal):
+    for _ in progress_bar.steps_of(range(3), "outer", 3):
+        list(progress_bar.steps_of(range(3), "inner", 3))
+    shown = terminal.getvalue()
+    assert "outer" in shown
+    assert "inner" not in shown
+
+
+def test_compiled_programs_tell_how_far_they_are(terminal):
+    counting = Program(
+        name="counting",
+        builder=f"{Path(__file__).parent / 'brian' / 'counting.py'}:build",
+        structure={"dt": 1e-4, "n": 10},
+        inputs=("cells.gain", "cells.noise_seed", "cells.stream", "cells.y", "table"),
+        outputs=("cells.y",),
+    )
+    run(counting, {}, steps=20_000, target="standalone")
+    shown = terminal.getvalue()
+    assert "running counting [" in shown
+    assert "to go" in shown
+
+
+def test_a_bar_says_minutes_and_hours():
+    assert [progress_bar._time(s) for s in (0, 59.6, 3599, 3600)] == [
+        *("0:00", "1:00", "59:59", "1:00:00"),
+    ]
