@@ -36,7 +36,10 @@ class HopfieldNetwork:
         in recall: units with much total weight are harder to excite. It evens out how often units
         have been used; with c = 1 every presynaptic activity counts as its excess over the mean.
     self_coupling : float, optional
-        Added to the field of every unit that is active: a memory of its own state.
+        Weight w_ii = mean + c SD of every unit onto itself in recall, with mean and standard
+        deviation over the other weights: a memory of the unit's own state, and so of the cue.
+        With c = 0 the diagonal is neutral, as if all weights were taken relative to their mean.
+        By default w_ii = 0, which is hidden self-excitation where weights are mostly negative.
     saturation_size : float, optional
         Size k* of patterns above which weights saturate earlier, at sqrt(k*/k) in a pattern of
         k active units, for rules with weights in [0, 1]; by default all saturate at 1.
@@ -67,13 +70,14 @@ class HopfieldNetwork:
         rule: Rule,
         seed: int | Sequence[int],
         homeostasis: float = 0.0,
-        self_coupling: float = 0.0,
+        self_coupling: float | None = None,
         saturation_size: float | None = None,
     ) -> None:
         n = checks.whole("n", n, at_least=2)
         rule = checked_rule(rule)
         checks.number("homeostasis", homeostasis, at_least=0)
-        checks.number("self_coupling", self_coupling, at_least=0)
+        if self_coupling is not None:
+            checks.number("self_coupling", self_coupling, at_least=0)
         if saturation_size is not None:
             checks.number("saturation_size", saturation_size, above=0)
         if not isinstance(seed, list | tuple | np.ndarray):
@@ -151,7 +155,11 @@ class HopfieldNetwork:
             # Only the rows of active units see a coincidence or a mismatch; columns mirror them.
             active = np.flatnonzero(s)
             rows = {name: array[active] for name, array in state.items()}
-            self.rule.step(rows, s[None], 1 - s[None], **seen)
+            self.rule.step(rows, s[None], 1 - s[None], rng=self._draw, **seen)
+            if self.rule.stochastic:  # both directions of a pair draw the same number
+                for array in rows.values():
+                    block = array[:, active]
+                    array[:, active] = np.triu(block) + np.triu(block, 1).T
             height = max(1, CACHED // self.n)
             for top in range(0, self.n, height):
                 self.rule.rest({name: array[top : top + height] for name, array in state.items()})
@@ -230,17 +238,25 @@ class HopfieldNetwork:
         # Equal fields are ordered at random, in an order that stays while a pattern is recalled.
         noise = rng.random(states.shape) * (1e-4 * np.abs(w).max())
         moving = np.arange(len(states))
+        own = 0.0
+        if self.self_coupling is not None:
+            others = weights[~np.eye(self.n, dtype=bool)]
+            own = float(others.mean() + self.self_coupling * others.std())
+        one_size = self.n - int(active[0]) if len(active) and np.ptp(active) == 0 else None
         for _ in range(steps):
             before = states[moving]
             drive = before - self.homeostasis * before.mean(axis=1, keepdims=True)
             fields = drive.astype(np.float32) @ w
-            if self.self_coupling:
-                fields += np.float32(self.self_coupling) * before
+            if own:
+                fields += np.float32(own) * before
             if threshold is not None:
                 after = fields > threshold
             else:
                 fields = fields + noise[moving]
-                least = np.sort(fields, axis=1)[np.arange(len(moving)), -active[moving]]
+                if one_size is not None:  # twice as quick as a sort
+                    least = np.partition(fields, one_size, axis=1)[:, one_size]
+                else:
+                    least = np.sort(fields, axis=1)[np.arange(len(moving)), -active[moving]]
                 after = fields >= least[:, None]
             states[moving] = after
             moving = moving[(after != before).any(axis=1)]

@@ -27,7 +27,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
-from functools import cache
+from functools import cache, cached_property
 from typing import Any, ClassVar, TypeVar, dataclass_transform
 
 import numpy as np
@@ -208,12 +208,43 @@ class Rule(Parameters):
 
     def rest(self, state: State) -> None:
         """Apply a presentation, in place, to synapses whose cells are both silent."""
-        self.step(state, np.zeros(()), np.zeros(()))
+        if self.fading is None:
+            self.step(state, np.zeros(()), np.zeros(()))
+            return
+        for name, (factor, level) in self.fading.items():
+            if level:
+                state[name] -= level
+            state[name] *= factor
+            if level:
+                state[name] += level
+
+    @cached_property
+    def fading(self) -> dict[str, tuple[float, float]] | None:
+        """Factor and rest of what decays, if nothing else happens at a silent pair.
+
+        None where something does. Found by trying the texts on random variables.
+        """
+        if not self.local or self.told or self.cell_traces or self.reads_cells:
+            return None
+        rng = np.random.default_rng(0)
+        before = {name: rng.normal(0, 2, 2000) for name in ("w", *self.traces)}
+        for name in self.traces:
+            before[name] = 10 ** rng.uniform(-6, 1, 2000)
+        after = {name: array.copy() for name, array in before.items()}
+        zero = np.zeros(())
+        Rule.step(self, after, zero, zero, rng=rng)
+        decays = language.decays(self.model, self.parameters_in_text)
+        for name, array in before.items():
+            factor, level = decays.get(name, (1.0, 0.0))
+            if not np.allclose(after[name], level + (array - level) * factor, rtol=1e-12, atol=0):
+                return None
+        return decays
 
     @property
     def elementwise(self) -> bool:
-        """Whether a synapse sees nothing but its own variables, A and M, and draws no number."""
-        return self.local and not self.cell_traces and not self.reads_cells and not self.stochastic
+        """Whether a synapse needs nothing but its own variables, A and M, and no number at rest."""
+        own = self.local and not self.told and not self.cell_traces and not self.reads_cells
+        return own and not (self.stochastic and self.fading is None)
 
     @property
     def stochastic(self) -> bool:

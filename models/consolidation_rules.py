@@ -1,0 +1,430 @@
+"""A fair fight: published models of synaptic memory against the curvature gates.
+
+Random sparse patterns are stored one after another, each seen once, in networks side by side (one
+per seed); of the newest ones we ask how many are recalled from damaged cues once the memory has
+long been full. All rules are tuned alike: their constants, and of recall the self-coupling c (in
+standard deviations of the weights) and the homeostasis h, each on the grid in `CONTENDERS`, on
+seeds 0 to 4, which no experiment reports. Batch limits learn the newest patterns together; their
+constant is how many.
+
+`tuning` searches the grids in turn: constants at the c and h to start from, c and h at the best
+constants, and constants again; P90 decides and patterns kept break ties. `steady` measures at what
+`CONTENDERS` says, on other seeds.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from spikeconsol.consolidation import HopfieldNetwork
+from spikeconsol.consolidation.batch import batch_rules
+from spikeconsol.consolidation.rules import (
+    BCPNN,
+    MAS,
+    MESU,
+    AmitFusi,
+    BennaFusi,
+    BoundedAdditive,
+    BoundedExponentialWeight,
+    BoundedLeaky,
+    Cascade,
+    CurvatureGate,
+    DepressionGate,
+    HardBounds,
+    Leaky,
+    Multistate,
+    RefreshedCurvatureGate,
+    Rule,
+    SerialTransfer,
+    Shuffled,
+    SmoothCurvatureGate,
+    SpikeGatedLeaky,
+    SynapticIntelligence,
+    Timer,
+    WillshawClock,
+)
+from spikeconsol.data import corrupt, sparse_patterns
+from spikeconsol.lab import Condition, Experiment
+from spikeconsol.parameters import Parameters, parameter
+from spikeconsol.statistics import dice
+
+Seeds = tuple[int, ...]
+Patterns = NDArray[np.bool_]
+Settings = Mapping[str, float]
+Grid = Mapping[str, tuple[float, ...]]
+
+#: Grids of recall, the same for every rule and every limit.
+RECALL: Grid = {
+    "self_coupling": (0.0, 1.0, 2.0, 4.0, 6.0, 8.0, 11.0),
+    "homeostasis": (0.0, 0.25, 0.5, 0.75, 1.0, 1.5),
+}
+#: Values beyond which there is nothing to try.
+NATURAL = {"homeostasis": 0.0, "self_coupling": 0.0, "potentiation": 1.0, "learning_rate": 1.0}
+
+
+@dataclass(frozen=True)
+class Protocol(Parameters):
+    """What is stored, and what is tested."""
+
+    units: int = parameter(200, at_least=10, doc="number of units N")
+    coding_level: float = parameter(0.05, above=0, at_most=0.5, doc="fraction f of active units")
+    stored: int = parameter(1500, at_least=20, doc="number of patterns stored")
+    tested: int = parameter(340, at_least=10, doc="number of newest patterns tested")
+    deleted: float = parameter(0.2, at_least=0, at_most=1, doc="cue: share of active units lost")
+    added: float = parameter(0.2, at_least=0, doc="cue: spurious units, as a share of the active")
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A rule, or a batch limit, with its grids and the point chosen on them."""
+
+    name: str
+    label: str
+    make: Callable[..., Any]
+    grid: Grid
+    chosen: Settings
+    batch: bool = False
+
+    @property
+    def grids(self) -> Grid:
+        """Grids of all that is tuned."""
+        return {**self.grid, **RECALL}
+
+    @property
+    def constants(self) -> Settings:
+        """The chosen constants of the rule itself."""
+        return {name: self.chosen[name] for name in self.grid}
+
+
+def _rule(
+    name: str, kind: type[Rule], label: str, *, c: float, h: float, **axes: tuple[Any, ...]
+) -> Contender:
+    """Describe a local rule; of each axis the first value is the chosen one."""
+    chosen = {axis: values[0] for axis, values in axes.items()}
+    grid = {axis: tuple(sorted(values)) for axis, values in axes.items()}
+    return Contender(
+        name, label, kind, grid, {**chosen, "self_coupling": c, "homeostasis": h}, False
+    )
+
+
+def _shuffled(**constants: float) -> Rule:
+    return Shuffled(rule=CurvatureGate(**constants))
+
+
+def saturating(patterns: Patterns, *, share: float) -> NDArray[np.float64]:
+    """Weights 1 - (1 - share)^n after n coincidences: between Willshaw's and a linear rule."""
+    active = patterns.astype(float)
+    weights = 1 - (1 - share) ** (active.T @ active)
+    np.fill_diagonal(weights, 0)
+    return weights
+
+
+def _limit(name: str, label: str, *, c: float, h: float, window: tuple[int, ...]) -> Contender:
+    return Contender(
+        name,
+        label,
+        batch_rules[name],
+        {"window": tuple(sorted(window))},
+        {"window": window[0], "self_coupling": c, "homeostasis": h},
+        True,
+    )
+
+
+CONTENDERS: tuple[Contender, ...] = (
+    _rule(
+        "depression-gate", DepressionGate, "depression gate", c=4, h=0.5,
+        protection_time=(250, 200, 225, 275), learning_rate=(0.8, 0.4, 0.6, 1.0),
+    ),
+    _rule(
+        "refreshed-gate", RefreshedCurvatureGate, "refreshed curvature gate", c=4, h=0.5,
+        protection_time=(225, 175, 200, 250), steepness=(64, 8, 32, 128),
+    ),
+    _rule(
+        "smooth-gate", SmoothCurvatureGate, "smooth curvature gate", c=4, h=0.5,
+        protection_time=(200, 150, 175, 225), steepness=(8, 4, 16),
+    ),
+    _rule(
+        "curvature-gate", CurvatureGate, "curvature gate", c=4, h=0.5,
+        protection_time=(225, 150, 175, 200, 250), learning_rate=(0.3, 0.2, 0.5),
+    ),
+    _rule(
+        "mas", MAS, "memory aware synapses", c=4, h=0.5,
+        strength=(30, 10, 20, 60), memory_time=(100, 50, 70, 150),
+    ),
+    _rule(
+        "synaptic-intelligence", SynapticIntelligence, "synaptic intelligence", c=4, h=0.5,
+        strength=(10, 3, 5, 20), memory_time=(100, 50, 70, 150),
+    ),
+    _rule(
+        "bcpnn", BCPNN, "BCPNN palimpsest", c=6, h=0.5,
+        averaging_rate=(0.005, 0.0025, 0.0035, 0.007), noise=(0.01, 0.005, 0.02, 0.04),
+    ),
+    _rule(
+        "mesu", MESU, "MESU, Bernoulli", c=8, h=0.5,
+        prior_variance=(3, 1, 2, 6), forgetting=(0.03, 0.01, 0.02, 0.06),
+    ),
+    _rule(
+        "hard-bounds", HardBounds, "hard bounds", c=8, h=0.25,
+        bound=(0.8, 0.3, 0.4, 0.5, 0.55, 0.6, 0.7, 1.0, 1.3),
+    ),
+    _rule(
+        "hard-bounds-positive", BoundedAdditive, "hard bounds in [0, 1]", c=8, h=0.25,
+        potentiation=(0.7, 0.3, 0.5, 1.0), depression=(0.018, 0.009, 0.013, 0.026),
+    ),
+    _rule(
+        "soft-bounds", BoundedLeaky, "soft bounds", c=6, h=0.25,
+        potentiation=(0.8, 0.2, 0.4, 1.0), depression=(0.05, 0.01, 0.025, 0.1),
+    ),
+    _rule(
+        "exponential-weight", BoundedExponentialWeight, "gate exp(-w)", c=6, h=0.25,
+        depression=(0.05, 0.0125, 0.025, 0.1), sharpness=(1, 0.5, 2, 4),
+    ),
+    _rule(
+        "leaky", Leaky, "leaky", c=6, h=0.25,
+        learning_rate=(0.0024, 0.0006, 0.0012, 0.0017, 0.0034, 0.005, 0.007, 0.01, 0.02),
+    ),
+    _rule(
+        "spike-gated-leaky", SpikeGatedLeaky, "leaky, spike-gated", c=6, h=0.25,
+        learning_rate=(0.025, 0.006, 0.012, 0.018, 0.035, 0.05, 0.07, 0.1, 0.2),
+    ),
+    _rule(
+        "benna-fusi", BennaFusi, "Benna-Fusi chain", c=6, h=0.25,
+        flow=(0.003, 0.001, 0.002, 0.006), variables=(8, 4, 6, 10),
+    ),
+    _rule(
+        "multistate", Multistate, "three strengths", c=4, h=0.25,
+        potentiation=(1.0, 0.25, 0.5, 0.75), depression_ratio=(2, 0.5, 1, 4),
+    ),
+    _rule(
+        "amit-fusi", AmitFusi, "Amit-Fusi, binary", c=4, h=0.25,
+        potentiation=(1.0, 0.25, 0.5, 0.75), depression_ratio=(2, 0.5, 1, 4),
+    ),
+    _rule(
+        "cascade", Cascade, "cascade", c=4, h=0.25,
+        depths=(4, 2, 3, 6), depression_ratio=(2, 0.5, 1, 4),
+    ),
+    _rule(
+        "serial-transfer", SerialTransfer, "serial transfer", c=4, h=0.25,
+        transfer=(0.2, 0.05, 0.1, 0.4), depression_ratio=(2, 0.5, 1, 4),
+    ),
+    _rule(
+        "timer", Timer, "timer (control)", c=4, h=0.5,
+        protection_time=(250, 200, 225, 275), potentiation=(0.8, 0.4, 0.6, 1.0),
+    ),
+    _rule(
+        "willshaw-clock", WillshawClock, "Willshaw with a clock (limit)", c=4, h=0.5,
+        protection_time=(260, 180, 200, 220, 240, 250, 270, 280, 300),
+    ),
+    Contender(
+        "shuffled", "shuffled gate (control)", _shuffled,
+        {"protection_time": (10.0, 25.0, 50.0, 100.0), "learning_rate": (0.1, 0.2, 0.3, 0.5)},
+        {"protection_time": 50, "learning_rate": 0.2, "self_coupling": 4, "homeostasis": 0.5},
+    ),
+    _limit("covariance", "covariance", c=4, h=0.25, window=(200, 150, 175, 225, 250, 275)),
+    _limit("clipped_covariance", "clipped covariance", c=4, h=0.5,
+           window=(225, 150, 175, 200, 250, 275, 300)),
+    _limit("willshaw", "Willshaw", c=4, h=0.5, window=(250, 175, 200, 225, 275, 300)),
+    _limit("storkey", "Storkey", c=4, h=0.25, window=(200, 150, 175, 225, 250)),
+    _limit("pseudo_inverse", "pseudo-inverse", c=2, h=0.25, window=(160, 100, 120, 140, 180)),
+    _limit("perceptron", "perceptron", c=1, h=0.25, window=(300, 200, 250, 320, 340)),
+    Contender(
+        "saturating", "1 - (1 - share)^n", saturating,
+        {"share": (0.4, 0.6, 0.8, 0.9), "window": (200, 225, 250, 275, 300)},
+        {"share": 0.6, "window": 250, "self_coupling": 4, "homeostasis": 0.5},
+        True,
+    ),
+)  # fmt: skip
+
+
+# ---------------------------------------------------------------------------- one measurement
+
+
+def draw(p: Protocol, seeds: Seeds) -> tuple[Patterns, Patterns]:
+    """Patterns (S, P, N) in the order of storage, and cues of the newest, (S, tested, N)."""
+    patterns, cues = [], []
+    for seed in seeds:
+        for_patterns, for_cues = np.random.SeedSequence(seed).spawn(2)
+        drawn = sparse_patterns(p.stored, p.units, coding_level=p.coding_level, seed=for_patterns)
+        patterns.append(drawn)
+        tested = drawn[-p.tested :]
+        cues.append(corrupt(tested, deleted=p.deleted, added=p.added, seed=for_cues))
+    return np.stack(patterns), np.stack(cues)
+
+
+def learned(
+    p: Protocol, contender: Contender, constants: Settings, patterns: Patterns, seeds: Seeds
+) -> NDArray[np.float64]:
+    """Weights (S, N, N) after all patterns."""
+    if contender.batch:
+        others = {name: value for name, value in constants.items() if name != "window"}
+        window = patterns[:, -int(constants["window"]) :]
+        return np.stack([contender.make(stream, **others) for stream in window])
+    rule = contender.make(**constants)
+    if "coding_level" in rule.flat():
+        rule = rule.replace(coding_level=p.coding_level)
+    network = HopfieldNetwork(p.units, rule=rule, seed=seeds)
+    network.store(patterns)
+    return network.weights
+
+
+def recalled(
+    p: Protocol,
+    weights: NDArray[np.float64],
+    patterns: Patterns,
+    cues: Patterns,
+    seeds: Seeds,
+    *,
+    self_coupling: float | None = None,
+    homeostasis: float = 0.0,
+) -> NDArray[np.bool_]:
+    """Which of the tested patterns are recalled, the newest first, shape (S, tested)."""
+    network = HopfieldNetwork(
+        p.units,
+        rule=Leaky(coding_level=p.coding_level),
+        seed=seeds,
+        self_coupling=self_coupling,
+        homeostasis=homeostasis,
+    )
+    network.weights = weights
+    return (dice(network.recall(cues), patterns[:, -p.tested :]) >= 0.9)[:, ::-1]
+
+
+def longest(kept: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """P90 of every seed: the largest m of which 90 % of the newest m are recalled."""
+    m = np.arange(1, kept.shape[1] + 1)
+    passed = np.cumsum(kept, axis=1) >= 0.9 * m - 1e-9
+    return (passed * m).max(axis=1).astype(float)
+
+
+def _measures(p: Protocol, kept: NDArray[np.bool_], suffix: str, how: str) -> dict[str, Any]:
+    units = {"units": "patterns"}
+    return {
+        f"p90{suffix}": ("seed", longest(kept), {"long_name": f"P90, {how}", **units}),
+        f"kept{suffix}": (
+            "seed",
+            kept.sum(axis=1).astype(float),
+            {"long_name": f"kept, {how}", **units, "of": p.tested},
+        ),
+    }
+
+
+def _attributes(contender: Contender, chosen: Settings) -> dict[str, str]:
+    return {"grid": json.dumps(contender.grids), "chosen": json.dumps(dict(chosen))}
+
+
+# -------------------------------------------------------------------------------- experiments
+
+
+def conditions(p: Protocol) -> Sequence[Condition]:
+    """Every rule and every limit."""
+    return [Condition(c.name, "limit" if c.batch else "rate", c.label, c) for c in CONTENDERS]
+
+
+def steady(p: Protocol, condition: Condition, seeds: Seeds) -> xr.Dataset:
+    """Store the stream and recall its newest patterns, with tuned and with plain recall."""
+    contender: Contender = condition.setup
+    patterns, cues = draw(p, seeds)
+    weights = learned(p, contender, contender.constants, patterns, seeds)
+    tuned = {name: contender.chosen[name] for name in RECALL}
+    kept = recalled(p, weights, patterns, cues, seeds, **tuned)
+    plain = recalled(p, weights, patterns, cues, seeds, self_coupling=0.0)
+    return xr.Dataset(
+        {
+            **_measures(p, kept, "", "recall tuned"),
+            **_measures(p, plain, "_plain", "c = h = 0"),
+            "by_age": (("seed", "age"), kept.astype(float), {"long_name": "recalled"}),
+        },
+        coords={
+            "seed": list(seeds),
+            "age": ("age", np.arange(p.tested), {"long_name": "patterns stored since"}),
+        },
+        attrs=_attributes(contender, contender.chosen),
+    )
+
+
+def tuning(p: Protocol, condition: Condition, seeds: Seeds) -> xr.Dataset:
+    """Search the grids from the chosen point; the attribute `chosen` is the best that was found."""
+    contender: Contender = condition.setup
+    patterns, cues = draw(p, seeds)
+
+    @functools.cache
+    def weights(constants: tuple[tuple[str, float], ...]) -> NDArray[np.float64]:
+        return learned(p, contender, dict(constants), patterns, seeds)
+
+    @functools.cache
+    def kept(setting: tuple[tuple[str, float], ...]) -> NDArray[np.bool_]:
+        point = dict(setting)
+        constants = tuple((name, point[name]) for name in contender.grid)
+        recall = {name: point[name] for name in RECALL}
+        return recalled(p, weights(constants), patterns, cues, seeds, **recall)
+
+    def score(setting: tuple[tuple[str, float], ...]) -> tuple[float, float]:
+        found = kept(setting)
+        return float(longest(found).mean()), float(found.sum(axis=1).mean())
+
+    best, tried = dict(contender.chosen), set()
+    for axes in (contender.grid, RECALL, contender.grid):
+        points = [
+            tuple((best | dict(zip(axes, values, strict=True))).items())
+            for values in itertools.product(*axes.values())
+        ]
+        tried |= set(points)
+        best = dict(max(points, key=score))
+    found = kept(tuple(best.items()))
+    result = xr.Dataset(_measures(p, found, "", "best"), coords={"seed": list(seeds)})
+    for name in RECALL:
+        result[name] = ("seed", np.full(len(seeds), best[name]), {"long_name": name})
+    result["settings"] = ("seed", np.full(len(seeds), float(len(tried))), {"long_name": "settings"})
+    result["at_edge"] = (
+        "seed",
+        np.full(len(seeds), float(len(at_edge(contender.grids, best)))),
+        {"long_name": "values at an edge"},
+    )
+    result.attrs = _attributes(contender, best)
+    return result
+
+
+def at_edge(grids: Grid, chosen: Settings) -> list[str]:
+    """Names of what was chosen at the first or last value of its grid, with more beyond it."""
+    return [
+        name
+        for name, values in grids.items()
+        if chosen[name] in (min(values), max(values)) and chosen[name] != NATURAL.get(name)
+    ]
+
+
+DEMO = {"demo": {"stored": 60, "tested": 30, "seeds": 2}}
+EXPERIMENTS = (
+    Experiment(
+        name="consolidation-rules/steady",
+        summary="published models of synaptic memory, each at its best",
+        parameters=Protocol,
+        conditions=conditions,
+        run=steady,
+        columns=("p90", "kept", "p90_plain", "kept_plain"),
+        batched=True,
+        seeds=(100, 10),
+        presets=DEMO,
+        figures=("consolidation-rules",),
+    ),
+    Experiment(
+        name="consolidation-rules/tuning",
+        summary="search of every rule's constants and recall",
+        parameters=Protocol,
+        conditions=conditions,
+        run=tuning,
+        columns=("p90", "kept", "self_coupling", "homeostasis", "settings", "at_edge"),
+        batched=True,
+        seeds=(0, 5),
+        presets={"demo": {"stored": 40, "tested": 20, "seeds": 1}},
+    ),
+)
