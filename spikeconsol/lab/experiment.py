@@ -44,7 +44,7 @@ __all__ = [
 ]
 
 
-_STEM = re.compile(r"[\w.+=,~ -]+")
+_STEM = re.compile(r"[\w%.+=,~ -]+")
 
 
 def _wrong(name: str, value: Any, allowed: str) -> ValueError:
