@@ -6,9 +6,9 @@ them is recalled from a damaged cue; it counts as kept if its Dice coefficient i
 
 The curvature gate is compared with the same rule without its gate (leaky), with the gate of other
 synapses (shuffled), with bounds instead of a gate, and with learning all patterns at once (the
-instant limits, recalled by the same network). Spiking controls, and the recall of the instant
-limits, were tuned on seeds 0 and 1 with as many settings as the rule itself, see
-`sequential-memory-tuning`.
+instant limits, recalled by the same network). What suits recall of the rule's weights need not
+suit others: tuned controls and instant limits have a recall of their own, chosen on seeds 0 and 1
+(`sequential-memory-tuning`).
 """
 
 from __future__ import annotations
@@ -43,10 +43,6 @@ from spikeconsol.statistics import dice
 
 if TYPE_CHECKING:
     from spikeconsol.brian.backend import Program
-
-#: Spiking controls, each the best of 18 settings on seeds 0 and 1 (`tuning_conditions`).
-TUNED_LEAKY = BoundedLeaky(potentiation=0.6, depression=0.025)
-TUNED_BOUNDS = BoundedAdditive(potentiation=0.8, depression=0.8 * 0.05 / 1.9)
 
 Memory = HopfieldNetwork | SpikingMemory
 Patterns = NDArray[np.bool_]
@@ -108,6 +104,21 @@ class Storage:
     instant: Batch | None = None
 
 
+def reading(gain: float, inhibition: float) -> dict[str, float]:
+    """Gain of recurrent excitation and threshold of inhibition, which suit weights of one kind."""
+    return {"cells.recurrent_gain": gain, "inhibition.threshold": inhibition}
+
+
+def balanced(balance: float) -> BoundedAdditive:
+    """Hard bounds; depression in units of what balances chance coincidences at f = 0.05."""
+    return BoundedAdditive(potentiation=0.8, depression=balance * 0.8 * 0.05 / 1.9)
+
+
+#: Spiking controls, each with its own recall; `tuning_conditions` has a grid around each.
+TUNED_LEAKY = Storage(BoundedLeaky(potentiation=0.8, depression=0.02), reading(18, 0.45))
+TUNED_BOUNDS = Storage(balanced(0.6), reading(12, 0.45))
+
+
 def clipped(patterns: Patterns) -> NDArray[np.float64]:
     """Batch covariance, clipped above at the increment of one pattern."""
     return np.minimum(covariance(patterns), 1.0)
@@ -118,16 +129,11 @@ def covariance(patterns: Patterns) -> NDArray[np.float64]:
     return batch.covariance(patterns) / (1 - patterns.mean()) ** 2
 
 
-def reading(gain: float, inhibition: float) -> dict[str, float]:
-    """Gain of recurrent excitation and threshold of inhibition, which suit weights of one kind."""
-    return {"cells.recurrent_gain": gain, "inhibition.threshold": inhibition}
-
-
-#: Instant limits, each with its own recall; `tuning_conditions` has a grid for each.
+#: Instant limits, each with its own recall; `tuning_conditions` has a grid around each.
 INSTANT: tuple[tuple[str, str, Batch, Mapping[str, float]], ...] = (
-    ("instant-covariance", "instant covariance", covariance, reading(18, 0.45)),
-    ("instant-clipped", "instant, clipped", clipped, reading(18, 0.45)),
-    ("instant-willshaw", "instant Willshaw", batch.willshaw, reading(14, 0.45)),
+    ("instant-covariance", "instant covariance", covariance, reading(10, 0.75)),
+    ("instant-clipped", "instant, clipped", clipped, reading(12, 0.75)),
+    ("instant-willshaw", "instant Willshaw", batch.willshaw, reading(9, 0.45)),
 )
 
 
@@ -152,13 +158,18 @@ def conditions(protocol: Protocol) -> Sequence[Condition]:
         ("rate", "instant-covariance", "instant covariance", Storage(leaky, instant=covariance)),
         ("spiking", "curvature-gate", "curvature gate", Storage(spiking_gate)),
         ("spiking", "leaky", "leaky, same rates", Storage(BoundedLeaky())),
-        ("spiking", "slow-leaky", "leaky, tuned", Storage(TUNED_LEAKY)),
+        ("spiking", "slow-leaky", "leaky, tuned", TUNED_LEAKY),
         ("spiking", "shuffled-gate", "shuffled gate", Storage(Shuffled(rule=spiking_gate))),
-        ("spiking", "hard-bounds", "hard bounds, tuned", Storage(TUNED_BOUNDS)),
+        ("spiking", "hard-bounds", "hard bounds, tuned", TUNED_BOUNDS),
         *(
-            ("spiking", f"{name}-background", f"{label}, {hz}", Storage(rule, background))
-            for name, label, rule in (
-                ("curvature-gate", "curvature gate", spiking_gate),
+            (
+                "spiking",
+                f"{name}-background",
+                f"{label}, {hz}",
+                Storage(silent.rule, {**silent.network, **background}),
+            )
+            for name, label, silent in (
+                ("curvature-gate", "curvature gate", Storage(spiking_gate)),
                 ("slow-leaky", "leaky, tuned", TUNED_LEAKY),
                 ("hard-bounds", "hard bounds, tuned", TUNED_BOUNDS),
             )
@@ -364,33 +375,61 @@ def _example(protocol: Protocol, memory: SpikingMemory, seed: int) -> xr.Dataset
 
 
 def tuning_conditions(protocol: Protocol) -> Sequence[Condition]:
-    """Eighteen settings of the spiking rule, of each of its controls and of each limit's recall."""
-    settings = []
-    for time_ in (130, 150, 170, 190, 210, 230):
-        for residual in (3, 6, 9):
-            rule: Rule = BoundedCurvatureGate(
-                protection_time=time_, residual_plasticity=residual / time_
+    """27 settings around the spiking rule, each tuned control and each limit.
+
+    Gain and inhibition of recall; and the protection time, the depression, or, for a limit, the
+    afterdepolarisation of recall.
+    """
+    grids: list[tuple[str, Sequence[tuple[str, Storage]], tuple[int, ...], tuple[float, ...]]] = [
+        (
+            "gate",
+            [(f"T {t}", Storage(BoundedCurvatureGate.for_capacity(t))) for t in (190, 210, 230)],
+            (15, 18, 21),
+            (0.35, 0.45, 0.55),
+        ),
+        (
+            "leaky",
+            [
+                (f"{down} down", Storage(BoundedLeaky(potentiation=0.8, depression=down)))
+                for down in (0.015, 0.02, 0.03)
+            ],
+            (15, 18, 21),
+            (0.35, 0.45, 0.55),
+        ),
+        (
+            "bounds",
+            [(f"balance {balance}", Storage(balanced(balance))) for balance in (0.4, 0.6, 0.8)],
+            (10, 12, 14),
+            (0.35, 0.45, 0.55),
+        ),
+    ]
+    around = (
+        ((8, 10, 12), (0.65, 0.75, 0.85)),
+        ((10, 12, 14), (0.65, 0.75, 0.85)),
+        ((8, 9, 10), (0.35, 0.45, 0.55)),
+    )
+    for (name, _, instant, _), (gains, inhibitions) in zip(INSTANT, around, strict=True):
+        states = [
+            (
+                f"own state {own}",
+                Storage(BoundedCurvatureGate(), {"cells.afterdepolarisation": own}, instant),
             )
-            settings.append(("gate", f"T {time_}, residual {residual}/T", Storage(rule)))
-    for potentiation in (0.4, 0.6, 0.8):
-        for depression in (0.01, 0.015, 0.02, 0.025, 0.03, 0.04):
-            rule = BoundedLeaky(potentiation=potentiation, depression=depression)
-            settings.append(("leaky", f"{potentiation} up, {depression} down", Storage(rule)))
-    f = protocol.coding_level
-    for potentiation in (0.3, 0.4, 0.5, 0.65, 0.8, 1.0):
-        for balance in (0.6, 1.0, 1.5):
-            depression = balance * potentiation * f / (2 * (1 - f))
-            rule = BoundedAdditive(potentiation=potentiation, depression=depression)
-            settings.append(("bounds", f"{potentiation} up, balance {balance}", Storage(rule)))
-    gains = ((12, 14, 16, 18, 21, 24), (12, 14, 16, 18, 21, 24), (8, 10, 12, 14, 16, 18))
-    for (name, _, instant, _), grid in zip(INSTANT, gains, strict=True):
-        for gain in grid:
-            for inhibition in (0.35, 0.45, 0.55):
-                recall = reading(gain, inhibition)
-                storage = Storage(BoundedCurvatureGate(), recall, instant)
-                settings.append((name, f"gain {gain}, inhibition {inhibition}", storage))
+            for own in (1.5, 2.2, 3.0)
+        ]
+        grids.append((name, states, gains, inhibitions))
+    settings = [
+        (
+            name,
+            f"{text}, gain {gain}, inhibition {inhibition}",
+            Storage(made.rule, {**made.network, **reading(gain, inhibition)}, made.instant),
+        )
+        for name, storages, gains, inhibitions in grids
+        for text, made in storages
+        for gain in gains
+        for inhibition in inhibitions
+    ]
     return [
-        Condition(f"{name}-{number:02d}", "spiking", f"{name}: {text}", storage)
+        Condition(f"{name}-{number:03d}", "spiking", f"{name}: {text}", storage)
         for number, (name, text, storage) in enumerate(settings)
     ]
 

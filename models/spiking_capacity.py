@@ -30,6 +30,7 @@ from spikeconsol.models.sequential_memory import (
     TUNED_BOUNDS,
     TUNED_LEAKY,
     Protocol,
+    Storage,
     draw,
     longest_load,
 )
@@ -246,21 +247,25 @@ def background(protocol: Protocol) -> Sequence[Condition]:
     poisson = {"cells.input_rate": 79.0}
     trials["poisson-00"] = ("Poisson input, 0 Hz", Trial(GATE, poisson))
     trials["poisson-04"] = ("Poisson input, 4 Hz, both phases", Trial(GATE, poisson | firing))
-    trials["leaky-04"] = ("leaky, tuned, 4 Hz, both phases", Trial(TUNED_LEAKY, firing))
-    trials["bounds-04"] = ("hard bounds, tuned, 4 Hz, both phases", Trial(TUNED_BOUNDS, firing))
+    for name, text, tuned in (
+        ("leaky", "leaky, tuned", TUNED_LEAKY),
+        ("bounds", "hard bounds, tuned", TUNED_BOUNDS),
+    ):
+        trial = Trial(tuned.rule, {**tuned.network, **firing})
+        trials[f"{name}-04"] = (f"{text}, 4 Hz, both phases", trial)
     return listed(trials)
 
 
 def cue_quality(protocol: Protocol) -> Sequence[Condition]:
     """Cues from intact to 40% deleted and 40% spurious."""
     trials = {}
-    rules = (("gate", GATE), ("leaky", TUNED_LEAKY), ("bounds", TUNED_BOUNDS))
+    rules = (("gate", Storage(GATE)), ("leaky", TUNED_LEAKY), ("bounds", TUNED_BOUNDS))
     for deleted, added in ((0.0, 0.0), (0.3, 0.0), (0.2, 0.2), (0.4, 0.4)):
         cue = {"deleted": deleted, "added": added}
-        for name, rule in rules:
+        for name, tuned in rules:
             trials[f"{name}-{deleted * 100:.0f}-{added * 100:.0f}"] = (
                 f"{name}, {deleted:.0%} deleted, {added:.0%} spurious",
-                Trial(rule, protocol=cue),
+                Trial(tuned.rule, tuned.network, protocol=cue),
             )
     return listed(trials)
 

@@ -92,11 +92,11 @@ def _streams(
             found.append(Condition(f"{name}-background", "spiking", text, trial))
         found.append(Condition(name, "rate", f"{label}, size told", RateTrial(changes)))
         if name in controls:
-            for short, rule, text in (
+            for short, tuned, text in (
                 ("bounds", TUNED_BOUNDS, "hard bounds, tuned"),
                 ("leaky", TUNED_LEAKY, "leaky, tuned"),
             ):
-                trial = Trial(rule, protocol=changes)
+                trial = Trial(tuned.rule, tuned.network, protocol=changes)
                 found.append(Condition(f"{name}-{short}", "spiking", f"{text}, {label}", trial))
     return found
 

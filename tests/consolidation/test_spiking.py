@@ -383,10 +383,20 @@ def test_presentations_that_would_not_be_stored_are_refused(compiled):
 
 
 @pytest.mark.parametrize(
-    ("current", "duration", "heard"), [(1.2, 0.25, 1.5), (1.4, 0.15, 3.8), (2.0, 0.1, 5.0)]
+    ("current", "duration", "burst_rate", "heard"),
+    [
+        (1.2, 0.25, 38.7, 1.5),
+        (1.4, 0.15, 38.7, 3.8),
+        (2.0, 0.1, 38.7, 5.0),
+        (1.4, 0.15, 42.0, 3.8),
+        (2.0, 0.1, 42.0, 5.0),
+        (1.2, 0.25, 42.0, 0.0),  # fires at 41.8 Hz
+    ],
 )
-def test_heard_spikes_are_foreseen(current, duration, heard):
-    parameters = DEFAULTS.with_settings({"cells.input_current": current})
+def test_heard_spikes_are_foreseen(current, duration, burst_rate, heard):
+    parameters = DEFAULTS.with_settings(
+        {"cells.input_current": current, "cells.burst_rate": burst_rate}
+    )
     assert expected_spikes(LIF(), parameters, duration) == pytest.approx(heard, abs=0.7)
     assert expected_spikes(AdEx(), parameters, duration) is None
 
