@@ -28,7 +28,7 @@ def test_the_first_hour_ends_with_a_figure(cli, tmp_path):
     ran = cli("run", "my_model.py", *few, "--level", "rate")
     assert ran.returncode == 0, ran.stderr
     assert "figure: results/cue-damage/figures/cue_damage.pdf" in ran.stdout
-    assert cli("rerun", "results/cue-damage/rate-gate.nc").returncode == 0
+    assert cli("rerun", "results/cue-damage/rate-gate.nc", "--trust").returncode == 0
 
 
 def test_the_sweep_of_the_documentation_is_the_one_of_its_command(tmp_path):

@@ -309,12 +309,12 @@ def test_rerun_says_whether_the_numbers_match(cli, toy, tmp_path):
     own = tmp_path / "own.py"
     own.write_text(toy.read_text())
     cli("run", f"{own}/lines", "--set", "points=20", "--set", "duration=30 ms", "--out", "out")
-    same = cli("rerun", "out/rate-steep.nc")
+    same = cli("rerun", "out/rate-steep.nc", "--trust")
     assert same.returncode == 0, same.stderr
     assert "every number matches" in same.stdout
     assert "note:" not in same.stdout
     own.write_text(toy.read_text().replace("np.linspace(0, 1,", "np.linspace(0, 2,"))
-    other = cli("rerun", "out/rate-steep.nc")
+    other = cli("rerun", "out/rate-steep.nc", "--trust")
     assert other.returncode == 1
     assert "differs: slope: 3 of 3 values, by " in other.stdout
     assert "note: code: " in other.stdout
