@@ -169,7 +169,7 @@ def test_willshaw_with_a_clock_is_willshaw_of_the_newest_patterns():
     patterns = sparse_patterns(80, 50, coding_level=0.1, seed=4)
     network = HopfieldNetwork(50, rule=WillshawClock(protection_time=30.5), seed=1)
     network.store(patterns)
-    np.testing.assert_array_equal(network.weights, willshaw(patterns[-31:]))
+    np.testing.assert_array_equal(network.weights, willshaw(patterns[-32:]))
 
 
 FAST = [name for name, kind in registry.items() if kind().local and not kind().stochastic]
