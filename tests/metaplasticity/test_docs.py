@@ -11,6 +11,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "your_own_task.md"
 
 
 @pytest.mark.usefixtures("restored_rules")
+@pytest.mark.slow
 def test_every_block_of_the_page_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     blocks = re.findall(r"```python\n(.*?)```", PAGE.read_text(), flags=re.S)

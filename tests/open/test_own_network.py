@@ -28,7 +28,10 @@ SCRIPT = Path(__file__).with_name("own_network.py")
 
 @pytest.mark.parametrize(
     "target",
-    ["numpy", "standalone", pytest.param("cython", marks=pytest.mark.slow)],
+    [
+        "numpy",
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("standalone", "cython")),
+    ],
 )
 def test_excitatory_and_inhibitory_cells_in_plain_brian2(target, tmp_path):
     process = subprocess.run(
