@@ -383,7 +383,7 @@ def tuning_conditions(protocol: Protocol) -> Sequence[Condition]:
     grids: list[tuple[str, Sequence[tuple[str, Storage]], tuple[int, ...], tuple[float, ...]]] = [
         (
             "gate",
-            [(f"T {t}", Storage(BoundedCurvatureGate.for_capacity(t))) for t in (190, 210, 230)],
+            [(f"T {t}", Storage(BoundedCurvatureGate.for_capacity(t))) for t in (190, 230, 260)],
             (15, 18, 21),
             (0.35, 0.45, 0.55),
         ),

@@ -49,26 +49,27 @@ def test_rate_network_keeps_what_the_reference_table_says():
 
 
 @pytest.mark.slow
-def test_spiking_gate_keeps_more_than_the_published_bar_and_every_control():
+def test_spiking_gate_keeps_more_than_every_control():
+    """The tuned controls, with a recall of their own, are strong; those with the rule's are not."""
     gate = measured("spiking-curvature-gate", "kept")
-    assert gate.mean() >= 148
-    assert measured("spiking-curvature-gate", "p90").mean() >= 160
+    assert gate.mean() >= 185
+    assert measured("spiking-curvature-gate", "p90").mean() >= 205
     assert measured("spiking-curvature-gate", "newest").mean() >= 0.95
-    for control, most in (
-        ("slow-leaky", 125),
-        ("hard-bounds", 140),
-        ("leaky", 40),
-        ("shuffled-gate", 30),
+    for control, least, most in (
+        ("slow-leaky", 140, 155),
+        ("hard-bounds", 150, 168),
+        ("leaky", 5, 25),
+        ("shuffled-gate", 0, 10),
     ):
         kept = measured(f"spiking-{control}", "kept")
-        assert kept.mean() <= most, control
+        assert least <= kept.mean() <= most, control
         assert (gate - kept).min() > 20, control  # paired: the same patterns and cues
 
 
 @pytest.mark.slow
 def test_spiking_gate_bears_background_firing_of_every_cell():
     gate = measured("spiking-curvature-gate-background", "kept")
-    assert gate.mean() >= 135
+    assert gate.mean() >= 170
     assert (gate - measured("spiking-slow-leaky-background", "kept")).min() > 20
     assert (gate - measured("spiking-hard-bounds-background", "kept")).min() > 20
 
