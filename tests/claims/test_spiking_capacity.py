@@ -38,14 +38,6 @@ def test_later_facilitation_bears_twice_the_background():
     assert abs(background("late-00") - background("both-00")).mean() <= 8
 
 
-def test_without_a_clock_durations_may_vary():
-    """Presentations of 150 to 350 ms; of them, less than a tenth of the capacity is lost."""
-    steady = kept(spiking_capacity.variants, "continuous")
-    varying = kept(spiking_capacity.variants, "durations-narrow")
-    assert varying.mean() >= 145
-    assert varying.mean() >= 0.9 * steady.mean()
-
-
 @pytest.mark.parametrize(
     ("name", "seeds", "least"), [("n400-k10", (100,), 480), ("n400-k20", (100, 101), 240)]
 )
