@@ -114,6 +114,11 @@ def test_names_can_be_changed_and_do_not_collide():
         with pytest.raises(ParameterError, match="a name of the rule; allowed: another name"):
             rule.synapses(**own)
     rule.synapses(model="trace : 1", prefix="my_", weight="s")
+    for name in ("on_pre", "on_post", "model", "weight", "prefix"):
+        with pytest.raises(ParameterError, match=f"{name}: got 3; allowed: text"):
+            rule.synapses(**{name: 3})
+    with pytest.raises(ValueError, match="level: got 2"):
+        CurvatureGate.for_lifetime("20 s", level=2)
     for weight in ("dt", "exp", "a b", ""):
         with pytest.raises(ParameterError, match="weight"):
             rule.synapses(weight=weight)

@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from spikeconsol import checks
 from spikeconsol.consolidation.rules import text as language
 from spikeconsol.consolidation.rules.base import Rule, State
 from spikeconsol.consolidation.rules.bounded import (
@@ -292,6 +293,9 @@ class EventDriven(Parameters):
         constants: str,
     ) -> dict[str, Any]:
         """Name everything as asked for, refuse clashes, and join the user's lines to the rule's."""
+        for name, value in (*own.items(), ("weight", weight), ("prefix", prefix)):
+            if not isinstance(value, str):
+                raise ParameterError(f"{name}: got {value!r}; allowed: text")
         if constants not in ("namespace", "shared"):
             raise ParameterError(f"constants: got {constants!r}; allowed: namespace, shared")
         used = _identifiers("\n".join(texts.values()))
@@ -461,11 +465,12 @@ class EventDriven(Parameters):
         cls, rule: Rule, lifetime: Any, *, window: Any = "0.4 s", level: float = 0.2
     ) -> EventDriven:
         """Make a curvature gate protect for a time; see `CurvatureGate.for_lifetime`."""
+        level = checks.number("level", level, above=0, below=1)
         time = cls(rule=BoundedLeaky(), presentation=lifetime).presentation  # reads the unit
         form = spiking_form(rule)
         changes = {
             "protection_time": time,  # in presentations of a second each
-            "trace_decay": math.log(1 / level) if 0 < level < 1 else -1.0,
+            "trace_decay": math.log(1 / level),
             "residual_plasticity": 0.0,
         }
         if type(form) is BoundedCurvatureGate:
