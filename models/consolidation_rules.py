@@ -60,6 +60,7 @@ from spikeconsol.statistics import dice
 Seeds = tuple[int, ...]
 Patterns = NDArray[np.bool_]
 Settings = Mapping[str, float]
+Setting = tuple[tuple[str, float], ...]
 Grid = Mapping[str, tuple[float, ...]]
 
 #: Grids of recall, the same for every rule and every limit.
@@ -262,7 +263,7 @@ def draw(p: Protocol, seeds: Seeds) -> tuple[Patterns, Patterns]:
 
 def learned(
     p: Protocol, contender: Contender, constants: Settings, patterns: Patterns, seeds: Seeds
-) -> NDArray[np.float64]:
+) -> NDArray[np.floating]:
     """Weights (S, N, N) after all patterns."""
     if contender.batch:
         others = {name: value for name, value in constants.items() if name != "window"}
@@ -278,7 +279,7 @@ def learned(
 
 def recalled(
     p: Protocol,
-    weights: NDArray[np.float64],
+    weights: NDArray[np.floating],
     patterns: Patterns,
     cues: Patterns,
     seeds: Seeds,
@@ -357,28 +358,29 @@ def tuning(p: Protocol, condition: Condition, seeds: Seeds) -> xr.Dataset:
     patterns, cues = draw(p, seeds)
 
     @functools.cache
-    def weights(constants: tuple[tuple[str, float], ...]) -> NDArray[np.float64]:
+    def weights(constants: Setting) -> NDArray[np.floating]:
         return learned(p, contender, dict(constants), patterns, seeds)
 
     @functools.cache
-    def kept(setting: tuple[tuple[str, float], ...]) -> NDArray[np.bool_]:
+    def kept(setting: Setting) -> NDArray[np.bool_]:
         point = dict(setting)
         constants = tuple((name, point[name]) for name in contender.grid)
         recall = {name: point[name] for name in RECALL}
         return recalled(p, weights(constants), patterns, cues, seeds, **recall)
 
-    def score(setting: tuple[tuple[str, float], ...]) -> tuple[float, float]:
+    def score(setting: Setting) -> tuple[float, float]:
         found = kept(setting)
         return float(longest(found).mean()), float(found.sum(axis=1).mean())
 
     best, tried = dict(contender.chosen), set()
     for axes in (contender.grid, RECALL, contender.grid):
-        points = [
+        points: list[Setting] = [
             tuple((best | dict(zip(axes, values, strict=True))).items())
             for values in itertools.product(*axes.values())
         ]
         tried |= set(points)
-        best = dict(max(points, key=score))
+        winner = max(points, key=score)
+        best = dict(winner)
     found = kept(tuple(best.items()))
     result = xr.Dataset(_measures(p, found, "", "best"), coords={"seed": list(seeds)})
     for name in RECALL:

@@ -227,10 +227,10 @@ class Rule(Parameters):
         if not self.local or self.told or self.cell_traces or self.reads_cells:
             return None
         rng = np.random.default_rng(0)
-        before = {name: rng.normal(0, 2, 2000) for name in ("w", *self.traces)}
+        before: State = {name: rng.normal(0, 2, 2000) for name in ("w", *self.traces)}
         for name in self.traces:
             before[name] = 10 ** rng.uniform(-6, 1, 2000)
-        after = {name: array.copy() for name, array in before.items()}
+        after: State = {name: array.copy() for name, array in before.items()}
         zero = np.zeros(())
         Rule.step(self, after, zero, zero, rng=rng)
         decays = language.decays(self.model, self.parameters_in_text)
