@@ -89,38 +89,28 @@ class Training(Parameters):
 
 
 @dataclass(frozen=True)
-class Linear(Training):
+class Linear(
+    Training, hidden=(4,), window=16, gamma=10.0, widths=(0.5, 0.25, 1.0), learning_rate=1e-2
+):
     """Points on two sides of a line."""
 
     task: str = parameter("linear", choices=("linear",), doc="data set")
-    hidden: tuple[int, ...] = parameter((4,), at_least=1, doc="units of the hidden layers")
-    window: int = parameter(16, at_least=2, doc="samples in the window")
-    gamma: float = parameter(10.0, at_least=0, doc="weight of the prediction term")
-    widths: tuple[float, ...] = parameter((0.5, 0.25, 1.0), above=0, doc="kernel widths")
-    learning_rate: float = parameter(1e-2, above=0, doc="of hidden layers and readout")
 
 
 @dataclass(frozen=True)
-class Xor(Training):
+class Xor(
+    Training, hidden=(10, 4), window=16, gamma=10.0, widths=(0.3, 0.25, 2.0), learning_rate=1e-2
+):
     """Equal against unequal corners of a square."""
 
     task: str = parameter("xor", choices=("xor",), doc="data set")
-    hidden: tuple[int, ...] = parameter((10, 4), at_least=1, doc="units of the hidden layers")
-    window: int = parameter(16, at_least=2, doc="samples in the window")
-    gamma: float = parameter(10.0, at_least=0, doc="weight of the prediction term")
-    widths: tuple[float, ...] = parameter((0.3, 0.25, 2.0), above=0, doc="kernel widths")
-    learning_rate: float = parameter(1e-2, above=0, doc="of hidden layers and readout")
 
 
 @dataclass(frozen=True)
-class Images(Training):
+class Images(Training, hidden=(128, 64), widths=(0.25, 0.1, 1.0), update_every=32, epochs=10):
     """28 x 28 images; pixels are in 0..1, so the input width is half that for -1..1."""
 
     task: str = parameter("mnist", choices=("mnist", "fashion-mnist"), doc="data set")
-    hidden: tuple[int, ...] = parameter((128, 64), at_least=1, doc="units of the hidden layers")
-    widths: tuple[float, ...] = parameter((0.25, 0.1, 1.0), above=0, doc="kernel widths")
-    update_every: int = parameter(32, at_least=1, doc="samples between changes of weights")
-    epochs: int = parameter(10, at_least=1, doc="passes through the training samples")
 
 
 EXACT = Condition("exact", "rate", "exact window", {})

@@ -65,51 +65,55 @@ class RateProtocol(Parameters):
 
 
 @dataclass(frozen=True)
-class RateDigits(RateProtocol):
+class RateDigits(
+    RateProtocol,
+    hidden=(64, 16),
+    widths=(0.5, 0.1, 1.0),
+    window=8,
+    readout_learning_rate=1e-2,
+    passes=3,
+):
     """Rate network on split 8 x 8 digits."""
 
     task: str = parameter("digits", choices=("digits",), doc="data set")
-    hidden: tuple[int, ...] = parameter((64, 16), at_least=1, doc="units of the hidden layers")
-    widths: tuple[float, ...] = parameter((0.5, 0.1, 1.0), above=0, doc="kernel widths")
-    window: int = parameter(8, at_least=2, doc="samples in the window")
-    readout_learning_rate: float = parameter(1e-2, above=0, doc="of the readouts")
-    passes: int = parameter(3, at_least=1, doc="times every sample of a task is seen")
 
 
 @dataclass(frozen=True)
-class SpikingDigits(RateProtocol):
+class SpikingDigits(
+    RateProtocol,
+    widths=(0.5, 0.1, 1.0),
+    readout_learning_rate=0.03,
+    coincidence_damping=30.0,
+    passes=3,
+):
     """Spiking network with one memory cell per class on split 8 x 8 digits."""
 
     task: str = parameter("digits", choices=("digits",), doc="data set")
     hidden: tuple[int, ...] = parameter((32,), at_least=1, doc="cells of the hidden layers")
-    widths: tuple[float, ...] = parameter((0.5, 0.1, 1.0), above=0, doc="kernel widths")
     code_weight: float = parameter(2.0, at_least=0, doc="weight of the code term")
     surprise_gate: bool = parameter(True, doc="learn less where the readout is right")
     learning_rate: float = parameter(0.01, above=0, doc="of hidden cells, in initial weights")
-    readout_learning_rate: float = parameter(0.03, above=0, doc="of the readouts")
-    coincidence_damping: float = parameter(30.0, at_least=0, doc="lambda, coincidence trace")
     fisher_damping: float = parameter(30.0, at_least=0, doc="lambda, squared changes")
     count_variance: float = parameter(
         0.1, above=0, doc="added to the variance of spike counts in layer normalisation"
     )
-    passes: int = parameter(3, at_least=1, doc="times every sample of a task is seen")
 
 
 @dataclass(frozen=True)
-class SpikingMnist(SpikingDigits):
+class SpikingMnist(
+    SpikingDigits,
+    hidden=(100,),
+    widths=(0.25, 0.1, 1.0),
+    readout_learning_rate=0.01,
+    coincidence_damping=300.0,
+    fisher_damping=300.0,
+    uniform_damping=1000.0,
+    count_variance=1.0,
+    passes=1,
+):
     """Spiking network with one memory cell per class on split MNIST."""
 
     task: str = parameter("mnist", choices=("mnist",), doc="data set")
-    hidden: tuple[int, ...] = parameter((100,), at_least=1, doc="cells of the hidden layers")
-    widths: tuple[float, ...] = parameter((0.25, 0.1, 1.0), above=0, doc="kernel widths")
-    readout_learning_rate: float = parameter(0.01, above=0, doc="of the readouts")
-    coincidence_damping: float = parameter(300.0, at_least=0, doc="lambda, coincidence trace")
-    fisher_damping: float = parameter(300.0, at_least=0, doc="lambda, squared changes")
-    uniform_damping: float = parameter(1000.0, at_least=0, doc="lambda, all synapses alike")
-    count_variance: float = parameter(
-        1.0, above=0, doc="added to the variance of spike counts in layer normalisation"
-    )
-    passes: int = parameter(1, at_least=1, doc="times every sample of a task is seen")
 
 
 def conditions(level: str) -> Any:

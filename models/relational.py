@@ -57,35 +57,26 @@ class NBack(Relations):
 
 
 @dataclass(frozen=True)
-class NBackImages(NBack):
+class NBackImages(NBack, hidden=(64, 16), presentations=60_000, update_every=32, cells=800):
     """The same with 28 x 28 images, each presented about once."""
 
     images: str = parameter("mnist", choices=("mnist", "fashion-mnist"), doc="data set")
-    hidden: tuple[int, ...] = parameter((64, 16), at_least=2, doc="units of the hidden layers")
-    presentations: int = parameter(60_000, at_least=200, doc="samples in the stream")
-    update_every: int = parameter(32, at_least=1, doc="samples between changes of weights")
-    cells: int = parameter(800, at_least=1, doc="cells of the reservoirs")
 
 
 @dataclass(frozen=True)
-class Contiguity(Relations):
+class Contiguity(Relations, rehearsed=8000):
     """Samples stay in a class and then change; nothing says when."""
 
     stay: int = parameter(8, at_least=1, doc="samples in a class before it changes")
-    rehearsed: int = parameter(
-        8000, at_least=200, doc="random codes to which the readout of a reservoir is fitted"
-    )
 
 
 @dataclass(frozen=True)
-class ContiguityImages(Contiguity):
+class ContiguityImages(
+    Contiguity, hidden=(64, 16), presentations=60_000, update_every=32, cells=800
+):
     """The same with 28 x 28 images, each presented about once."""
 
     images: str = parameter("mnist", choices=("mnist", "fashion-mnist"), doc="data set")
-    hidden: tuple[int, ...] = parameter((64, 16), at_least=2, doc="units of the hidden layers")
-    presentations: int = parameter(60_000, at_least=200, doc="samples in the stream")
-    update_every: int = parameter(32, at_least=1, doc="samples between changes of weights")
-    cells: int = parameter(800, at_least=1, doc="cells of the reservoirs")
 
 
 NBACK = (

@@ -104,59 +104,64 @@ class Training(Parameters):
 
 
 @dataclass(frozen=True)
-class Linear(Training):
+class Linear(
+    Training,
+    hidden=(4,),
+    widths=(0.5, 0.25, 1.0),
+    memory_rate=0.5,
+    train=900,
+    feature_range=(-1.2, 1.2),
+):
     """Points on two sides of a line."""
 
     task: str = parameter("linear", choices=("linear",), doc="data set")
-    hidden: tuple[int, ...] = parameter((4,), at_least=1, doc="cells of the hidden layers")
-    widths: tuple[float, ...] = parameter((0.5, 0.25, 1.0), above=0, doc="kernel widths")
-    memory_rate: float = parameter(0.5, above=0, at_most=1, doc="rate of the class means")
-    train: int = parameter(900, at_least=0, doc="training samples used; 0 for all")
-    feature_range: tuple[float, ...] = parameter((-1.2, 1.2), doc="first and last tuning centre")
 
 
 @dataclass(frozen=True)
-class Digits(Training):
+class Digits(
+    Training,
+    hidden=(32,),
+    gamma=2.0,
+    widths=(0.5, 0.1, 1.0),
+    learning_rate=0.01,
+    surprise_gate=False,
+    memory_rate=0.02,
+    epochs=5,
+    train=0,
+    receptive_fields=0,
+    sample_time="100 ms",
+):
     """8 x 8 images of digits."""
 
     task: str = parameter("digits", choices=("digits",), doc="data set")
-    hidden: tuple[int, ...] = parameter((32,), at_least=1, doc="cells of the hidden layers")
-    gamma: float = parameter(2.0, at_least=0, doc="weight of the prediction term")
-    widths: tuple[float, ...] = parameter((0.5, 0.1, 1.0), above=0, doc="kernel widths")
-    learning_rate: float = parameter(0.01, above=0, doc="of hidden layers, in initial weights")
-    surprise_gate: bool = parameter(False, doc="learn less where the readout is right")
-    memory_rate: float = parameter(0.02, above=0, at_most=1, doc="rate of the class means")
-    epochs: int = parameter(5, at_least=1, doc="passes through the training samples")
-    train: int = parameter(0, at_least=0, doc="training samples used; 0 for all")
-    receptive_fields: int = parameter(0, at_least=0, doc="tuned input cells per feature")
-    sample_time: float = parameter("100 ms", unit="second", above=0, doc="time a sample is shown")
 
 
 @dataclass(frozen=True)
-class Mnist(Digits):
+class Mnist(
+    Digits,
+    hidden=(100,),
+    widths=(0.25, 0.1, 1.0),
+    readout_learning_rate=0.02,
+    code_weight=2.0,
+    epochs=1,
+    sample_time="50 ms",
+    peak_rate="100 Hz",
+):
     """28 x 28 images of digits, each seen once."""
 
     task: str = parameter("mnist", choices=("mnist",), doc="data set")
-    hidden: tuple[int, ...] = parameter((100,), at_least=1, doc="cells of the hidden layers")
-    widths: tuple[float, ...] = parameter((0.25, 0.1, 1.0), above=0, doc="kernel widths")
-    readout_learning_rate: float = parameter(0.02, above=0, doc="of the readout")
-    code_weight: float = parameter(2.0, at_least=0, doc="weight of the code term")
-    epochs: int = parameter(1, at_least=1, doc="passes through the training samples")
-    sample_time: float = parameter("50 ms", unit="second", above=0, doc="time a sample is shown")
-    peak_rate: float = parameter("100 Hz", unit="hertz", above=0, doc="largest input rate")
 
 
 @dataclass(frozen=True)
-class WideMnist(Mnist):
+class WideMnist(
+    Mnist,
+    hidden=(400,),
+    learning_rate=0.03,
+    surprise_gate=True,
+    readout_learning_rate=0.005,
+    count_variance=1.0,
+):
     """MNIST with more cells; the readout's rate falls as their number grows."""
-
-    hidden: tuple[int, ...] = parameter((400,), at_least=1, doc="cells of the hidden layers")
-    learning_rate: float = parameter(0.03, above=0, doc="of hidden layers, in initial weights")
-    surprise_gate: bool = parameter(True, doc="learn less where the readout is right")
-    readout_learning_rate: float = parameter(0.005, above=0, doc="of the readout")
-    count_variance: float = parameter(
-        1.0, above=0, doc="added to the variance of spike counts in layer normalisation"
-    )
 
 
 WINDOW = Condition("window", "spiking", "exact window", {})
