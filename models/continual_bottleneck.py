@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from spikeconsol.lab import Condition, Experiment
+from spikeconsol.lab import Condition, family
 from spikeconsol.parameters import Parameters, parameter
 
 if TYPE_CHECKING:
@@ -116,9 +116,9 @@ class SpikingMnist(
     task: str = parameter("mnist", choices=("mnist",), doc="data set")
 
 
-def conditions(level: str) -> Any:
+def conditions(level: str) -> tuple[Condition, ...]:
     """Return all kinds of damping, and the two ends between which they lie."""
-    every = (
+    return (
         Condition("none", level, "undamped", {"importance": "none"}),
         Condition("uniform", level, "uniform damping", {"importance": "uniform"}),
         Condition("fisher", level, "squared gradients", {"importance": "fisher"}),
@@ -126,7 +126,6 @@ def conditions(level: str) -> Any:
         Condition("frozen", level, "frozen random layers", {"frozen": True}),
         Condition("interleaved", level, "all tasks at once", {"interleaved": True}),
     )
-    return lambda parameters: every
 
 
 def learn_in_rates(parameters: RateProtocol, condition: Condition, seeds: Seeds) -> xr.Dataset:
@@ -223,24 +222,18 @@ def _course(net: Any, parameters: RateProtocol, setup: Setup, seeds: Seeds) -> x
     )
 
 
-def _experiment(name: str, summary: str, parameters: type[RateProtocol], level: str) -> Experiment:
-    return Experiment(
-        name=f"continual-bottleneck/{name}",
-        summary=summary,
-        parameters=parameters,
-        conditions=conditions(level),
-        run=learn_in_rates if level == "rate" else learn_in_spikes,
-        columns=("final", "worst", "learned", "forgotten"),
-        seeds=(100, 3 if level == "spiking" else 5),
-        presets={"demo": {"train": 1000, "seeds": 2}},
-    )
-
-
+_shared: dict[str, Any] = {
+    "columns": ("final", "worst", "learned", "forgotten"),
+    "demo": {"train": 1000, "seeds": 2},
+}
+_rates = family("continual-bottleneck/rate-", run=learn_in_rates, **_shared)
+_spikes = family("continual-bottleneck/spiking-", run=learn_in_spikes, seeds=3, **_shared)
+RATE, SPIKING = conditions("rate"), conditions("spiking")
 EXPERIMENTS = (
-    _experiment(
-        "rate-mnist", "Split MNIST in rates, with and without damping", RateProtocol, "rate"
+    _rates(
+        "mnist", "Split MNIST in rates, with and without damping", RATE, parameters=RateProtocol
     ),
-    _experiment("rate-digits", "Split 8 x 8 digits in rates", RateDigits, "rate"),
-    _experiment("spiking-digits", "Split 8 x 8 digits in spikes", SpikingDigits, "spiking"),
-    _experiment("spiking-mnist", "Split MNIST in spikes", SpikingMnist, "spiking"),
+    _rates("digits", "Split 8 x 8 digits in rates", RATE, parameters=RateDigits),
+    _spikes("digits", "Split 8 x 8 digits in spikes", SPIKING, parameters=SpikingDigits),
+    _spikes("mnist", "Split MNIST in spikes", SPIKING, parameters=SpikingMnist),
 )

@@ -37,7 +37,7 @@ from spikeconsol.consolidation.rules import (
 )
 from spikeconsol.data import corrupt, sparse_patterns
 from spikeconsol.data.patterns import active_units
-from spikeconsol.lab import Condition, Experiment
+from spikeconsol.lab import Condition, family
 from spikeconsol.parameters import ParameterError, Parameters, parameter
 from spikeconsol.statistics import dice
 
@@ -434,25 +434,22 @@ def tuning_conditions(protocol: Protocol) -> Sequence[Condition]:
     ]
 
 
+_experiment = family(
+    "sequential-memory", parameters=Protocol, run=run, columns=("kept", "p90", "newest")
+)
 EXPERIMENTS = (
-    Experiment(
-        name="sequential-memory",
-        summary="patterns stored one after another: the curvature gate against its controls",
-        parameters=Protocol,
-        conditions=conditions,
-        run=run,
-        columns=("kept", "p90", "newest"),
-        presets={"demo": {"stored": 400, "tested": 200, "seeds": 2}},
+    _experiment(
+        "",
+        "patterns stored one after another: the curvature gate against its controls",
+        conditions,
+        demo={"stored": 400, "tested": 200, "seeds": 2},
         figures=("store_and_recall", "recall_against_age"),
         program=programs,
     ),
-    Experiment(
-        name="sequential-memory-tuning",
-        summary="how the spiking rule and its controls were tuned (seeds that are never reported)",
-        parameters=Protocol,
-        conditions=tuning_conditions,
-        run=run,
-        columns=("kept", "p90", "newest"),
+    _experiment(
+        "-tuning",
+        "how the spiking rule and its controls were tuned (seeds that are never reported)",
+        tuning_conditions,
         seeds=(0, 2),
     ),
 )

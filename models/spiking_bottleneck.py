@@ -13,12 +13,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
 
-from spikeconsol.lab import Condition, Experiment
+from spikeconsol.lab import Condition, family
 from spikeconsol.parameters import Parameters, parameter
 
 if TYPE_CHECKING:
@@ -339,81 +340,60 @@ def show(parameters: Training, condition: Condition, seeds: Seeds) -> xr.Dataset
     )
 
 
-def experiment(name: str, summary: str, parameters: type[Training], **rest: Any) -> Experiment:
-    """Return an experiment of the bottleneck model in spikes."""
-    figures = rest.pop("figures", ("spiking_bottleneck",))
-    return Experiment(
-        name=f"bottleneck/spiking-{name}",
-        summary=summary,
-        parameters=parameters,
-        run=rest.pop("run", learn),
-        columns=rest.pop("columns", ("accuracy", "spikes")),
-        figures=figures,
-        **rest,
-    )
+XOR_DEMO = {"train": 300, "epochs": 1, "seeds": 2}
+IMAGES_DEMO = {"train": 3000, "test": 1000, "seeds": 1}
+SMALL = (WINDOW, PROTOTYPES, FROZEN, PERMUTED, *RATE)
 
-
-def _fixed(*conditions: Condition) -> Any:
-    return lambda parameters: conditions
-
-
+experiment = family(
+    "bottleneck/spiking-",
+    parameters=Training,
+    run=learn,
+    columns=("accuracy", "spikes"),
+    figures=("spiking_bottleneck",),
+)
+_small = partial(experiment, columns=("accuracy",))
 EXPERIMENTS = (
     experiment(
         "example",
         "Spikes, modulatory signals and one synapse while a spiking network learns XOR",
-        Training,
-        conditions=_fixed(WINDOW),
+        (WINDOW,),
         run=show,
         columns=("accuracy",),
-        seeds=(100, 1),
-        presets={"demo": {"train": 300, "epochs": 1}},
+        seeds=1,
+        demo={"train": 300, "epochs": 1},
         figures=("spiking_bottleneck_raster",),
     ),
-    experiment(
-        "linear",
-        "Two half-planes, four spiking cells",
-        Linear,
-        conditions=_fixed(WINDOW, PROTOTYPES, FROZEN, PERMUTED, *RATE),
-        columns=("accuracy",),
-        presets={"demo": {"train": 300, "epochs": 1, "seeds": 2}},
+    _small(
+        "linear", "Two half-planes, four spiking cells", SMALL, parameters=Linear, demo=XOR_DEMO
     ),
-    experiment(
-        "xor",
-        "XOR, ten spiking cells, beside rates",
-        Training,
-        conditions=_fixed(WINDOW, PROTOTYPES, FROZEN, PERMUTED, *RATE),
-        columns=("accuracy",),
-        presets={"demo": {"train": 300, "epochs": 1, "seeds": 2}},
-    ),
-    experiment(
+    _small("xor", "XOR, ten spiking cells, beside rates", SMALL, demo=XOR_DEMO),
+    _small(
         "digits",
         "8 x 8 digits, 32 spiking cells, beside rates",
-        Digits,
-        conditions=_fixed(WINDOW, PROTOTYPES, FROZEN, PERMUTED, *RATE),
-        columns=("accuracy",),
-        presets={"demo": {"train": 600, "epochs": 1, "seeds": 2}},
+        SMALL,
+        parameters=Digits,
+        demo={"train": 600, "epochs": 1, "seeds": 2},
     ),
     experiment(
         "mnist",
         "MNIST, each image seen once by 100 spiking cells",
-        Mnist,
-        conditions=_fixed(*IMAGES),
-        seeds=(100, 3),
-        presets={"demo": {"train": 3000, "test": 1000, "seeds": 1}},
+        IMAGES,
+        parameters=Mnist,
+        seeds=3,
+        demo=IMAGES_DEMO,
     ),
     experiment(
         "mnist-wide",
         "MNIST, each image seen once by 400 spiking cells",
-        WideMnist,
-        conditions=_fixed(*WIDE_IMAGES),
-        seeds=(100, 3),
-        presets={"demo": {"train": 3000, "test": 1000, "seeds": 1}},
+        WIDE_IMAGES,
+        parameters=WideMnist,
+        seeds=3,
+        demo=IMAGES_DEMO,
     ),
     experiment(
         "memories",
         "XOR in spikes from every memory and control",
-        Training,
-        conditions=_fixed(*MEMORIES),
-        presets={"demo": {"train": 300, "epochs": 1, "rehearsed": 1000, "seeds": 2}},
+        MEMORIES,
+        demo={"train": 300, "epochs": 1, "rehearsed": 1000, "seeds": 2},
     ),
 )
