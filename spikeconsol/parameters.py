@@ -155,7 +155,7 @@ class Declared:
             if name not in inherited:
                 raise ParameterError(unknown_name(name, list(inherited), cls.__name__))
             setattr(cls, name, parameter(value, **inherited[name].metadata))
-            cls.__annotations__[name] = _hints(cls.__base__)[name]
+            cls.__annotations__[name] = _hints(cls.__mro__[1])[name]
 
     def __post_init__(self) -> None:
         hints = _hints(type(self))

@@ -148,7 +148,7 @@ def test_a_class_statement_gives_other_defaults_to_inherited_fields():
     assert list(Slow.fields()) == ["time_constant", "rate", "offset"]
     assert Slow.fields()["time_constant"] == Trace.fields()["time_constant"]
     assert Trace().time_constant == 0.02
-    with pytest.raises(ParameterError, match="time_constant: got -1.*allowed: > 0 second"):
+    with pytest.raises(ParameterError, match=r"time_constant: got -1.*allowed: > 0 second"):
         Slow(time_constant="-1 s")
     with pytest.raises(ParameterError, match="tau: unknown name in Wrong; nearest: "):
 
