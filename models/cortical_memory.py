@@ -27,9 +27,8 @@ from spikeconsol.consolidation.rules.bounded import BoundedAdditive, RandomGate
 from spikeconsol.consolidation.rules.events import EventDriven
 from spikeconsol.data import corrupt, sparse_patterns
 from spikeconsol.lab import Condition, family
-from spikeconsol.models.sequential_memory import longest_load
 from spikeconsol.parameters import ParameterError, Parameters, parameter
-from spikeconsol.statistics import dice
+from spikeconsol.statistics import dice, longest_load
 
 Patterns = NDArray[np.bool_]
 

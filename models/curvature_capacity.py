@@ -454,7 +454,7 @@ EXPERIMENTS = (
         rules,
         "capacity of every rule, blank and steady state",
         seeds=10,
-        figures=("capacity", "recall-age", "sensitivity"),
+        figures=("capacity", "capacity_against_age", "sensitivity"),
     ),
     experiment(coding_level, "capacity from sparse to dense codes", figures=("scaling",)),
     experiment(size, "capacity against network size", figures=("scaling",)),

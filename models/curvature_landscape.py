@@ -271,7 +271,7 @@ EXPERIMENTS = (
         run=run_fisher_weights,
         columns=("pearson_weight", "pearson_size", "centred_weight", "centred_size", "agreement"),
         batched=True,
-        figures=("fisher-weight", "landscape"),
+        figures=("fisher_weight", "landscape"),
     ),
     _experiment(
         "lesion",

@@ -39,7 +39,7 @@ from spikeconsol.data import corrupt, sparse_patterns
 from spikeconsol.data.patterns import active_units
 from spikeconsol.lab import Condition, family
 from spikeconsol.parameters import ParameterError, Parameters, parameter
-from spikeconsol.statistics import dice
+from spikeconsol.statistics import dice, longest_load
 
 if TYPE_CHECKING:
     from spikeconsol.brian.backend import Program
@@ -282,13 +282,6 @@ def measure_instant(protocol: Protocol, condition: Condition, seed: int) -> xr.D
     )
     dataset.coords["load"] = ("load", loads, {"units": "patterns"})
     return dataset
-
-
-def longest_load(kept: NDArray[np.bool_]) -> int:
-    """P90: the largest m such that at least 90% of the newest m patterns are recalled."""
-    m = np.arange(1, len(kept) + 1)
-    passed = m[np.cumsum(kept) >= 0.9 * m - 1e-9]
-    return int(passed[-1]) if passed.size else 0
 
 
 def _dataset(protocol: Protocol, seed: int, kept: float, p90: float, newest: float) -> xr.Dataset:

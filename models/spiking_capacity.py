@@ -32,9 +32,8 @@ from spikeconsol.models.sequential_memory import (
     Protocol,
     Storage,
     draw,
-    longest_load,
 )
-from spikeconsol.statistics import dice
+from spikeconsol.statistics import dice, longest_load
 
 Weights = NDArray[np.floating]
 

@@ -27,11 +27,10 @@ from spikeconsol.models.sequential_memory import (
     TUNED_LEAKY,
     Protocol,
     draw,
-    longest_load,
 )
 from spikeconsol.models.spiking_capacity import DEMO, GATE, Trial, experiment, network
 from spikeconsol.models.spiking_capacity import run as run_spiking
-from spikeconsol.statistics import dice
+from spikeconsol.statistics import dice, longest_load
 
 FIRING = {"cells.background_rate": 4.0}
 
