@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 
 from spikeconsol.bottleneck.memory.liquid import SpikingReservoir, dale_weights
 from spikeconsol.bottleneck.memory.past import BLOCK, LiveMemory, PastCodes
+from spikeconsol.bottleneck.memory.rehearsal import rehearse
 from spikeconsol.bottleneck.memory.reservoir import class_structured_stream
 from spikeconsol.parameters import ParameterError, parameter
 
 if TYPE_CHECKING:
-    from spikeconsol.bottleneck.memory.rehearsal import rehearse
-from spikeconsol.bottleneck.parameters import SpikingLayer
+    from spikeconsol.bottleneck.parameters import SpikingLayer
 
 __all__ = ["FittedLiquid", "GatedLiquid"]
 
