@@ -143,7 +143,7 @@ FIGURES = (
         draw=draw_capacity,
     ),
     Figure(
-        name="recall-age",
+        name="capacity_against_age",
         needs=(NEED,),
         caption=(
             "Recall against the age of a pattern in a full memory (300 patterns after 300 "

@@ -65,7 +65,7 @@ def draw(results: Mapping[str, Mapping[str, Any]]) -> Any:
 
 FIGURES = (
     Figure(
-        name="consolidation-rules",
+        name="consolidation_rules",
         needs=(NEED,),
         caption=(
             "Published models of synaptic memory and the curvature gates, every one at its best "

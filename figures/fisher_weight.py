@@ -58,7 +58,7 @@ def _cloud(ax: Any, weight: Any, fisher: Any, closed_form: Any) -> None:
 
 FIGURES = (
     Figure(
-        name="fisher-weight",
+        name="fisher_weight",
         needs=(NEED,),
         caption=(
             "Fisher information against the weight left by the covariance rule, one dot per "

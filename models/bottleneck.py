@@ -10,14 +10,14 @@ settings were chosen with seeds 0 to 9 or, for images, on the last 10,000 traini
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
 
-from spikeconsol.lab import Condition, Experiment
+from spikeconsol.lab import Condition, family
 from spikeconsol.parameters import Parameters, parameter
 
 if TYPE_CHECKING:
@@ -89,38 +89,28 @@ class Training(Parameters):
 
 
 @dataclass(frozen=True)
-class Linear(Training):
+class Linear(
+    Training, hidden=(4,), window=16, gamma=10.0, widths=(0.5, 0.25, 1.0), learning_rate=1e-2
+):
     """Points on two sides of a line."""
 
     task: str = parameter("linear", choices=("linear",), doc="data set")
-    hidden: tuple[int, ...] = parameter((4,), at_least=1, doc="units of the hidden layers")
-    window: int = parameter(16, at_least=2, doc="samples in the window")
-    gamma: float = parameter(10.0, at_least=0, doc="weight of the prediction term")
-    widths: tuple[float, ...] = parameter((0.5, 0.25, 1.0), above=0, doc="kernel widths")
-    learning_rate: float = parameter(1e-2, above=0, doc="of hidden layers and readout")
 
 
 @dataclass(frozen=True)
-class Xor(Training):
+class Xor(
+    Training, hidden=(10, 4), window=16, gamma=10.0, widths=(0.3, 0.25, 2.0), learning_rate=1e-2
+):
     """Equal against unequal corners of a square."""
 
     task: str = parameter("xor", choices=("xor",), doc="data set")
-    hidden: tuple[int, ...] = parameter((10, 4), at_least=1, doc="units of the hidden layers")
-    window: int = parameter(16, at_least=2, doc="samples in the window")
-    gamma: float = parameter(10.0, at_least=0, doc="weight of the prediction term")
-    widths: tuple[float, ...] = parameter((0.3, 0.25, 2.0), above=0, doc="kernel widths")
-    learning_rate: float = parameter(1e-2, above=0, doc="of hidden layers and readout")
 
 
 @dataclass(frozen=True)
-class Images(Training):
+class Images(Training, hidden=(128, 64), widths=(0.25, 0.1, 1.0), update_every=32, epochs=10):
     """28 x 28 images; pixels are in 0..1, so the input width is half that for -1..1."""
 
     task: str = parameter("mnist", choices=("mnist", "fashion-mnist"), doc="data set")
-    hidden: tuple[int, ...] = parameter((128, 64), at_least=1, doc="units of the hidden layers")
-    widths: tuple[float, ...] = parameter((0.25, 0.1, 1.0), above=0, doc="kernel widths")
-    update_every: int = parameter(32, at_least=1, doc="samples between changes of weights")
-    epochs: int = parameter(10, at_least=1, doc="passes through the training samples")
 
 
 EXACT = Condition("exact", "rate", "exact window", {})
@@ -308,77 +298,57 @@ def window_conditions(parameters: Training) -> Sequence[Condition]:
 
 LEARNED = ("accuracy", "final_cosine")
 
-
-def _experiment(
-    name: str,
-    summary: str,
-    parameters: type[Training],
-    conditions: Sequence[Condition] | Callable[..., Sequence[Condition]],
-    *figures: str,
-    seeds: int = 5,
-    run: Callable[..., xr.Dataset] = learn,
-    demo: Setup | None = None,
-) -> Experiment:
-    return Experiment(
-        name=f"bottleneck/{name}",
-        summary=summary,
-        parameters=parameters,
-        conditions=conditions if callable(conditions) else lambda parameters: conditions,
-        run=run,
-        columns=LEARNED,
-        seeds=(100, seeds),
-        presets={"demo": {"epochs": 2, "seeds": 2} | (demo or {})},
-        figures=tuple(f"bottleneck_{figure}" for figure in figures),
-    )
-
-
+_experiment = family(
+    "bottleneck/",
+    parameters=Training,
+    run=learn,
+    columns=LEARNED,
+    demo={"epochs": 2, "seeds": 2},
+)
 EXPERIMENTS = (
     _experiment(
         "linear",
         "A line between two classes: exact signal, prototypes, controls",
-        Linear,
         MAIN,
+        parameters=Linear,
         seeds=10,
         demo={"seeds": 3},
     ),
     _experiment(
         "xor",
         "XOR by local rules, with every control beside it",
-        Xor,
         (*MAIN, PER_CLASS),
-        "learning",
+        parameters=Xor,
         seeds=10,
         demo={"epochs": 4, "seeds": 3},
+        figures=("bottleneck_learning",),
     ),
     _experiment(
         "digits",
         "8 x 8 digits, 64-64-16-10, with every control beside it",
-        Training,
         MAIN,
-        "learning",
+        figures=("bottleneck_learning",),
     ),
     _experiment(
         "mnist",
         "MNIST, 784-128-64-10: the exact rule, its extensions and its controls",
-        Images,
         IMAGES,
-        *("learning", "fields"),
+        parameters=Images,
         seeds=3,
         demo={"epochs": 1, "train": 10000, "seeds": 1},
+        figures=("bottleneck_learning", "bottleneck_fields"),
     ),
     _experiment(
         "signals",
         "The exact signal, what the published programs computed, and meaningless signals",
-        Training,
         SIGNALS,
-        "signals",
         run=compare_signals,
+        figures=("bottleneck_signals",),
     ),
     _experiment(
         "window",
         "How long the window must be, apart from and entangled with the learning rate",
-        Training,
         window_conditions,
-        "signals",
+        figures=("bottleneck_signals",),
     ),
 )

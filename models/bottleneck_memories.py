@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from spikeconsol.lab import Condition, Experiment
+from spikeconsol.lab import Condition, family
 from spikeconsol.models.bottleneck import LEARNED, Seeds, Setup, Training, Xor, learn
 from spikeconsol.parameters import Parameters, parameter
 
@@ -311,49 +311,34 @@ def _error(outputs: Any, targets: Any) -> float:
     return float(np.mean((outputs - targets) ** 2) / np.mean((targets - targets.mean(axis=0)) ** 2))
 
 
-def _experiment(name: str, summary: str, *rest: Any, demo: Setup, seeds: int) -> Experiment:
-    parameters, conditions, run, columns = rest
-    return Experiment(
-        name=f"bottleneck/{name}",
-        summary=summary,
-        parameters=parameters,
-        conditions=conditions,
-        run=run,
-        columns=columns,
-        seeds=(100, seeds),
-        presets={"demo": demo},
-        figures=("bottleneck_memory",),
-    )
-
-
+_experiment = family("bottleneck/", figures=("bottleneck_memory",))
 EXPERIMENTS = (
     _experiment(
         "memories",
         "Window, prototypes, class means, reservoirs and a silenced one, on XOR and digits",
-        MemoryProtocol,
         memory_conditions,
-        compare_memories,
-        LEARNED,
+        parameters=MemoryProtocol,
+        run=compare_memories,
+        columns=LEARNED,
         seeds=10,
         demo={"epochs": 2, "rehearsed": 1000, "cells": 100, "seeds": 1},
     ),
     _experiment(
         "reservoir-capacity",
         "What each memory holds: recall by lag, exact signal on unseen samples",
-        CapacityProtocol,
         capacity_conditions,
-        measure_capacity,
-        ("readout_r2", "own_cosine", "memoryless_r2", "total_recall"),
-        seeds=5,
+        parameters=CapacityProtocol,
+        run=measure_capacity,
+        columns=("readout_r2", "own_cosine", "memoryless_r2", "total_recall"),
         demo={"samples": 600, "cells": 100, "rehearsed": 500, "seeds": 2},
     ),
     _experiment(
         "release-reservoir",
         "The published training of the reservoir, tested with a frozen readout",
-        ReleaseProtocol,
         release_conditions,
-        freeze_release,
-        ("same_sample", "same_sample_last", "frozen_known", "frozen_unknown", "saturated"),
+        parameters=ReleaseProtocol,
+        run=freeze_release,
+        columns=("same_sample", "same_sample_last", "frozen_known", "frozen_unknown", "saturated"),
         seeds=3,
         demo={"images": "digits", "cells": 200, "epochs": 2, "seeds": 1},
     ),

@@ -55,7 +55,7 @@ from spikeconsol.consolidation.rules import (
 from spikeconsol.data import corrupt, sparse_patterns
 from spikeconsol.lab import Condition, Experiment
 from spikeconsol.parameters import Parameters, parameter
-from spikeconsol.statistics import dice
+from spikeconsol.statistics import dice, longest_load
 
 Seeds = tuple[int, ...]
 Patterns = NDArray[np.bool_]
@@ -300,10 +300,8 @@ def recalled(
 
 
 def longest(kept: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """P90 of every seed: the largest m of which 90 % of the newest m are recalled."""
-    m = np.arange(1, kept.shape[1] + 1)
-    passed = np.cumsum(kept, axis=1) >= 0.9 * m - 1e-9
-    return (passed * m).max(axis=1).astype(float)
+    """P90 of every seed."""
+    return longest_load(kept).astype(float)
 
 
 def _measures(p: Protocol, kept: NDArray[np.bool_], suffix: str, how: str) -> dict[str, Any]:
@@ -416,7 +414,7 @@ EXPERIMENTS = (
         batched=True,
         seeds=(100, 10),
         presets=DEMO,
-        figures=("consolidation-rules",),
+        figures=("consolidation_rules",),
     ),
     Experiment(
         name="consolidation-rules/tuning",

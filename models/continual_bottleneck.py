@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from spikeconsol.lab import Condition, Experiment
+from spikeconsol.lab import Condition, family
 from spikeconsol.parameters import Parameters, parameter
 
 if TYPE_CHECKING:
@@ -65,56 +65,60 @@ class RateProtocol(Parameters):
 
 
 @dataclass(frozen=True)
-class RateDigits(RateProtocol):
+class RateDigits(
+    RateProtocol,
+    hidden=(64, 16),
+    widths=(0.5, 0.1, 1.0),
+    window=8,
+    readout_learning_rate=1e-2,
+    passes=3,
+):
     """Rate network on split 8 x 8 digits."""
 
     task: str = parameter("digits", choices=("digits",), doc="data set")
-    hidden: tuple[int, ...] = parameter((64, 16), at_least=1, doc="units of the hidden layers")
-    widths: tuple[float, ...] = parameter((0.5, 0.1, 1.0), above=0, doc="kernel widths")
-    window: int = parameter(8, at_least=2, doc="samples in the window")
-    readout_learning_rate: float = parameter(1e-2, above=0, doc="of the readouts")
-    passes: int = parameter(3, at_least=1, doc="times every sample of a task is seen")
 
 
 @dataclass(frozen=True)
-class SpikingDigits(RateProtocol):
+class SpikingDigits(
+    RateProtocol,
+    widths=(0.5, 0.1, 1.0),
+    readout_learning_rate=0.03,
+    coincidence_damping=30.0,
+    passes=3,
+):
     """Spiking network with one memory cell per class on split 8 x 8 digits."""
 
     task: str = parameter("digits", choices=("digits",), doc="data set")
     hidden: tuple[int, ...] = parameter((32,), at_least=1, doc="cells of the hidden layers")
-    widths: tuple[float, ...] = parameter((0.5, 0.1, 1.0), above=0, doc="kernel widths")
     code_weight: float = parameter(2.0, at_least=0, doc="weight of the code term")
     surprise_gate: bool = parameter(True, doc="learn less where the readout is right")
     learning_rate: float = parameter(0.01, above=0, doc="of hidden cells, in initial weights")
-    readout_learning_rate: float = parameter(0.03, above=0, doc="of the readouts")
-    coincidence_damping: float = parameter(30.0, at_least=0, doc="lambda, coincidence trace")
     fisher_damping: float = parameter(30.0, at_least=0, doc="lambda, squared changes")
     count_variance: float = parameter(
         0.1, above=0, doc="added to the variance of spike counts in layer normalisation"
     )
-    passes: int = parameter(3, at_least=1, doc="times every sample of a task is seen")
 
 
 @dataclass(frozen=True)
-class SpikingMnist(SpikingDigits):
+class SpikingMnist(
+    SpikingDigits,
+    hidden=(100,),
+    widths=(0.25, 0.1, 1.0),
+    readout_learning_rate=0.01,
+    coincidence_damping=300.0,
+    fisher_damping=300.0,
+    uniform_damping=1000.0,
+    count_variance=1.0,
+    passes=1,
+):
     """Spiking network with one memory cell per class on split MNIST."""
 
     task: str = parameter("mnist", choices=("mnist",), doc="data set")
-    hidden: tuple[int, ...] = parameter((100,), at_least=1, doc="cells of the hidden layers")
-    widths: tuple[float, ...] = parameter((0.25, 0.1, 1.0), above=0, doc="kernel widths")
-    readout_learning_rate: float = parameter(0.01, above=0, doc="of the readouts")
-    coincidence_damping: float = parameter(300.0, at_least=0, doc="lambda, coincidence trace")
-    fisher_damping: float = parameter(300.0, at_least=0, doc="lambda, squared changes")
-    uniform_damping: float = parameter(1000.0, at_least=0, doc="lambda, all synapses alike")
-    count_variance: float = parameter(
-        1.0, above=0, doc="added to the variance of spike counts in layer normalisation"
-    )
-    passes: int = parameter(1, at_least=1, doc="times every sample of a task is seen")
 
 
-def conditions(level: str) -> Any:
+def conditions(level: str) -> tuple[Condition, ...]:
     """Return all kinds of damping, and the two ends between which they lie."""
-    every = (
+    return (
         Condition("none", level, "undamped", {"importance": "none"}),
         Condition("uniform", level, "uniform damping", {"importance": "uniform"}),
         Condition("fisher", level, "squared gradients", {"importance": "fisher"}),
@@ -122,7 +126,6 @@ def conditions(level: str) -> Any:
         Condition("frozen", level, "frozen random layers", {"frozen": True}),
         Condition("interleaved", level, "all tasks at once", {"interleaved": True}),
     )
-    return lambda parameters: every
 
 
 def learn_in_rates(parameters: RateProtocol, condition: Condition, seeds: Seeds) -> xr.Dataset:
@@ -219,24 +222,18 @@ def _course(net: Any, parameters: RateProtocol, setup: Setup, seeds: Seeds) -> x
     )
 
 
-def _experiment(name: str, summary: str, parameters: type[RateProtocol], level: str) -> Experiment:
-    return Experiment(
-        name=f"continual-bottleneck/{name}",
-        summary=summary,
-        parameters=parameters,
-        conditions=conditions(level),
-        run=learn_in_rates if level == "rate" else learn_in_spikes,
-        columns=("final", "worst", "learned", "forgotten"),
-        seeds=(100, 3 if level == "spiking" else 5),
-        presets={"demo": {"train": 1000, "seeds": 2}},
-    )
-
-
+_shared: dict[str, Any] = {
+    "columns": ("final", "worst", "learned", "forgotten"),
+    "demo": {"train": 1000, "seeds": 2},
+}
+_rates = family("continual-bottleneck/rate-", run=learn_in_rates, **_shared)
+_spikes = family("continual-bottleneck/spiking-", run=learn_in_spikes, seeds=3, **_shared)
+RATE, SPIKING = conditions("rate"), conditions("spiking")
 EXPERIMENTS = (
-    _experiment(
-        "rate-mnist", "Split MNIST in rates, with and without damping", RateProtocol, "rate"
+    _rates(
+        "mnist", "Split MNIST in rates, with and without damping", RATE, parameters=RateProtocol
     ),
-    _experiment("rate-digits", "Split 8 x 8 digits in rates", RateDigits, "rate"),
-    _experiment("spiking-digits", "Split 8 x 8 digits in spikes", SpikingDigits, "spiking"),
-    _experiment("spiking-mnist", "Split MNIST in spikes", SpikingMnist, "spiking"),
+    _rates("digits", "Split 8 x 8 digits in rates", RATE, parameters=RateDigits),
+    _spikes("digits", "Split 8 x 8 digits in spikes", SPIKING, parameters=SpikingDigits),
+    _spikes("mnist", "Split MNIST in spikes", SPIKING, parameters=SpikingMnist),
 )

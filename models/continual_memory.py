@@ -95,11 +95,10 @@ class Stream(Parameters):
 
 
 @dataclass(frozen=True)
-class Permuted(Stream):
+class Permuted(Stream, cells=200):
     """Ten tasks with the pixels in ten orders."""
 
     scenario: str = parameter("permuted", choices=("permuted",), doc="what a task and a label are")
-    cells: int = parameter(200, at_least=1, doc="memory cells of every class")
 
 
 @dataclass(frozen=True)
@@ -117,49 +116,37 @@ class KnownTasks(Stream):
 
 
 @dataclass(frozen=True)
-class Table(Stream):
+class Table(Stream, train=20000):
     """Every opponent, on 20,000 images (permuted: 40,000)."""
 
-    train: int = parameter(20000, at_least=0, doc="training images used; 0 for all")
-
 
 @dataclass(frozen=True)
-class PermutedTable(Permuted):
+class PermutedTable(Permuted, train=40000):
     """Every opponent on permuted pixels."""
 
-    train: int = parameter(40000, at_least=0, doc="training images used; 0 for all")
-
 
 @dataclass(frozen=True)
-class ClassTable(Classes):
+class ClassTable(Classes, train=20000):
     """Every opponent on classes one after another."""
 
-    train: int = parameter(20000, at_least=0, doc="training images used; 0 for all")
-
 
 @dataclass(frozen=True)
-class TaskTable(KnownTasks):
+class TaskTable(KnownTasks, train=20000):
     """Every opponent where the task is known."""
 
-    train: int = parameter(20000, at_least=0, doc="training images used; 0 for all")
-
 
 @dataclass(frozen=True)
-class Pool(Stream):
+class Pool(Stream, tasks=50, cells=30):
     """Fifty permuted tasks for pools that hold a few."""
 
     scenario: str = parameter("permuted", choices=("permuted",), doc="what a task and a label are")
-    tasks: int = parameter(50, at_least=2, doc="tasks of the permuted stream")
-    cells: int = parameter(30, at_least=1, doc="memory cells of every class")
 
 
 @dataclass(frozen=True)
-class SpikingStream(Stream):
+class SpikingStream(Stream, train=10000, tested=2000):
     """Domains in spikes."""
 
     scenario: str = parameter("domain", choices=("domain",), doc="what a task and a label are")
-    train: int = parameter(10000, at_least=0, doc="training images used; 0 for all")
-    tested: int = parameter(2000, at_least=0, doc="test images used; 0 for all")
 
 
 def memory_conditions(parameters: Stream) -> tuple[Condition, ...]:

@@ -26,10 +26,9 @@ from spikeconsol.consolidation.rules import CurvatureGate
 from spikeconsol.consolidation.rules.bounded import BoundedAdditive, RandomGate
 from spikeconsol.consolidation.rules.events import EventDriven
 from spikeconsol.data import corrupt, sparse_patterns
-from spikeconsol.lab import Condition, Experiment
-from spikeconsol.models.sequential_memory import longest_load
+from spikeconsol.lab import Condition, family
 from spikeconsol.parameters import ParameterError, Parameters, parameter
-from spikeconsol.statistics import dice
+from spikeconsol.statistics import dice, longest_load
 
 Patterns = NDArray[np.bool_]
 
@@ -404,42 +403,24 @@ DEMO = {"stored": 3, "tested": 3, "never_stored": 2, "quiet": "2 s", "controls":
 LARGE = {"cells": 1600, "active": 80, "lifetime": "40 s", "stored": 130, "tested": 56}
 
 
-def _experiment(
-    name: str,
-    summary: str,
-    conditions: Callable[[Protocol], Sequence[Condition]],
-    presets: Mapping[str, Mapping[str, Any]],
-    figures: tuple[str, ...] = (),
-    seeds: tuple[int, int] = (100, 3),
-) -> Experiment:
-    return Experiment(
-        name=f"cortical-memory/{name}",
-        summary=summary,
-        parameters=Protocol,
-        conditions=conditions,
-        run=run,
-        columns=COLUMNS,
-        seeds=seeds,
-        presets=presets,
-        figures=figures,
-        program=program,
-    )
-
-
+_experiment = family(
+    "cortical-memory/", parameters=Protocol, run=run, columns=COLUMNS, seeds=3, program=program
+)
+SOME = {"presets": {"few": FEW}}
 EXPERIMENTS = (
     _experiment(
         "stream",
         "assemblies, each seen once, in an always-on network of E and I cells",
         stream,
-        {"demo": DEMO, "large": LARGE},
-        ("cortical_network", "cortical_memory"),
-        (100, 5),
+        seeds=5,
+        presets={"demo": DEMO, "large": LARGE},
+        figures=("cortical_network", "cortical_memory"),
     ),
-    _experiment("size", "the always-on network at N = 400 to 3200", sizes, {}),
-    _experiment("lifetime", "protection by the gate for 10 to 40 s", lifetimes, {}),
-    _experiment("background", "more and less background firing", background, {"few": FEW}),
-    _experiment("connectivity", "density of connections", connectivity, {"few": FEW}),
-    _experiment("cue", "recall from better and worse cues", cue_quality, {"few": FEW}),
-    _experiment("ablation", "what the network cannot do without", ablations, {"few": FEW}),
-    _experiment("cells", "LIF and AdEx cells", cells, {"few": FEW}),
+    _experiment("size", "the always-on network at N = 400 to 3200", sizes),
+    _experiment("lifetime", "protection by the gate for 10 to 40 s", lifetimes),
+    _experiment("background", "more and less background firing", background, **SOME),
+    _experiment("connectivity", "density of connections", connectivity, **SOME),
+    _experiment("cue", "recall from better and worse cues", cue_quality, **SOME),
+    _experiment("ablation", "what the network cannot do without", ablations, **SOME),
+    _experiment("cells", "LIF and AdEx cells", cells, **SOME),
 )

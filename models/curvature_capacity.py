@@ -49,7 +49,7 @@ from spikeconsol.consolidation.rules import (
     WeightThreshold,
 )
 from spikeconsol.data import correlated_patterns, corrupt, sparse_patterns
-from spikeconsol.lab import Condition, Experiment
+from spikeconsol.lab import Condition, Experiment, family
 from spikeconsol.parameters import Parameters, parameter
 
 Seeds = tuple[int, ...]
@@ -432,27 +432,21 @@ COLUMNS = (
 )
 
 
+_experiment = family(
+    "curvature-capacity/",
+    parameters=Protocol,
+    run=run,
+    columns=COLUMNS,
+    batched=True,
+    demo={"stored": 150, "background": 150, "seeds": 2},
+)
+
+
 def experiment(
-    conditions: Callable[[Any], list[Condition]],
-    summary: str,
-    *,
-    parameters: type[Protocol] = Protocol,
-    seeds: int = 5,
-    figures: tuple[str, ...] = (),
+    conditions: Callable[[Any], list[Condition]], summary: str, **fields: Any
 ) -> Experiment:
-    """Wrap conditions into an experiment that runs all seeds side by side."""
-    return Experiment(
-        name=f"curvature-capacity/{conditions.__name__.replace('_', '-')}",
-        summary=summary,
-        parameters=parameters,
-        conditions=conditions,
-        run=run,
-        columns=COLUMNS,
-        batched=True,
-        seeds=(100, seeds),
-        presets={"demo": {"stored": 150, "background": 150, "seeds": 2}},
-        figures=figures,
-    )
+    """Return an experiment named after its conditions, which runs all seeds side by side."""
+    return _experiment(conditions.__name__.replace("_", "-"), summary, conditions, **fields)
 
 
 EXPERIMENTS = (
@@ -460,7 +454,7 @@ EXPERIMENTS = (
         rules,
         "capacity of every rule, blank and steady state",
         seeds=10,
-        figures=("capacity", "recall-age", "sensitivity"),
+        figures=("capacity", "capacity_against_age", "sensitivity"),
     ),
     experiment(coding_level, "capacity from sparse to dense codes", figures=("scaling",)),
     experiment(size, "capacity against network size", figures=("scaling",)),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import warnings
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
@@ -198,7 +198,5 @@ EXPERIMENTS = (
         seeds=10,
         figures=("homeostasis",),
     ),
-    replace(
-        experiment(images, "sequences of handwritten digits", parameters=Images), run=run_images
-    ),
+    experiment(images, "sequences of handwritten digits", parameters=Images, run=run_images),
 )

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from spikeconsol.consolidation import HopfieldNetwork, batch, curvature
 from spikeconsol.consolidation.rules import CurvatureGate
 from spikeconsol.data import corrupt, sparse_patterns
-from spikeconsol.lab import Condition, Experiment
+from spikeconsol.lab import Condition, family
 from spikeconsol.parameters import Parameters, parameter
 from spikeconsol.statistics import dice
 
@@ -261,26 +261,25 @@ def run_lesion(p: Lesion, condition: Condition, seeds: Seeds) -> xr.Dataset:
     return result
 
 
+_experiment = family("curvature-capacity/", demo={"seeds": 2})
 EXPERIMENTS = (
-    Experiment(
-        name="curvature-capacity/fisher-weights",
-        summary="Fisher information against weight in sparse, dense and -1/+1 codes",
+    _experiment(
+        "fisher-weights",
+        "Fisher information against weight in sparse, dense and -1/+1 codes",
+        fisher_conditions,
         parameters=FisherWeights,
-        conditions=fisher_conditions,
         run=run_fisher_weights,
         columns=("pearson_weight", "pearson_size", "centred_weight", "centred_size", "agreement"),
         batched=True,
-        presets={"demo": {"seeds": 2}},
-        figures=("fisher-weight", "landscape"),
+        figures=("fisher_weight", "landscape"),
     ),
-    Experiment(
-        name="curvature-capacity/lesion",
-        summary="deletion and disturbance of stiff, loose and random synapses",
+    _experiment(
+        "lesion",
+        "deletion and disturbance of stiff, loose and random synapses",
+        lesion_conditions,
         parameters=Lesion,
-        conditions=lesion_conditions,
         run=run_lesion,
         columns=("recalled_at_10", "energy_at_10"),
-        presets={"demo": {"seeds": 2}},
         figures=("lesion",),
     ),
 )

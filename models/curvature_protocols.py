@@ -27,7 +27,7 @@ from spikeconsol.consolidation.rules import (
     WeightThreshold,
 )
 from spikeconsol.data import corrupt, sparse_patterns
-from spikeconsol.lab import Condition, Experiment
+from spikeconsol.lab import Condition, family
 from spikeconsol.parameters import Parameters, parameter
 from spikeconsol.statistics import dice
 
@@ -230,24 +230,24 @@ def _authors_counts(
     return counts, newest, int((dice(winners, stored) > 0.9).sum())
 
 
+_experiment = family("curvature-capacity/", demo={"seeds": 2})
 EXPERIMENTS = (
-    Experiment(
-        name="curvature-capacity/free-phase",
-        summary="curvature estimated from the network's free activity",
+    _experiment(
+        "free-phase",
+        "curvature estimated from the network's free activity",
+        free_phase_conditions,
         parameters=FreePhase,
-        conditions=free_phase_conditions,
         run=run_free_phase,
         columns=("p90_blank",),
-        presets={"demo": {"seeds": 2, "stored": 20}},
+        demo={"stored": 20},
     ),
-    Experiment(
-        name="curvature-capacity/authors-protocol",
-        summary="the protocol of the source paper's program",
+    _experiment(
+        "authors-protocol",
+        "the protocol of the source paper's program",
+        authors_conditions,
         parameters=AuthorsProtocol,
-        conditions=authors_conditions,
         run=run_authors,
         columns=("recalled_quarter", "recalled_half", "recalled_all", "newest", "winners"),
-        seeds=(100, 10),
-        presets={"demo": {"seeds": 2}},
+        seeds=10,
     ),
 )

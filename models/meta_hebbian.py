@@ -17,7 +17,7 @@ from typing import Any
 
 import xarray as xr
 
-from spikeconsol.lab import Condition, Experiment
+from spikeconsol.lab import Condition, family
 from spikeconsol.metaplasticity import Plasticity, Training, published_protocol, tasks, train
 from spikeconsol.metaplasticity.optimiser import Optimiser
 from spikeconsol.parameters import Parameters, parameter
@@ -218,28 +218,16 @@ def rules(protocol: Protocol) -> Sequence[Condition]:
 
 
 SCORES = ("test_error", "test_accuracy", "solved")
-TWENTY = (100, 20)
-
-
-def experiment(name: str, summary: str, conditions: Any, **options: Any) -> Experiment:
-    """Return an experiment of this model: batched, 20 runs, quick as a demonstration."""
-    demo = {"episodes": 1500, "frozen": 250, "seeds": 4}
-    settings: dict[str, Any] = {
-        "parameters": Protocol,
-        "run": run_training,
-        "columns": SCORES,
-        "batched": True,
-        "seeds": TWENTY,
-        "presets": {"demo": demo | options.pop("demo", {})},
-    }
-    return Experiment(
-        name=f"meta-hebbian/{name}",
-        summary=summary,
-        conditions=conditions,
-        **(settings | options),
-    )
-
-
+#: Batched, 20 runs, quick as a demonstration.
+experiment = family(
+    "meta-hebbian/",
+    parameters=Protocol,
+    run=run_training,
+    columns=SCORES,
+    batched=True,
+    seeds=20,
+    demo={"episodes": 1500, "frozen": 250, "seeds": 4},
+)
 EXPERIMENTS = (
     experiment(
         "completion",

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
 
-from spikeconsol.lab import Condition, Experiment
+from spikeconsol.lab import Condition, family
 from spikeconsol.parameters import Parameters, parameter
 
 if TYPE_CHECKING:
@@ -57,35 +58,26 @@ class NBack(Relations):
 
 
 @dataclass(frozen=True)
-class NBackImages(NBack):
+class NBackImages(NBack, hidden=(64, 16), presentations=60_000, update_every=32, cells=800):
     """The same with 28 x 28 images, each presented about once."""
 
     images: str = parameter("mnist", choices=("mnist", "fashion-mnist"), doc="data set")
-    hidden: tuple[int, ...] = parameter((64, 16), at_least=2, doc="units of the hidden layers")
-    presentations: int = parameter(60_000, at_least=200, doc="samples in the stream")
-    update_every: int = parameter(32, at_least=1, doc="samples between changes of weights")
-    cells: int = parameter(800, at_least=1, doc="cells of the reservoirs")
 
 
 @dataclass(frozen=True)
-class Contiguity(Relations):
+class Contiguity(Relations, rehearsed=8000):
     """Samples stay in a class and then change; nothing says when."""
 
     stay: int = parameter(8, at_least=1, doc="samples in a class before it changes")
-    rehearsed: int = parameter(
-        8000, at_least=200, doc="random codes to which the readout of a reservoir is fitted"
-    )
 
 
 @dataclass(frozen=True)
-class ContiguityImages(Contiguity):
+class ContiguityImages(
+    Contiguity, hidden=(64, 16), presentations=60_000, update_every=32, cells=800
+):
     """The same with 28 x 28 images, each presented about once."""
 
     images: str = parameter("mnist", choices=("mnist", "fashion-mnist"), doc="data set")
-    hidden: tuple[int, ...] = parameter((64, 16), at_least=2, doc="units of the hidden layers")
-    presentations: int = parameter(60_000, at_least=200, doc="samples in the stream")
-    update_every: int = parameter(32, at_least=1, doc="samples between changes of weights")
-    cells: int = parameter(800, at_least=1, doc="cells of the reservoirs")
 
 
 NBACK = (
@@ -307,74 +299,50 @@ def window_conditions(parameters: Contiguity) -> Sequence[Condition]:
     ]
 
 
-COLUMNS = ("accuracy", "top_cosine")
+DEMO = {"presentations": 4000, "cells": 200, "rehearsed": 2000, "seeds": 1}
+_experiment = family("bottleneck/", columns=("accuracy", "top_cosine"), seeds=3, demo=DEMO)
+_nback = partial(_experiment, parameters=NBack, run=learn_nback)
+_contiguity = partial(_experiment, parameters=Contiguity, run=learn_contiguity)
 FIGURE = ("bottleneck_relational",)
 EXPERIMENTS = (
-    Experiment(
-        name="bottleneck/nback",
-        summary="Digits learned from a bit, same class as 4 samples before, which needs a memory",
-        parameters=NBack,
-        conditions=lambda parameters: _named(NBACK),
-        run=learn_nback,
-        columns=COLUMNS,
-        seeds=(100, 5),
-        presets={
-            "demo": {"presentations": 4000, "cells": 200, "rehearsed": 2000, "seeds": 1},
-        },
+    _nback(
+        "nback",
+        "Digits learned from a bit, same class as 4 samples before, which needs a memory",
+        _named(NBACK),
+        seeds=5,
         figures=FIGURE,
     ),
-    Experiment(
-        name="bottleneck/nback-capacity",
-        summary="n-back against the size of the reservoir and the lag",
-        parameters=NBack,
-        conditions=capacity_conditions,
-        run=learn_nback,
-        columns=("accuracy", "top_cosine"),
-        seeds=(100, 3),
+    _nback(
+        "nback-capacity",
+        "n-back against the size of the reservoir and the lag",
+        capacity_conditions,
         presets={"demo": {"presentations": 1500, "rehearsed": 600, "seeds": 1}},
         figures=FIGURE,
     ),
-    Experiment(
-        name="bottleneck/nback-mnist",
-        summary="MNIST learned from the bit of n-back, 784-64-16, one pass",
+    _nback(
+        "nback-mnist",
+        "MNIST learned from the bit of n-back, 784-64-16, one pass",
+        _named(NBACK[:8]),
         parameters=NBackImages,
-        conditions=lambda parameters: _named(NBACK[:8]),
-        run=learn_nback,
-        columns=COLUMNS,
-        seeds=(100, 3),
-        presets={"demo": {"presentations": 4000, "cells": 200, "rehearsed": 2000, "seeds": 1}},
     ),
-    Experiment(
-        name="bottleneck/contiguity",
-        summary="Digits learned from nothing but their order in time, which needs a memory",
-        parameters=Contiguity,
-        conditions=lambda parameters: _named((*CONTIGUITY, *SLOTS)),
-        run=learn_contiguity,
-        columns=COLUMNS,
-        seeds=(100, 5),
-        presets={
-            "demo": {"presentations": 4000, "cells": 200, "rehearsed": 2000, "seeds": 1},
-        },
+    _contiguity(
+        "contiguity",
+        "Digits learned from nothing but their order in time, which needs a memory",
+        _named((*CONTIGUITY, *SLOTS)),
+        seeds=5,
         figures=FIGURE,
     ),
-    Experiment(
-        name="bottleneck/contiguity-window",
-        summary="Contiguity against the length of the window and the stay in a class",
-        parameters=Contiguity,
-        conditions=window_conditions,
-        run=learn_contiguity,
+    _contiguity(
+        "contiguity-window",
+        "Contiguity against the length of the window and the stay in a class",
+        window_conditions,
         columns=("accuracy",),
-        seeds=(100, 3),
         presets={"demo": {"presentations": 1500, "seeds": 1}},
     ),
-    Experiment(
-        name="bottleneck/contiguity-mnist",
-        summary="MNIST learned from nothing but the order in time, 784-64-16, one pass",
+    _contiguity(
+        "contiguity-mnist",
+        "MNIST learned from nothing but the order in time, 784-64-16, one pass",
+        _named(CONTIGUITY, FEW),
         parameters=ContiguityImages,
-        conditions=lambda parameters: _named(CONTIGUITY, FEW),
-        run=learn_contiguity,
-        columns=COLUMNS,
-        seeds=(100, 3),
-        presets={"demo": {"presentations": 4000, "cells": 200, "rehearsed": 2000, "seeds": 1}},
     ),
 )

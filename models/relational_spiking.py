@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from spikeconsol.lab import Condition, Experiment
+from spikeconsol.lab import Condition, family
 from spikeconsol.parameters import Parameters, parameter
 
 if TYPE_CHECKING:
@@ -154,11 +154,6 @@ def learn(parameters: SpikingNBack, condition: Condition, seeds: Seeds) -> xr.Da
     )
 
 
-def conditions(parameters: SpikingNBack) -> Sequence[Condition]:
-    """Exact memory, liquid and every control."""
-    return [Condition(name, "spiking", label, {"memory": name}) for name, label in CONDITIONS]
-
-
 #: Sizes of the liquid and lags of the capacity table.
 CELLS, LAGS = (25, 100, 400), (1, 2, 4)
 
@@ -177,27 +172,24 @@ def capacity_conditions(parameters: SpikingNBack) -> Sequence[Condition]:
     ]
 
 
-DEMO = {"presentations": 1000, "cells": 100, "rehearsed": 1000, "seeds": 1}
+_experiment = family(
+    "bottleneck/spiking-",
+    parameters=SpikingNBack,
+    run=learn,
+    columns=("accuracy", "top_cosine", "top_recall"),
+    seeds=3,
+    demo={"presentations": 1000, "cells": 100, "rehearsed": 1000, "seeds": 1},
+)
 EXPERIMENTS = (
-    Experiment(
-        name="bottleneck/spiking-nback",
-        summary="n-back in spikes: a gated liquid as the memory that learning needs, all controls",
-        parameters=SpikingNBack,
-        conditions=conditions,
-        run=learn,
-        columns=("accuracy", "top_cosine", "top_recall"),
-        seeds=(100, 3),
-        presets={"demo": DEMO},
+    _experiment(
+        "nback",
+        "n-back in spikes: a gated liquid as the memory that learning needs, all controls",
+        [Condition(name, "spiking", label, {"memory": name}) for name, label in CONDITIONS],
         figures=("spiking_relational",),
     ),
-    Experiment(
-        name="bottleneck/spiking-nback-capacity",
-        summary="n-back in spikes against the size of the liquid and the lag",
-        parameters=SpikingNBack,
-        conditions=capacity_conditions,
-        run=learn,
-        columns=("accuracy", "top_cosine", "top_recall"),
-        seeds=(100, 3),
-        presets={"demo": DEMO},
+    _experiment(
+        "nback-capacity",
+        "n-back in spikes against the size of the liquid and the lag",
+        capacity_conditions,
     ),
 )

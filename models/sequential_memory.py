@@ -37,9 +37,9 @@ from spikeconsol.consolidation.rules import (
 )
 from spikeconsol.data import corrupt, sparse_patterns
 from spikeconsol.data.patterns import active_units
-from spikeconsol.lab import Condition, Experiment
+from spikeconsol.lab import Condition, family
 from spikeconsol.parameters import ParameterError, Parameters, parameter
-from spikeconsol.statistics import dice
+from spikeconsol.statistics import dice, longest_load
 
 if TYPE_CHECKING:
     from spikeconsol.brian.backend import Program
@@ -284,13 +284,6 @@ def measure_instant(protocol: Protocol, condition: Condition, seed: int) -> xr.D
     return dataset
 
 
-def longest_load(kept: NDArray[np.bool_]) -> int:
-    """P90: the largest m such that at least 90% of the newest m patterns are recalled."""
-    m = np.arange(1, len(kept) + 1)
-    passed = m[np.cumsum(kept) >= 0.9 * m - 1e-9]
-    return int(passed[-1]) if passed.size else 0
-
-
 def _dataset(protocol: Protocol, seed: int, kept: float, p90: float, newest: float) -> xr.Dataset:
     return xr.Dataset(
         {
@@ -434,25 +427,22 @@ def tuning_conditions(protocol: Protocol) -> Sequence[Condition]:
     ]
 
 
+_experiment = family(
+    "sequential-memory", parameters=Protocol, run=run, columns=("kept", "p90", "newest")
+)
 EXPERIMENTS = (
-    Experiment(
-        name="sequential-memory",
-        summary="patterns stored one after another: the curvature gate against its controls",
-        parameters=Protocol,
-        conditions=conditions,
-        run=run,
-        columns=("kept", "p90", "newest"),
-        presets={"demo": {"stored": 400, "tested": 200, "seeds": 2}},
+    _experiment(
+        "",
+        "patterns stored one after another: the curvature gate against its controls",
+        conditions,
+        demo={"stored": 400, "tested": 200, "seeds": 2},
         figures=("store_and_recall", "recall_against_age"),
         program=programs,
     ),
-    Experiment(
-        name="sequential-memory-tuning",
-        summary="how the spiking rule and its controls were tuned (seeds that are never reported)",
-        parameters=Protocol,
-        conditions=tuning_conditions,
-        run=run,
-        columns=("kept", "p90", "newest"),
+    _experiment(
+        "-tuning",
+        "how the spiking rule and its controls were tuned (seeds that are never reported)",
+        tuning_conditions,
         seeds=(0, 2),
     ),
 )

@@ -13,12 +13,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
 
-from spikeconsol.lab import Condition, Experiment
+from spikeconsol.lab import Condition, family
 from spikeconsol.parameters import Parameters, parameter
 
 if TYPE_CHECKING:
@@ -104,59 +105,64 @@ class Training(Parameters):
 
 
 @dataclass(frozen=True)
-class Linear(Training):
+class Linear(
+    Training,
+    hidden=(4,),
+    widths=(0.5, 0.25, 1.0),
+    memory_rate=0.5,
+    train=900,
+    feature_range=(-1.2, 1.2),
+):
     """Points on two sides of a line."""
 
     task: str = parameter("linear", choices=("linear",), doc="data set")
-    hidden: tuple[int, ...] = parameter((4,), at_least=1, doc="cells of the hidden layers")
-    widths: tuple[float, ...] = parameter((0.5, 0.25, 1.0), above=0, doc="kernel widths")
-    memory_rate: float = parameter(0.5, above=0, at_most=1, doc="rate of the class means")
-    train: int = parameter(900, at_least=0, doc="training samples used; 0 for all")
-    feature_range: tuple[float, ...] = parameter((-1.2, 1.2), doc="first and last tuning centre")
 
 
 @dataclass(frozen=True)
-class Digits(Training):
+class Digits(
+    Training,
+    hidden=(32,),
+    gamma=2.0,
+    widths=(0.5, 0.1, 1.0),
+    learning_rate=0.01,
+    surprise_gate=False,
+    memory_rate=0.02,
+    epochs=5,
+    train=0,
+    receptive_fields=0,
+    sample_time="100 ms",
+):
     """8 x 8 images of digits."""
 
     task: str = parameter("digits", choices=("digits",), doc="data set")
-    hidden: tuple[int, ...] = parameter((32,), at_least=1, doc="cells of the hidden layers")
-    gamma: float = parameter(2.0, at_least=0, doc="weight of the prediction term")
-    widths: tuple[float, ...] = parameter((0.5, 0.1, 1.0), above=0, doc="kernel widths")
-    learning_rate: float = parameter(0.01, above=0, doc="of hidden layers, in initial weights")
-    surprise_gate: bool = parameter(False, doc="learn less where the readout is right")
-    memory_rate: float = parameter(0.02, above=0, at_most=1, doc="rate of the class means")
-    epochs: int = parameter(5, at_least=1, doc="passes through the training samples")
-    train: int = parameter(0, at_least=0, doc="training samples used; 0 for all")
-    receptive_fields: int = parameter(0, at_least=0, doc="tuned input cells per feature")
-    sample_time: float = parameter("100 ms", unit="second", above=0, doc="time a sample is shown")
 
 
 @dataclass(frozen=True)
-class Mnist(Digits):
+class Mnist(
+    Digits,
+    hidden=(100,),
+    widths=(0.25, 0.1, 1.0),
+    readout_learning_rate=0.02,
+    code_weight=2.0,
+    epochs=1,
+    sample_time="50 ms",
+    peak_rate="100 Hz",
+):
     """28 x 28 images of digits, each seen once."""
 
     task: str = parameter("mnist", choices=("mnist",), doc="data set")
-    hidden: tuple[int, ...] = parameter((100,), at_least=1, doc="cells of the hidden layers")
-    widths: tuple[float, ...] = parameter((0.25, 0.1, 1.0), above=0, doc="kernel widths")
-    readout_learning_rate: float = parameter(0.02, above=0, doc="of the readout")
-    code_weight: float = parameter(2.0, at_least=0, doc="weight of the code term")
-    epochs: int = parameter(1, at_least=1, doc="passes through the training samples")
-    sample_time: float = parameter("50 ms", unit="second", above=0, doc="time a sample is shown")
-    peak_rate: float = parameter("100 Hz", unit="hertz", above=0, doc="largest input rate")
 
 
 @dataclass(frozen=True)
-class WideMnist(Mnist):
+class WideMnist(
+    Mnist,
+    hidden=(400,),
+    learning_rate=0.03,
+    surprise_gate=True,
+    readout_learning_rate=0.005,
+    count_variance=1.0,
+):
     """MNIST with more cells; the readout's rate falls as their number grows."""
-
-    hidden: tuple[int, ...] = parameter((400,), at_least=1, doc="cells of the hidden layers")
-    learning_rate: float = parameter(0.03, above=0, doc="of hidden layers, in initial weights")
-    surprise_gate: bool = parameter(True, doc="learn less where the readout is right")
-    readout_learning_rate: float = parameter(0.005, above=0, doc="of the readout")
-    count_variance: float = parameter(
-        1.0, above=0, doc="added to the variance of spike counts in layer normalisation"
-    )
 
 
 WINDOW = Condition("window", "spiking", "exact window", {})
@@ -334,81 +340,60 @@ def show(parameters: Training, condition: Condition, seeds: Seeds) -> xr.Dataset
     )
 
 
-def experiment(name: str, summary: str, parameters: type[Training], **rest: Any) -> Experiment:
-    """Return an experiment of the bottleneck model in spikes."""
-    figures = rest.pop("figures", ("spiking_bottleneck",))
-    return Experiment(
-        name=f"bottleneck/spiking-{name}",
-        summary=summary,
-        parameters=parameters,
-        run=rest.pop("run", learn),
-        columns=rest.pop("columns", ("accuracy", "spikes")),
-        figures=figures,
-        **rest,
-    )
+XOR_DEMO = {"train": 300, "epochs": 1, "seeds": 2}
+IMAGES_DEMO = {"train": 3000, "test": 1000, "seeds": 1}
+SMALL = (WINDOW, PROTOTYPES, FROZEN, PERMUTED, *RATE)
 
-
-def _fixed(*conditions: Condition) -> Any:
-    return lambda parameters: conditions
-
-
+experiment = family(
+    "bottleneck/spiking-",
+    parameters=Training,
+    run=learn,
+    columns=("accuracy", "spikes"),
+    figures=("spiking_bottleneck",),
+)
+_small = partial(experiment, columns=("accuracy",))
 EXPERIMENTS = (
     experiment(
         "example",
         "Spikes, modulatory signals and one synapse while a spiking network learns XOR",
-        Training,
-        conditions=_fixed(WINDOW),
+        (WINDOW,),
         run=show,
         columns=("accuracy",),
-        seeds=(100, 1),
-        presets={"demo": {"train": 300, "epochs": 1}},
+        seeds=1,
+        demo={"train": 300, "epochs": 1},
         figures=("spiking_bottleneck_raster",),
     ),
-    experiment(
-        "linear",
-        "Two half-planes, four spiking cells",
-        Linear,
-        conditions=_fixed(WINDOW, PROTOTYPES, FROZEN, PERMUTED, *RATE),
-        columns=("accuracy",),
-        presets={"demo": {"train": 300, "epochs": 1, "seeds": 2}},
+    _small(
+        "linear", "Two half-planes, four spiking cells", SMALL, parameters=Linear, demo=XOR_DEMO
     ),
-    experiment(
-        "xor",
-        "XOR, ten spiking cells, beside rates",
-        Training,
-        conditions=_fixed(WINDOW, PROTOTYPES, FROZEN, PERMUTED, *RATE),
-        columns=("accuracy",),
-        presets={"demo": {"train": 300, "epochs": 1, "seeds": 2}},
-    ),
-    experiment(
+    _small("xor", "XOR, ten spiking cells, beside rates", SMALL, demo=XOR_DEMO),
+    _small(
         "digits",
         "8 x 8 digits, 32 spiking cells, beside rates",
-        Digits,
-        conditions=_fixed(WINDOW, PROTOTYPES, FROZEN, PERMUTED, *RATE),
-        columns=("accuracy",),
-        presets={"demo": {"train": 600, "epochs": 1, "seeds": 2}},
+        SMALL,
+        parameters=Digits,
+        demo={"train": 600, "epochs": 1, "seeds": 2},
     ),
     experiment(
         "mnist",
         "MNIST, each image seen once by 100 spiking cells",
-        Mnist,
-        conditions=_fixed(*IMAGES),
-        seeds=(100, 3),
-        presets={"demo": {"train": 3000, "test": 1000, "seeds": 1}},
+        IMAGES,
+        parameters=Mnist,
+        seeds=3,
+        demo=IMAGES_DEMO,
     ),
     experiment(
         "mnist-wide",
         "MNIST, each image seen once by 400 spiking cells",
-        WideMnist,
-        conditions=_fixed(*WIDE_IMAGES),
-        seeds=(100, 3),
-        presets={"demo": {"train": 3000, "test": 1000, "seeds": 1}},
+        WIDE_IMAGES,
+        parameters=WideMnist,
+        seeds=3,
+        demo=IMAGES_DEMO,
     ),
     experiment(
         "memories",
         "XOR in spikes from every memory and control",
-        Training,
-        conditions=_fixed(*MEMORIES),
-        presets={"demo": {"train": 300, "epochs": 1, "rehearsed": 1000, "seeds": 2}},
+        MEMORIES,
+        demo={"train": 300, "epochs": 1, "rehearsed": 1000, "seeds": 2},
     ),
 )

@@ -139,12 +139,12 @@ EXPERIMENTS = (
     experiment(
         "reservoir",
         "XOR in spikes from rate and spiking reservoirs: sizes, time constants, what they hold",
-        ReservoirProtocol,
-        conditions=reservoir_conditions,
+        reservoir_conditions,
+        parameters=ReservoirProtocol,
         run=learn_from_reservoir,
         columns=("accuracy", "signal_cosine", "readout_r2"),
-        seeds=(100, 3),
-        presets={"demo": {"train": 200, "epochs": 1, "rehearsed": 500, "probed": 400, "seeds": 1}},
+        seeds=3,
+        demo={"train": 200, "epochs": 1, "rehearsed": 500, "probed": 400, "seeds": 1},
         figures=("spiking_bottleneck_reservoir",),
     ),
 )

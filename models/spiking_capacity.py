@@ -25,16 +25,15 @@ from spikeconsol.consolidation.rules import (
     Rule,
 )
 from spikeconsol.consolidation.wiring import AllToAll, Wiring
-from spikeconsol.lab import Condition, Experiment
+from spikeconsol.lab import Condition, family
 from spikeconsol.models.sequential_memory import (
     TUNED_BOUNDS,
     TUNED_LEAKY,
     Protocol,
     Storage,
     draw,
-    longest_load,
 )
-from spikeconsol.statistics import dice
+from spikeconsol.statistics import dice, longest_load
 
 Weights = NDArray[np.floating]
 
@@ -308,54 +307,38 @@ def variants(protocol: Protocol) -> Sequence[Condition]:
 
 
 COLUMNS = ("kept", "p90", "kept_by_rates", "active", "silent_rate")
-DEMO = {"demo": {"stored": 300, "tested": 120, "seeds": 1}}
+DEMO = {"stored": 300, "tested": 120, "seeds": 1}
+SHOWN = {"figures": ("spiking_capacity",)}
 
+experiment = family("spiking-capacity/", parameters=Protocol, run=run, columns=COLUMNS)
 EXPERIMENTS = (
-    Experiment(
-        name="spiking-capacity/size",
-        summary="the spiking memory at N = 100 to 400, k = 10 and 20, with controls",
-        parameters=Protocol,
-        conditions=sizes,
-        run=run,
-        columns=COLUMNS,
-        figures=("spiking_capacity",),
+    experiment(
+        "size", "the spiking memory at N = 100 to 400, k = 10 and 20, with controls", sizes, **SHOWN
     ),
-    Experiment(
-        name="spiking-capacity/large",
-        summary="the spiking memory at N = 1000: 17,160 patterns in 10^6 plastic connections",
-        parameters=Protocol,
-        conditions=large,
-        run=run,
-        columns=COLUMNS,
-        seeds=(100, 3),
+    experiment(
+        "large",
+        "the spiking memory at N = 1000: 17,160 patterns in 10^6 plastic connections",
+        large,
+        seeds=3,
     ),
-    Experiment(
-        name="spiking-capacity/background",
-        summary="background firing in storage and recall, also correlated; Poisson input",
-        parameters=Protocol,
-        conditions=background,
-        run=run,
-        columns=COLUMNS,
-        presets=DEMO,
-        figures=("spiking_capacity",),
+    experiment(
+        "background",
+        "background firing in storage and recall, also correlated; Poisson input",
+        background,
+        demo=DEMO,
+        **SHOWN,
     ),
-    Experiment(
-        name="spiking-capacity/cue-quality",
-        summary="recall from better and worse cues, gate and controls",
-        parameters=Protocol,
-        conditions=cue_quality,
-        run=run,
-        columns=COLUMNS,
-        presets=DEMO,
-        figures=("spiking_capacity",),
+    experiment(
+        "cue-quality",
+        "recall from better and worse cues, gate and controls",
+        cue_quality,
+        demo=DEMO,
+        **SHOWN,
     ),
-    Experiment(
-        name="spiking-capacity/variants",
-        summary="population inhibition, no pattern clock, membrane noise, varying durations",
-        parameters=Protocol,
-        conditions=variants,
-        run=run,
-        columns=COLUMNS,
-        presets=DEMO,
+    experiment(
+        "variants",
+        "population inhibition, no pattern clock, membrane noise, varying durations",
+        variants,
+        demo=DEMO,
     ),
 )

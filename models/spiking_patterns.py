@@ -21,17 +21,16 @@ from spikeconsol.consolidation import HopfieldNetwork
 from spikeconsol.consolidation.cells import LIF, AdEx, Izhikevich
 from spikeconsol.consolidation.rules import BoundedCurvatureGate
 from spikeconsol.consolidation.wiring import Sparse
-from spikeconsol.lab import Condition, Experiment
+from spikeconsol.lab import Condition
 from spikeconsol.models.sequential_memory import (
     TUNED_BOUNDS,
     TUNED_LEAKY,
     Protocol,
     draw,
-    longest_load,
 )
-from spikeconsol.models.spiking_capacity import COLUMNS, DEMO, GATE, Trial, network
+from spikeconsol.models.spiking_capacity import DEMO, GATE, Trial, experiment, network
 from spikeconsol.models.spiking_capacity import run as run_spiking
-from spikeconsol.statistics import dice
+from spikeconsol.statistics import dice, longest_load
 
 FIRING = {"cells.background_rate": 4.0}
 
@@ -226,42 +225,35 @@ def try_recall(protocol: Protocol, condition: Condition, seeds: tuple[int, ...])
     return xr.Dataset(measured, coords={"seed": [seed]})
 
 
+SHOWN = {"demo": DEMO, "figures": ("spiking_patterns",)}
 EXPERIMENTS = (
-    Experiment(
-        name="spiking-capacity/unequal",
-        summary="patterns of unequal size, with and without background; rates that are told it",
-        parameters=Protocol,
-        conditions=unequal,
+    experiment(
+        "unequal",
+        "patterns of unequal size, with and without background; rates that are told it",
+        unequal,
         run=run,
         columns=("kept", "p90", "active"),
-        presets=DEMO,
-        figures=("spiking_patterns",),
+        **SHOWN,
     ),
-    Experiment(
-        name="spiking-capacity/usage",
-        summary="cells of which some are used more often than others",
-        parameters=Protocol,
-        conditions=usage,
+    experiment(
+        "usage",
+        "cells of which some are used more often than others",
+        usage,
         run=run,
         columns=("kept", "p90", "active"),
-        presets=DEMO,
-        figures=("spiking_patterns",),
+        **SHOWN,
     ),
-    Experiment(
-        name="spiking-capacity/operating-point",
-        summary="drive, durations, time constants, cells, wiring and coding levels",
-        parameters=Protocol,
-        conditions=operating_points,
+    experiment(
+        "operating-point",
+        "drive, durations, time constants, cells, wiring and coding levels",
+        operating_points,
         run=run,
-        columns=COLUMNS,
-        presets=DEMO,
-        figures=("spiking_patterns",),
+        **SHOWN,
     ),
-    Experiment(
-        name="spiking-capacity/recall-tuning",
-        summary="how the constants of recall were chosen, one set for all streams",
-        parameters=Protocol,
-        conditions=recall_settings,
+    experiment(
+        "recall-tuning",
+        "how the constants of recall were chosen, one set for all streams",
+        recall_settings,
         run=try_recall,
         columns=tuple(f"{measure}_{name}" for name in STREAMS for measure in ("kept", "p90")),
         seeds=(0, 3),

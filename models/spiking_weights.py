@@ -11,19 +11,18 @@ from numpy.typing import NDArray
 
 from spikeconsol.consolidation import HopfieldNetwork
 from spikeconsol.consolidation.rules import CurvatureGate
-from spikeconsol.lab import Condition, Experiment
+from spikeconsol.lab import Condition
 from spikeconsol.models.sequential_memory import Protocol, draw
 from spikeconsol.models.spiking_capacity import (
-    COLUMNS,
     DEMO,
     GATE,
     Trial,
     Weights,
     covariance_form,
+    experiment,
     listed,
     measured,
     network,
-    run,
 )
 
 
@@ -128,31 +127,23 @@ def spike_vs_rate(protocol: Protocol, condition: Condition, seeds: tuple[int, ..
 
 
 EXPERIMENTS = (
-    Experiment(
-        name="spiking-capacity/lesion",
-        summary="synapses deleted by curvature, by weight and at random",
-        parameters=Protocol,
-        conditions=lesion,
-        run=run,
-        columns=COLUMNS,
-        presets=DEMO,
+    experiment(
+        "lesion",
+        "synapses deleted by curvature, by weight and at random",
+        lesion,
+        demo=DEMO,
         figures=("spiking_lesion",),
     ),
-    Experiment(
-        name="spiking-capacity/spike-vs-rate",
-        summary="weights, traces and recall of spikes beside rates: where patterns are lost",
-        parameters=Protocol,
-        conditions=spike_vs_rate_conditions,
+    experiment(
+        "spike-vs-rate",
+        "weights, traces and recall of spikes beside rates: where patterns are lost",
+        spike_vs_rate_conditions,
         run=spike_vs_rate,
         columns=(
-            "kept",
-            "p90",
-            "weight_correlation",
-            "covariance_correlation",
-            "trace_correlation",
-            "gate_agreement",
+            *("kept", "p90", "weight_correlation", "covariance_correlation"),
+            *("trace_correlation", "gate_agreement"),
         ),
-        presets=DEMO,
+        demo=DEMO,
         figures=("spike_against_rate",),
     ),
 )

@@ -11,18 +11,22 @@ __all__ = ["adam", "softmax"]
 Array = Any
 
 
-def softmax(logits: Array, *, axis: int = -1, xp: Any = np) -> Array:
+def softmax(logits: Array, *, axis: int = -1, floor: float = 0.0, xp: Any = np) -> Array:
     """Probabilities along an axis; the largest logit is subtracted, so that none overflows.
 
     Parameters
     ----------
     logits : ndarray
     axis : int, optional
+    floor : float, optional
+        Added to the sum of the exponentials of the logits, before any is subtracted.
     xp : module, optional
         ``numpy`` or ``jax.numpy``.
     """
-    shifted = xp.exp(logits - logits.max(axis=axis, keepdims=True))
-    return shifted / shifted.sum(axis=axis, keepdims=True)
+    largest = logits.real.max(axis=axis, keepdims=True)  # complex steps give derivatives
+    shifted = xp.exp(logits - largest)
+    total = shifted.sum(axis=axis, keepdims=True)
+    return shifted / (total + floor * xp.exp(-largest) if floor else total)
 
 
 def adam(

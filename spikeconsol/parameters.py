@@ -7,6 +7,10 @@ A parameter class is a frozen dataclass whose fields carry their unit and their 
         time_constant: float = parameter(0.01, unit="second", above=0, doc="membrane time constant")
         cells: int = parameter(200, at_least=1, doc="number of cells")
 
+    @dataclass(frozen=True)
+    class Slow(Membrane, time_constant="50 ms"):  # the same parameters, another default
+        pass
+
     Membrane(time_constant="10 ms")        # text with a unit
     Membrane(time_constant=10 * ms)        # a Brian2 quantity
     Membrane().with_settings({"cells": "400"})
@@ -135,11 +139,23 @@ def parameter(
 class Declared:
     """What dataclasses with declared fields can do: `Parameters`, and objects that also act.
 
+    Keywords of a class statement are other defaults of inherited fields.
+
     Raises
     ------
     ParameterError
-        If a value has the wrong type, the wrong dimension or lies outside its range.
+        If a value has the wrong type, the wrong dimension or lies outside its range, or if a class
+        gives a default to a field that it has not inherited.
     """
+
+    def __init_subclass__(cls, **defaults: Any) -> None:
+        super().__init_subclass__()
+        for name, value in defaults.items():
+            inherited = {field.name: field for field in _fields(cls)}
+            if name not in inherited:
+                raise ParameterError(unknown_name(name, list(inherited), cls.__name__))
+            setattr(cls, name, parameter(value, **inherited[name].metadata))
+            cls.__annotations__[name] = _hints(cls.__mro__[1])[name]
 
     def __post_init__(self) -> None:
         hints = _hints(type(self))

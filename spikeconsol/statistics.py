@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import stdtrit
 
 from spikeconsol import checks
 
-__all__ = ["coincidences", "confidence_interval", "dice", "mean_and_interval"]
+__all__ = ["coincidences", "confidence_interval", "dice", "longest_load", "mean_and_interval"]
 
 
 def dice(a: ArrayLike, b: ArrayLike) -> NDArray[np.float64]:
@@ -36,6 +38,26 @@ def dice(a: ArrayLike, b: ArrayLike) -> NDArray[np.float64]:
     overlap = np.sum(a & b, axis=-1)
     total = np.sum(a, axis=-1) + np.sum(b, axis=-1)
     return np.where(total == 0, 1.0, 2 * overlap / np.maximum(total, 1))
+
+
+def longest_load(kept: ArrayLike, fraction: float = 0.9) -> Any:
+    """P90: the largest m such that of the newest m patterns at least 90% are recalled.
+
+    Parameters
+    ----------
+    kept : array_like of bool, shape (..., P)
+        Which patterns are recalled, the newest first.
+    fraction : float, optional
+
+    Returns
+    -------
+    int or ndarray of int, shape (...)
+        0 where there is no such m.
+    """
+    kept = checks.array("kept", kept, binary=True)
+    m = np.arange(1, kept.shape[-1] + 1)
+    passed = np.cumsum(kept, axis=-1) >= fraction * m - 1e-9
+    return np.max(passed * m, axis=-1, initial=0)
 
 
 def coincidences(pre: ArrayLike, post: ArrayLike) -> NDArray:

@@ -9,6 +9,9 @@ def test_softmax_does_not_overflow_and_sums_to_one_along_its_axis():
     logits = np.random.default_rng(0).standard_normal((3, 4))
     np.testing.assert_allclose(softmax(logits, axis=0).sum(axis=0), 1)
     np.testing.assert_allclose(softmax(logits + 7), softmax(logits))
+    exponentials = np.exp(logits)
+    floored = exponentials / (exponentials.sum(axis=0) + 0.1)
+    np.testing.assert_allclose(softmax(logits, axis=0, floor=0.1), floored)
 
 
 @pytest.mark.parametrize("scale", [1e-3, 1.0, 1e3])

@@ -137,3 +137,20 @@ def test_every_value_has_its_unit_and_its_doc():
 def test_parameters_cannot_be_changed():
     with pytest.raises(AttributeError):
         Model().cells = 3
+
+
+def test_a_class_statement_gives_other_defaults_to_inherited_fields():
+    @dataclass(frozen=True)
+    class Slow(Trace, time_constant="50 ms"):
+        offset: float = parameter(0.0, doc="offset")
+
+    assert Slow() == Slow(time_constant=0.05, rate=4.0)
+    assert list(Slow.fields()) == ["time_constant", "rate", "offset"]
+    assert Slow.fields()["time_constant"] == Trace.fields()["time_constant"]
+    assert Trace().time_constant == 0.02
+    with pytest.raises(ParameterError, match=r"time_constant: got -1.*allowed: > 0 second"):
+        Slow(time_constant="-1 s")
+    with pytest.raises(ParameterError, match="tau: unknown name in Wrong; nearest: "):
+
+        class Wrong(Trace, tau="50 ms"):
+            pass

@@ -4,9 +4,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from spikeconsol.statistics import confidence_interval, dice, mean_and_interval
+from spikeconsol.statistics import confidence_interval, dice, longest_load, mean_and_interval
 
 patterns = st.integers(1, 40).flatmap(lambda n: st.tuples(arrays(bool, n), arrays(bool, n)))
+
+
+@given(arrays(bool, st.tuples(st.integers(1, 3), st.integers(1, 40))))
+def test_p90_is_the_longest_run_of_which_nine_in_ten_are_kept(kept):
+    expected = [
+        max((m for m in range(1, len(row) + 1) if 10 * row[:m].sum() >= 9 * m), default=0)
+        for row in kept
+    ]
+    assert longest_load(kept).tolist() == expected
+    assert longest_load(kept[0]) == expected[0]
 
 
 @given(patterns)

@@ -23,7 +23,7 @@ from spikeconsol.bottleneck import archive
 from spikeconsol.bottleneck.hsic import Objective
 from spikeconsol.bottleneck.memory import Memory
 from spikeconsol.bottleneck.parameters import Optimiser, Protection
-from spikeconsol.bottleneck.settings import ObjectSettings
+from spikeconsol.bottleneck.settings import ObjectSettings, generator
 from spikeconsol.bottleneck.signals import Signal
 from spikeconsol.optimise import softmax
 from spikeconsol.parameters import ParameterError
@@ -225,11 +225,8 @@ class BottleneckEstimator(
 
     def _begin_anew(self, classes: NDArray, X: NDArray) -> None:
         """Draw random streams and a new network."""
-        rng = self.random_state
-        if isinstance(rng, np.random.RandomState):
-            rng = rng.randint(2**31)
         # Streams of their own, so that all signals and memories start from the same weights.
-        weights_rng, order_rng, memory_rng, noise_rng = np.random.default_rng(rng).spawn(4)
+        weights_rng, order_rng, memory_rng, noise_rng = generator(self.random_state).spawn(4)
         hidden = [int(units) for units in np.atleast_1d(self.hidden)]
         self._begin(X, hidden, len(classes), weights_rng, memory_rng)
         self._order_rng, self._memory_rng, self._noise_rng = order_rng, memory_rng, noise_rng

@@ -20,14 +20,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import cache
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils.multiclass import check_classification_targets, unique_labels
-from sklearn.utils.validation import check_is_fitted, validate_data
+from numpy.typing import NDArray
 
+from spikeconsol.bottleneck.pools import PoolClassifier
+from spikeconsol.bottleneck.settings import generator
 from spikeconsol.parameters import ParameterError
 
 __all__ = ["REPLACEMENTS", "MemoryClassifier"]
@@ -45,7 +44,7 @@ REPLACEMENTS = (
 )
 
 
-class MemoryClassifier(ClassifierMixin, BaseEstimator):
+class MemoryClassifier(PoolClassifier):
     r"""Nearest-prototype classifier that learns from a stream, without being told of tasks.
 
     Parameters
@@ -114,66 +113,18 @@ class MemoryClassifier(ClassifierMixin, BaseEstimator):
         self.protection = protection
         self.random_state = random_state
 
-    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
-        """Learn from the beginning, from samples of shape (n, features) in the order given."""
-        X, y = self._checked(X, y, reset=True)
-        self._begin(unique_labels(y), X)
-        return self._learn(X, y)
-
-    def partial_fit(self, X: ArrayLike, y: ArrayLike, classes: ArrayLike | None = None) -> Self:
-        """Go on learning from samples in the order given.
-
-        Parameters
-        ----------
-        X : array_like, shape (n, features)
-        y : array_like, shape (n,)
-        classes : array_like, optional
-            All classes that will ever be shown; needed at the first call.
-        """
-        first = not hasattr(self, "classes_")
-        X, y = self._checked(X, y, reset=first)
-        if first:
-            if classes is None:
-                raise ValueError("classes: got None; allowed: all classes, at the first call")
-            self._begin(unique_labels(classes), X)
-        elif classes is not None and not np.array_equal(unique_labels(classes), self.classes_):
-            raise ValueError(
-                f"classes: got {classes!r}; allowed: {self.classes_.tolist()}, as at first"
-            )
-        return self._learn(X.astype(self.centres_.dtype, copy=False), y)
-
-    def decision_function(self, X: ArrayLike) -> NDArray[np.floating]:
-        """Score of every class: minus the squared distance to its nearest cell.
-
-        Returns
-        -------
-        ndarray, shape (n, classes); for two classes (n,), the difference of the second to the first
-        """
-        check_is_fitted(self)
-        X = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
+    def _scores(self, X: NDArray) -> NDArray[np.floating]:
+        """Minus the squared distance to the nearest cell of every class."""
         scores = np.full((len(X), len(self.classes_)), -np.inf, X.dtype)
         for number, taken in enumerate(self.recruited_):
             if taken:
                 overlap = X @ self.centres_[number, :taken].T.astype(X.dtype, copy=False)
                 scores[:, number] = np.max(2 * overlap - self._squares[number, :taken], axis=1)
         scores -= np.sum(X**2, axis=1, keepdims=True)
-        return scores[:, 1] - scores[:, 0] if len(self.classes_) == 2 else scores
+        return scores
 
-    def predict(self, X: ArrayLike) -> NDArray:
-        """Class of the nearest cell of each sample, shape (n,)."""
-        scores = self.decision_function(X)
-        best = np.argmax(scores, axis=1) if scores.ndim == 2 else (scores > 0).astype(int)
-        return self.classes_[best]
-
-    def _checked(self, X: Any, y: Any, *, reset: bool) -> tuple[NDArray, NDArray]:
-        """Check settings and samples before anything is changed."""
-        if isinstance(self.cells, bool) or self.cells != int(self.cells) or self.cells < 1:
-            raise ParameterError(f"cells: got {self.cells!r}; allowed: a whole number >= 1")
-        rate = 1.0 if self.plasticity == "use" else self.plasticity
-        if isinstance(rate, str | bool) or not 0 <= rate <= 1:
-            raise ParameterError(
-                f"plasticity: got {self.plasticity!r}; allowed: 'use' or a number from 0 to 1"
-            )
+    def _check_settings(self) -> None:
+        super()._check_settings()
         if not self.novelty >= 0:
             raise ParameterError(f"novelty: got {self.novelty!r}; allowed: >= 0")
         if self.replacement not in REPLACEMENTS:
@@ -182,15 +133,9 @@ class MemoryClassifier(ClassifierMixin, BaseEstimator):
             )
         if not self.protection > 0:
             raise ParameterError(f"protection: got {self.protection!r}; allowed: > 0")
-        X, y = validate_data(self, X, y, dtype=[np.float64, np.float32], order="C", reset=reset)
-        check_classification_targets(y)
-        return X, y
 
     def _begin(self, classes: NDArray, X: NDArray) -> None:
-        rng = self.random_state
-        if isinstance(rng, np.random.RandomState):
-            rng = rng.randint(2**31)
-        self._rng = np.random.default_rng(rng)
+        self._rng = generator(self.random_state)
         pools = (len(classes), int(self.cells))
         self.classes_ = classes
         self.centres_ = np.zeros((*pools, X.shape[1]), X.dtype)
@@ -203,14 +148,12 @@ class MemoryClassifier(ClassifierMixin, BaseEstimator):
         self._traces = np.zeros(pools)  # as they were when the cell was last used
         self._clocks = np.zeros(len(classes), np.int64)
 
-    def _learn(self, X: NDArray, y: NDArray) -> Self:
-        unknown = np.setdiff1d(y, self.classes_)
-        if unknown.size:
-            raise ValueError(f"y: got class {unknown[0]}; allowed: {self.classes_.tolist()}")
+    def _learn(self, X: NDArray, labels: NDArray[np.int64]) -> None:
+        X = X.astype(self.centres_.dtype, copy=False)
         fixed = self.plasticity != "use"
         _compiled()(
             X,
-            np.searchsorted(self.classes_, y),
+            labels,
             self.centres_,
             self._squares,
             self.uses_,
@@ -226,7 +169,6 @@ class MemoryClassifier(ClassifierMixin, BaseEstimator):
             math.exp(-1 / self.protection),
             self._rng.random(len(X)),
         )
-        return self
 
 
 @cache

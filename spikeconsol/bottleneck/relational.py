@@ -9,158 +9,31 @@ must come from a memory; see `spikeconsol.bottleneck.memory`.
 from __future__ import annotations
 
 import copy
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.linear_model import LogisticRegression
-from sklearn.utils.validation import check_is_fitted, validate_data
 
-from spikeconsol.bottleneck.hsic import Objective, cosine, layer_norm, layer_norm_gradient
+from spikeconsol.bottleneck.hsic import Objective, layer_norm, layer_norm_gradient
 from spikeconsol.bottleneck.memory import CodeReservoir, PastCodes
 from spikeconsol.bottleneck.network import DECAYS
+from spikeconsol.bottleneck.relations import (
+    WARM_UP,
+    RelationalEstimator,
+    agreement,
+    match_signal,
+    trace_signal,
+    window_signal,
+)
+from spikeconsol.bottleneck.settings import generator
 from spikeconsol.optimise import adam
-from spikeconsol.parameters import ParameterError
 
-__all__ = ["OBJECTIVE", "RelationalBottleneck", "match_signal", "trace_signal", "window_signal"]
+__all__ = ["RelationalBottleneck"]
 
 Array = NDArray[np.floating]
 
-#: No input term; the narrow code kernel leaves codes alone that are far apart.
-OBJECTIVE = Objective(gamma=2.0, widths=(0.5, 0.1, 0.7), input_weight=0.0, code_weight=1.0)
-#: Rate of the running mean of the code kernel.
-KERNEL_RATE = 0.01
-#: Samples after which memories are compared, so that what was there before does not count.
-WARM_UP = 100
 
-
-def match_signal(
-    Z: Array,
-    past: Array,
-    relation: Array,
-    kernel_mean: float,
-    objective: Objective,
-    *,
-    kernel_rate: float = KERNEL_RATE,
-) -> tuple[Array, float]:
-    r"""Signal of n-back: like codes attract where the relation is 1, and repel where it is 0.
-
-    .. math::
-        \xi = [\gamma (r - \tfrac12) - 2 b (k - \bar k)]\, k\, (z - \hat z) / (S^2 d), \qquad
-        k = k(z, \hat z)
-
-    Parameters
-    ----------
-    Z, past : ndarray, shape (n, d)
-        Codes, and those recalled.
-    relation : ndarray, shape (n,)
-        1 for a match, 0 for none.
-    kernel_mean : float
-        Running mean of k before these samples.
-    kernel_rate : float
-        Its rate.
-
-    Returns
-    -------
-    signals : ndarray, shape (n, d)
-    kernel_mean : float
-        Running mean after these samples.
-    """
-    k = _kernel(Z, past, objective)
-    means = np.empty_like(k)
-    for t, value in enumerate(k):
-        means[t] = kernel_mean
-        kernel_mean += kernel_rate * (value - kernel_mean)
-    push = objective.gamma * (relation - 0.5) - 2 * objective.code_weight * (k - means)
-    return _scaled((push * k)[:, None] * (Z - past), objective), kernel_mean
-
-
-def trace_signal(Z: Array, past: Array, objective: Objective) -> Array:
-    r"""Signal of `Prototypes`, with traces of the past in place of classes.
-
-    The first trace stands for what is like the sample. With a recent and an older one, f and g,
-
-    .. math:: \xi = [\gamma - 2 b (k_f - k_g)]\,[k_f (z - f) - k_g (z - g)] / (S^2 d) .
-
-    Parameters
-    ----------
-    Z : ndarray, shape (n, d)
-    past : ndarray, shape (n, traces, d)
-        Traces that are NaN do not count; where one is left, the signal is zero.
-    """
-    known = np.isfinite(past[:, :, 0])
-    past = np.where(known[:, :, None], past, 0.0)
-    k = _kernel(Z[:, None], past, objective)
-    a = 2 * objective.code_weight * k
-    a[:, 0] -= objective.gamma
-    count = np.maximum(known.sum(axis=1, keepdims=True), 1)
-    a = np.where(known, a - (a * known).sum(axis=1, keepdims=True) / count, 0.0)
-    return _scaled(-2 * np.einsum("np,npd->nd", a * k, Z[:, None] - past), objective)
-
-
-def window_signal(past: Array, near: float, objective: Objective) -> Array:
-    """Exact signal of the newest code of each window under HSIC(time, code).
-
-    Parameters
-    ----------
-    past : ndarray, shape (n, window, d)
-        Codes, the newest last; NaN before the first sample.
-    near : float
-        Samples less than this apart in time count as alike.
-    """
-    _, window, d = past.shape
-    known = np.isfinite(past[:, :, 0])
-    codes = np.where(known[:, :, None], past, 0.0)
-    square = np.einsum("npd,npd->np", codes, codes)
-    distance = square[:, :, None] + square[:, None] - 2 * codes @ codes.transpose(0, 2, 1)
-    kz = np.exp(-np.maximum(distance, 0) / (2 * objective.widths[2] ** 2 * d))
-    apart = np.abs(np.subtract.outer(np.arange(window), np.arange(window)))
-    pairs = known[:, :, None] & known[:, None]
-    A = np.where(pairs, 2 * objective.code_weight * kz - objective.gamma * (apart < near), 0.0)
-    held = known.sum(axis=1, keepdims=True)
-    means = A.sum(axis=1) / held
-    centred = A[:, -1] - means - means[:, -1:] + means.sum(axis=1, keepdims=True) / held
-    pulls = np.where(known, centred * kz[:, -1], 0.0)
-    weights = -2 / np.maximum(held - 1, 1) ** 2 * pulls
-    return _scaled(
-        weights.sum(axis=1, keepdims=True) * codes[:, -1] - np.einsum("np,npd->nd", weights, codes),
-        objective,
-    )
-
-
-def _kernel(a: Array, b: Array, objective: Objective) -> Array:
-    return np.exp(-np.mean((a - b) ** 2, axis=-1) / (2 * objective.widths[2] ** 2))
-
-
-def _scaled(pulls: Array, objective: Objective) -> Array:
-    return pulls / (objective.widths[2] ** 2 * pulls.shape[-1])
-
-
-class Readout:
-    """Logistic readout of classes, fitted to finished codes."""
-
-    def transform(self, X: ArrayLike, layer: int = -1) -> Array:
-        """Codes of one hidden layer (the last by default), shape (n, units)."""
-        raise NotImplementedError
-
-    def fit_readout(self, X: ArrayLike, y: ArrayLike) -> Self:
-        """Fit a logistic readout of classes to the top code; no hidden layer changes."""
-        self.readout_ = LogisticRegression(C=10.0, max_iter=1000).fit(self.transform(X), y)
-        return self
-
-    def predict(self, X: ArrayLike) -> NDArray:
-        """Most probable class of each sample; needs `fit_readout`."""
-        check_is_fitted(self, "readout_")
-        return self.readout_.predict(self.transform(X))
-
-    def score(self, X: ArrayLike, y: ArrayLike) -> float:
-        """Accuracy of the readout; needs `fit_readout`."""
-        check_is_fitted(self, "readout_")
-        return float(self.readout_.score(self.transform(X), y))
-
-
-class RelationalBottleneck(Readout, TransformerMixin, BaseEstimator):
+class RelationalBottleneck(RelationalEstimator):
     r"""Layered network whose hidden layers learn from relations to what they remember.
 
     A synapse changes by its presynaptic activity times the slope of the postsynaptic unit (local)
@@ -179,7 +52,7 @@ class RelationalBottleneck(Readout, TransformerMixin, BaseEstimator):
     lag : int
         Samples between those that a relation compares.
     objective : Objective, optional
-        gamma, code weight b and code width S; `OBJECTIVE` by default.
+        gamma, code weight b and code width S; `relations.OBJECTIVE` by default.
     learning_rate : float
         Of Adam; 0 leaves the layers at random weights.
     final_rate : float
@@ -266,13 +139,6 @@ class RelationalBottleneck(Readout, TransformerMixin, BaseEstimator):
             self._begin(X.shape[1])
         return self._learn(X, relation, np.ones(len(X)))
 
-    def transform(self, X: ArrayLike, layer: int = -1) -> Array:
-        """Codes of one hidden layer (the last by default), shape (n, units)."""
-        codes = self._codes(self._seen(X))
-        if not -len(codes) <= layer < len(codes):
-            raise ParameterError(f"layer: got {layer!r}; allowed: 0 to {len(codes) - 1}")
-        return codes[layer][0]
-
     def fidelity(
         self, X: ArrayLike, relation: ArrayLike | None, exact: PastCodes
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -305,12 +171,9 @@ class RelationalBottleneck(Readout, TransformerMixin, BaseEstimator):
             found = live.recall(X, codes, told)
             ours, _ = self._signal(codes, found, live.told(told), mean)
             best, _ = self._signal(codes, wanted, told, mean)
-            compared = np.any(best != 0, axis=1)
-            compared[:WARM_UP] = False
-            cosines.append(cosine(best, ours)[compared].mean())
-            found, wanted = found[WARM_UP:], wanted[WARM_UP:]
-            spread = np.nansum((wanted - np.nanmean(wanted, axis=0)) ** 2)
-            recalls.append(1 - np.nansum((found - wanted) ** 2) / spread)
+            cosine, recall = agreement(best, ours, wanted, found)
+            cosines.append(cosine)
+            recalls.append(recall)
         return np.array(cosines), np.array(recalls)
 
     # ------------------------------------------------------------------------------------ inside
@@ -319,54 +182,13 @@ class RelationalBottleneck(Readout, TransformerMixin, BaseEstimator):
     def _description(self) -> PastCodes:
         return CodeReservoir() if self.memory is None else self.memory
 
-    @property
-    def _objective(self) -> Objective:
-        return OBJECTIVE if self.objective is None else self.objective
-
-    def _checked(self, X: Any, relation: Any, *, reset: bool) -> tuple[Array, Array]:
-        sizes = np.atleast_1d(np.asarray(self.hidden))
-        if sizes.size == 0 or sizes.dtype.kind != "i" or sizes.min() < 2:
-            raise ParameterError(
-                f"hidden: got {self.hidden!r}; allowed: one or more layers of >= 2 units"
-            )
-        if not isinstance(self._description, PastCodes):
-            raise ParameterError(f"memory: got {self.memory!r}; allowed: a memory of past codes")
-        if not isinstance(self._objective, Objective):
-            raise ParameterError(f"objective: got {self.objective!r}; allowed: an Objective")
-        for name in ("lag", "update_every"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or int(value) != value or value < 1:
-                raise ParameterError(f"{name}: got {value!r}; allowed: a whole number >= 1")
-        if not 0 <= self.learning_rate < np.inf:
-            raise ParameterError(f"learning_rate: got {self.learning_rate!r}; allowed: >= 0")
-        if not 0 <= self.final_rate <= 1:
-            raise ParameterError(f"final_rate: got {self.final_rate!r}; allowed: >= 0 and <= 1")
-        X = validate_data(self, X, dtype=np.float64, order="C", reset=reset)
-        recalls = self._description.recalls
-        if relation is None:
-            if recalls in ("lag", "slots"):
-                raise ParameterError(
-                    f"relation: got None; allowed: one value per sample, for {self._description}"
-                )
-            return X, np.zeros(len(X))
-        relation = np.asarray(relation, float)
-        if relation.shape != (len(X),) or not np.all((relation >= 0) & (relation <= 1)):
-            raise ValueError(
-                f"relation: got shape {relation.shape}; allowed: ({len(X)},), values from 0 to 1"
-            )
-        return X, relation
-
-    def _seen(self, X: Any) -> Array:
-        check_is_fitted(self, "weights_")
-        return validate_data(self, X, dtype=np.float64, order="C", reset=False)
+    def _layer_codes(self, X: Array) -> list[Array]:
+        return [codes for codes, _, _ in self._codes(X)]
 
     def _begin(self, inputs: int) -> None:
         """Draw a new network."""
-        rng = self.random_state
-        if isinstance(rng, np.random.RandomState):
-            rng = rng.randint(2**31)
         # Streams of their own, so that all memories start from the same weights.
-        weights_rng, memory_rng = np.random.default_rng(rng).spawn(2)
+        weights_rng, memory_rng = generator(self.random_state).spawn(2)
         hidden = [int(units) for units in np.atleast_1d(self.hidden)]
         self.weights_ = []
         for below, units in zip([inputs, *hidden], hidden, strict=False):

@@ -7,10 +7,8 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils.validation import check_is_fitted, validate_data
 
-from spikeconsol.bottleneck.hsic import Objective, cosine
+from spikeconsol.bottleneck.hsic import Objective
 from spikeconsol.bottleneck.memory import (
     Constant,
     FittedLiquid,
@@ -24,7 +22,13 @@ from spikeconsol.bottleneck.memory import (
 )
 from spikeconsol.bottleneck.parameters import SpikingLayer
 from spikeconsol.bottleneck.program import EXPECTED_SPIKES, content_seeds
-from spikeconsol.bottleneck.relational import KERNEL_RATE, OBJECTIVE, WARM_UP, Readout, match_signal
+from spikeconsol.bottleneck.relations import (
+    KERNEL_RATE,
+    RelationalEstimator,
+    agreement,
+    match_signal,
+)
+from spikeconsol.bottleneck.settings import generator
 from spikeconsol.brian import backend
 from spikeconsol.parameters import ParameterError
 
@@ -37,7 +41,7 @@ _VALUES, _SAMPLES = 2**22, 16_384
 _PER_SAMPLE = ("samples", "relations", "schedule", "agos", "noise_seeds", "first_steps")
 
 
-class SpikingRelationalBottleneck(Readout, TransformerMixin, BaseEstimator):
+class SpikingRelationalBottleneck(RelationalEstimator):
     r"""Layers of leaky integrate-and-fire cells that learn from relations to the past.
 
     Cells, synapses and codes are those of `SpikingBottleneckClassifier`, the rule is that of
@@ -130,23 +134,7 @@ class SpikingRelationalBottleneck(Readout, TransformerMixin, BaseEstimator):
 
     def spike_counts(self, X: ArrayLike) -> list[NDArray[np.float64]]:
         """Spikes of every hidden cell in response to samples, one (n, cells) array per layer."""
-        X = self._seen(X)
-        chunks = []
-        for part in self._parts(len(X)):
-            about: dict[str, Any] = {
-                "noise_seeds": content_seeds(X[part]),
-                "first_steps": self._constants.sample_steps * np.arange(len(X[part])),
-            }
-            result = self._run(X[part], about, respond=True)
-            chunks.append([self._per_sample(result, i, "count") for i in range(len(self.weights_))])
-        return [np.concatenate(counts) for counts in zip(*chunks, strict=True)]
-
-    def transform(self, X: ArrayLike, layer: int = -1) -> NDArray[np.float64]:
-        """Codes of one hidden layer (the last by default), shape (n, cells)."""
-        counts = self.spike_counts(X)
-        if not -len(counts) <= layer < len(counts):
-            raise ParameterError(f"layer: got {layer!r}; allowed: 0 to {len(counts) - 1}")
-        return self._constants.codes(counts[layer])
+        return self._counts(self._seen(X))
 
     def follow(
         self, X: ArrayLike, relation: ArrayLike
@@ -190,12 +178,9 @@ class SpikingRelationalBottleneck(Readout, TransformerMixin, BaseEstimator):
             wanted[self.lag :] = codes[: -self.lag]
             mean = float(self._state[f"judge{layer}.kernel_mean"][0])
             best, _ = match_signal(codes, wanted, told, mean, self._objective, kernel_rate=0.0)
-            compared = np.any(best != 0, axis=1)
-            compared[:WARM_UP] = False
-            cosines.append(cosine(best, signals)[compared].mean())
-            past, wanted = past[WARM_UP:], wanted[WARM_UP:]
-            spread = np.sum((wanted - wanted.mean(axis=0)) ** 2)
-            recalls.append(1 - np.sum((past - wanted) ** 2) / spread)
+            cosine, recall = agreement(best, signals, wanted, past)
+            cosines.append(cosine)
+            recalls.append(recall)
         return np.array(cosines), np.array(recalls)
 
     @property
@@ -216,10 +201,6 @@ class SpikingRelationalBottleneck(Readout, TransformerMixin, BaseEstimator):
     def _description(self) -> PastCodes:
         return GatedLiquid() if self.memory is None else self.memory
 
-    @property
-    def _objective(self) -> Objective:
-        return OBJECTIVE if self.objective is None else self.objective
-
     def _kept(self) -> PastCodes:
         """Return the memory itself, without the control that wraps it."""
         memory = self._description
@@ -239,15 +220,9 @@ class SpikingRelationalBottleneck(Readout, TransformerMixin, BaseEstimator):
             return ago + memory.samples + 1, ago + memory.samples
         return (ago + 1, ago) if ago else (0, 0)
 
-    def _checked(self, X: Any, relation: Any, *, reset: bool) -> tuple[Array, Array]:
-        sizes = np.atleast_1d(np.asarray(self.hidden))
-        if sizes.size == 0 or sizes.dtype.kind != "i" or sizes.min() < 2:
-            raise ParameterError(
-                f"hidden: got {self.hidden!r}; allowed: one or more layers of >= 2 cells"
-            )
-        if not isinstance(self._description, PastCodes) or not isinstance(
-            self._kept(), GatedLiquid | Lag
-        ):
+    def _check_settings(self) -> None:
+        super()._check_settings()
+        if not isinstance(self._kept(), GatedLiquid | Lag):
             raise ParameterError(
                 f"memory: got {self.memory!r}; allowed: GatedLiquid, Lag or a control of one"
             )
@@ -255,34 +230,30 @@ class SpikingRelationalBottleneck(Readout, TransformerMixin, BaseEstimator):
             raise ParameterError(
                 f"memory: got {self.memory!r}; allowed: a control of a GatedLiquid, in spikes"
             )
-        if not isinstance(self._objective, Objective):
-            raise ParameterError(f"objective: got {self.objective!r}; allowed: an Objective")
-        if isinstance(self.lag, bool) or int(self.lag) != self.lag or self.lag < 1:
-            raise ParameterError(f"lag: got {self.lag!r}; allowed: a whole number >= 1")
-        if not 0 <= self.learning_rate < np.inf:
-            raise ParameterError(f"learning_rate: got {self.learning_rate!r}; allowed: >= 0")
-        if not 0 <= self.final_rate <= 1:
-            raise ParameterError(f"final_rate: got {self.final_rate!r}; allowed: >= 0 and <= 1")
-        X = validate_data(self, X, dtype=np.float64, order="C", reset=reset)
+
+    def _checked(self, X: Any, relation: Any, *, reset: bool) -> tuple[Array, Array]:
+        X, told = super()._checked(X, relation, reset=reset)
         if X.min() < 0 or X.max() > 1:
             raise ValueError(f"X: got values from {X.min():g} to {X.max():g}; allowed: 0 to 1")
-        told = np.asarray(relation, float)
-        if told.shape != (len(X),) or not np.all((told >= 0) & (told <= 1)):
-            raise ValueError(
-                f"relation: got shape {told.shape}; allowed: ({len(X)},), values from 0 to 1"
-            )
         return X, told
 
-    def _seen(self, X: Any) -> Array:
-        check_is_fitted(self, "n_features_in_")
-        return validate_data(self, X, dtype=np.float64, order="C", reset=False)
+    def _layer_codes(self, X: Array) -> list[Array]:
+        return [self._constants.codes(counts) for counts in self._counts(X)]
+
+    def _counts(self, X: Array) -> list[NDArray[np.float64]]:
+        chunks = []
+        for part in self._parts(len(X)):
+            about: dict[str, Any] = {
+                "noise_seeds": content_seeds(X[part]),
+                "first_steps": self._constants.sample_steps * np.arange(len(X[part])),
+            }
+            result = self._run(X[part], about, respond=True)
+            chunks.append([self._per_sample(result, i, "count") for i in range(len(self.weights_))])
+        return [np.concatenate(counts) for counts in zip(*chunks, strict=True)]
 
     def _begin(self, X: Array) -> None:
         """Draw a new network and fit the readouts of its liquids."""
-        rng = self.random_state
-        if isinstance(rng, np.random.RandomState):
-            rng = rng.randint(2**31)
-        weights_rng, memory_rng, self._rng, self._noise_rng = np.random.default_rng(rng).spawn(4)
+        weights_rng, memory_rng, self._rng, self._noise_rng = generator(self.random_state).spawn(4)
         hidden = [int(units) for units in np.atleast_1d(self.hidden)]
         self._sizes = [X.shape[1], *hidden]
         p, kept = self._constants, self._kept()

@@ -5,11 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
+import numpy as np
 from sklearn.base import BaseEstimator
 
 from spikeconsol.parameters import Declared, ParameterError, unknown_name
 
-__all__ = ["ObjectSettings"]
+__all__ = ["ObjectSettings", "generator"]
+
+
+def generator(random_state: int | np.random.RandomState | None) -> np.random.Generator:
+    """Return a generator of random numbers for what scikit-learn calls a random state."""
+    if isinstance(random_state, np.random.RandomState):
+        random_state = random_state.randint(2**31)
+    return np.random.default_rng(random_state)
 
 
 class ObjectSettings(BaseEstimator):

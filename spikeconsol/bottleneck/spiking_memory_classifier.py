@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils.multiclass import check_classification_targets, unique_labels
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
+from spikeconsol.bottleneck.pools import PoolClassifier
+from spikeconsol.bottleneck.settings import generator
 from spikeconsol.brian import backend
 from spikeconsol.parameters import ParameterError, Parameters, parameter
 
@@ -46,7 +46,7 @@ class SpikingMemoryCells(Parameters):
                 )
 
 
-class SpikingMemoryClassifier(ClassifierMixin, BaseEstimator):
+class SpikingMemoryClassifier(PoolClassifier):
     """Memory cells whose plasticity falls with their own spike count, recruited by novelty.
 
     The network is described in `spikeconsol.bottleneck.memory_network`; the rule is that of
@@ -93,39 +93,14 @@ class SpikingMemoryClassifier(ClassifierMixin, BaseEstimator):
         self.target = target
         self.random_state = random_state
 
-    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
-        """Learn from the beginning, from intensities in 0..1 of shape (n, features)."""
-        X, y = self._checked(X, y, reset=True)
-        self._begin(unique_labels(y))
-        return self._learn(X, y)
-
-    def partial_fit(self, X: ArrayLike, y: ArrayLike, classes: ArrayLike | None = None) -> Self:
-        """Go on learning from samples in the order given; all classes are named at first."""
-        first = not hasattr(self, "classes_")
-        X, y = self._checked(X, y, reset=first)
-        if first:
-            if classes is None:
-                raise ValueError("classes: got None; allowed: all classes, at the first call")
-            self._begin(unique_labels(classes))
-        elif classes is not None and not np.array_equal(unique_labels(classes), self.classes_):
-            raise ValueError(
-                f"classes: got {classes!r}; allowed: {self.classes_.tolist()}, as at first"
-            )
-        return self._learn(X, y)
-
-    def decision_function(self, X: ArrayLike) -> NDArray[np.float64]:
-        """Score of every class: how long before the end of the ramp it has fired [s].
+    def _scores(self, X: NDArray) -> NDArray[np.float64]:
+        """How long before the end of the ramp every class has fired [s].
 
         0 where inhibition by the first spike came before, or the ramp did not reach the cells.
-
-        Returns
-        -------
-        ndarray, shape (n, classes); for two classes (n,), the difference of the second to the first
         """
-        check_is_fitted(self)
-        X = self._intensities(validate_data(self, X, dtype=[np.float64, np.float32], reset=False))
+        X = self._intensities(X)
         seeds = [zlib.crc32(np.ascontiguousarray(x, np.float32)) >> 1 for x in X]
-        found = np.concatenate(
+        return np.concatenate(
             [
                 self._earliness(
                     self._run(X[part], np.full(len(X[part]), -1), seeds[part]), len(X[part])
@@ -133,13 +108,6 @@ class SpikingMemoryClassifier(ClassifierMixin, BaseEstimator):
                 for part in self._parts(len(X))
             ]
         )
-        return found if len(self.classes_) > 2 else found[:, 1] - found[:, 0]
-
-    def predict(self, X: ArrayLike) -> NDArray:
-        """Class of the cell that fires first for each sample, shape (n,)."""
-        scores = self.decision_function(X)
-        best = np.argmax(scores, axis=1) if scores.ndim == 2 else (scores > 0).astype(int)
-        return self.classes_[best]
 
     @property
     def centres_(self) -> NDArray[np.float32]:
@@ -203,22 +171,16 @@ class SpikingMemoryClassifier(ClassifierMixin, BaseEstimator):
             "cells.fixed_rate": 0.0 if by_use else float(self.plasticity),
         }
 
-    def _checked(self, X: Any, y: Any, *, reset: bool) -> tuple[NDArray, NDArray]:
-        """Check settings and samples before anything is changed."""
-        if isinstance(self.cells, bool) or self.cells != int(self.cells) or self.cells < 1:
-            raise ParameterError(f"cells: got {self.cells!r}; allowed: a whole number >= 1")
-        rate = 1.0 if self.plasticity == "use" else self.plasticity
-        if isinstance(rate, str | bool) or not 0 <= rate <= 1:
-            raise ParameterError(
-                f"plasticity: got {self.plasticity!r}; allowed: 'use' or a number from 0 to 1"
-            )
+    def _check_settings(self) -> None:
+        super()._check_settings()
         reach = self._constants.reach
         if not 0 <= self.novelty < reach:
             raise ParameterError(
                 f"novelty: got {self.novelty!r}; allowed: >= 0 and < {reach:g}, the ramp's reach"
             )
-        X, y = validate_data(self, X, y, dtype=[np.float64, np.float32], reset=reset)
-        check_classification_targets(y)
+
+    def _checked(self, X: Any, y: Any, *, reset: bool) -> tuple[NDArray, NDArray]:
+        X, y = super()._checked(X, y, reset=reset)
         return self._intensities(X), y
 
     def _intensities(self, X: NDArray) -> NDArray:
@@ -228,11 +190,8 @@ class SpikingMemoryClassifier(ClassifierMixin, BaseEstimator):
             )
         return X
 
-    def _begin(self, classes: NDArray) -> None:
-        rng = self.random_state
-        if isinstance(rng, np.random.RandomState):
-            rng = rng.randint(2**31)
-        self._rng = np.random.default_rng(rng)
+    def _begin(self, classes: NDArray, X: NDArray) -> None:
+        self._rng = generator(self.random_state)
         self.classes_ = classes
         cells = len(classes) * int(self.cells)
         square = _FREE**2 * self.n_features_in_
@@ -244,16 +203,11 @@ class SpikingMemoryClassifier(ClassifierMixin, BaseEstimator):
             "cells.ready": (np.arange(cells) % int(self.cells) == 0).astype(float),
         }
 
-    def _learn(self, X: NDArray, y: NDArray) -> Self:
-        unknown = np.setdiff1d(y, self.classes_)
-        if unknown.size:
-            raise ValueError(f"y: got class {unknown[0]}; allowed: {self.classes_.tolist()}")
-        labels = np.searchsorted(self.classes_, y)
+    def _learn(self, X: NDArray, labels: NDArray[np.int64]) -> None:
         seeds = self._rng.integers(2**31, size=len(X))
         for part in self._parts(len(X)):
             result = self._run(X[part], labels[part], seeds[part])
             self._state = {name: result[name] for name in self._state}
-        return self
 
     def _run(self, X: NDArray, labels: NDArray, seeds: ArrayLike) -> dict[str, NDArray]:
         def padded(values: ArrayLike) -> NDArray:

@@ -17,39 +17,8 @@ __all__ = [
 
 
 @dataclass(frozen=True)
-class ExcitatoryCells(Parameters):
-    """Excitatory cells; conductances are in units of the leak."""
-
-    model: str = parameter(
-        "lif",
-        choices=("lif", "adex"),
-        doc="leaky integrate-and-fire, or with exponential spike initiation and subthreshold "
-        "adaptation",
-    )
-    membrane_time: float = parameter("20 ms", unit="second", above=0, doc="membrane time constant")
-    rest: float = parameter("-70 mV", unit="volt", doc="leak reversal potential")
-    drive: float = parameter("25.5 mV", unit="volt", doc="mean of the background drive")
-    noise: float = parameter(
-        "4 mV", unit="volt", at_least=0, doc="standard deviation that white noise alone causes"
-    )
-    firing_threshold: float = parameter("-50 mV", unit="volt", doc="spike threshold")
-    reset_potential: float = parameter("-60 mV", unit="volt", doc="potential after a spike")
-    refractory_time: float = parameter("5 ms", unit="second", above=0, doc="refractory period")
-    adaptation_jump: float = parameter(
-        0.03, at_least=0, doc="potassium conductance that a spike opens"
-    )
-    adaptation_time: float = parameter("300 ms", unit="second", above=0, doc="its decay")
-    slope: float = parameter(
-        "2 mV", unit="volt", above=0, doc="AdEx: sharpness of spike initiation"
-    )
-    coupling: float = parameter(
-        0.02, at_least=0, doc="AdEx: subthreshold adaptation, in units of the leak"
-    )
-
-
-@dataclass(frozen=True)
 class InhibitoryCells(Parameters):
-    """Inhibitory leaky integrate-and-fire cells."""
+    """Leaky integrate-and-fire cells; conductances are in units of the leak."""
 
     membrane_time: float = parameter("10 ms", unit="second", above=0, doc="membrane time constant")
     rest: float = parameter("-70 mV", unit="volt", doc="leak reversal potential")
@@ -60,6 +29,30 @@ class InhibitoryCells(Parameters):
     firing_threshold: float = parameter("-50 mV", unit="volt", doc="spike threshold")
     reset_potential: float = parameter("-60 mV", unit="volt", doc="potential after a spike")
     refractory_time: float = parameter("2 ms", unit="second", above=0, doc="refractory period")
+
+
+@dataclass(frozen=True)
+class ExcitatoryCells(
+    InhibitoryCells, membrane_time="20 ms", drive="25.5 mV", refractory_time="5 ms"
+):
+    """Slower cells that adapt."""
+
+    model: str = parameter(
+        "lif",
+        choices=("lif", "adex"),
+        doc="leaky integrate-and-fire, or with exponential spike initiation and subthreshold "
+        "adaptation",
+    )
+    adaptation_jump: float = parameter(
+        0.03, at_least=0, doc="potassium conductance that a spike opens"
+    )
+    adaptation_time: float = parameter("300 ms", unit="second", above=0, doc="its decay")
+    slope: float = parameter(
+        "2 mV", unit="volt", above=0, doc="AdEx: sharpness of spike initiation"
+    )
+    coupling: float = parameter(
+        0.02, at_least=0, doc="AdEx: subthreshold adaptation, in units of the leak"
+    )
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,7 @@ Five routes lead to the diagonal; they differ in where the statistics come from:
 states), `sampled` (Gibbs sampling), `clamped` (given patterns), `traced` (a running average, as a
 synapse can keep it) and `from_weights` (the covariance rule's weights alone).
 
-What the two values of a unit are is its *code*: `BINARY` is {0, 1}, `SPIN` is {-1, +1} and
-``centred(f)`` is {-f, 1 - f}, the code in which the covariance rule is a plain Hebbian product.
+The distribution, its energy and its samples are those of `spikeconsol.consolidation.boltzmann`.
 """
 
 from __future__ import annotations
@@ -29,9 +28,23 @@ import warnings
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import expit, logsumexp
+from scipy.special import logsumexp
 
 from spikeconsol import checks
+from spikeconsol.consolidation.boltzmann import (
+    BINARY,
+    SPIN,
+    Code,
+    centred,
+    check_temperature,
+    checked_code,
+    effective_sample_size,
+    enumerated,
+    gibbs,
+    log_partition,
+    pattern_energy,
+    values_of,
+)
 
 __all__ = [
     "BINARY",
@@ -49,30 +62,6 @@ __all__ = [
     "sampled",
     "traced",
 ]
-
-Code = tuple[float, float]  # value of a silent unit, value of an active unit
-
-BINARY: Code = (0.0, 1.0)
-SPIN: Code = (-1.0, 1.0)
-
-LARGEST_ENUMERATION = 14
-
-
-def centred(coding_level: float) -> Code:
-    """Code {-f, 1 - f}: zero mean for units that are active with probability f."""
-    coding_level = checks.number("coding_level", coding_level, above=0, below=1)
-    return (-coding_level, 1.0 - coding_level)
-
-
-def pattern_energy(
-    patterns: ArrayLike, weights: ArrayLike, *, thresholds: ArrayLike = 0.0, code: Code = BINARY
-) -> NDArray[np.float64]:
-    """Energy E of binary patterns, shape (P, N), in the network; shape (P,)."""
-    weights, thresholds = _checked(weights, thresholds)
-    values = _values(checks.array("patterns", patterns, ndim=2, binary=True), code)
-    if values.shape[1] != len(weights):
-        raise ValueError(f"patterns: got {values.shape[1]} units; allowed: {len(weights)}")
-    return -0.5 * np.einsum("pi,pi->p", values @ weights, values) + values @ thresholds
 
 
 def exact(
@@ -110,7 +99,7 @@ def exact(
         If the network is too large, the weights are not square and symmetric, or the
         temperature is not positive.
     """
-    values, log_weight = _enumerated(weights, thresholds, temperature, code)
+    values, log_weight = enumerated(weights, thresholds, temperature, code)
     probability = np.exp(log_weight - logsumexp(log_weight))
     return _fisher(values, probability, temperature, full)
 
@@ -184,8 +173,8 @@ def clamped(
     -------
     ndarray, shape (N, N) or (M, M) with `full`
     """
-    _check_temperature(temperature)
-    values = _values(checks.array("patterns", patterns, ndim=2, binary=True), code)
+    check_temperature(temperature)
+    values = values_of(checks.array("patterns", patterns, ndim=2, binary=True), code)
     if values.ndim != 2 or not len(values):
         raise ValueError(f"patterns: got shape {values.shape}; allowed: (patterns >= 1, units)")
     return _fisher(values, np.full(len(values), 1 / len(values)), temperature, full)
@@ -214,7 +203,7 @@ def traced(
     -------
     ndarray, shape (N, N)
     """
-    _check_temperature(temperature)
+    check_temperature(temperature)
     rate = checks.number("rate", rate, above=0, at_most=1)
     activity = checks.array("activity", activity, ndim=2).astype(float)
     # The recursion unrolled: a pattern shown n patterns ago counts a (1 - a)^n.
@@ -259,8 +248,8 @@ def from_weights(
     -------
     ndarray, shape of `weights`
     """
-    _check_temperature(temperature)
-    silent, active = _checked_code(code)
+    check_temperature(temperature)
+    silent, active = checked_code(code)
     centred(coding_level)  # refuses an impossible coding level
     both = checks.array("weights", weights).astype(float) + coding_level**2
     one = coding_level - both  # the first unit alone; as often the second alone
@@ -268,13 +257,6 @@ def from_weights(
     mean = both * active**2 + 2 * one * active * silent + neither * silent**2
     square = both * active**4 + 2 * one * (active * silent) ** 2 + neither * silent**4
     return (square - mean**2) / temperature**2
-
-
-def log_partition(
-    weights: ArrayLike, *, thresholds: ArrayLike, temperature: float = 1.0, code: Code = BINARY
-) -> float:
-    """Logarithm of the partition function of a network of at most 14 units."""
-    return float(logsumexp(_enumerated(weights, thresholds, temperature, code)[1]))
 
 
 def divergence(
@@ -304,7 +286,7 @@ def divergence(
     ndarray, shape (K,)
         KL(p_w || p_{w + d}) in nats; close to F d**2 / 2 for small d.
     """
-    values, log_weight = _enumerated(weights, thresholds, temperature, code)
+    values, log_weight = enumerated(weights, thresholds, temperature, code)
     both = checks.array("pair", pair, ndim=1)
     if both.shape != (2,):
         raise ValueError(f"pair: got shape {both.shape}; allowed: two units")
@@ -315,107 +297,6 @@ def divergence(
     log_z = logsumexp(log_weight)
     moved = logsumexp(log_weight[:, None] + shifts * coincidence[:, None], axis=0)
     return moved - log_z - shifts * (np.exp(log_weight - log_z) @ coincidence)
-
-
-def gibbs(
-    weights: ArrayLike,
-    *,
-    thresholds: ArrayLike,
-    temperature: float = 1.0,
-    code: Code = BINARY,
-    start: ArrayLike | None = None,
-    chains: int = 300,
-    burn_in: int = 10,
-    sweeps: int = 30,
-    seed: int | np.random.SeedSequence,
-) -> NDArray[np.bool_]:
-    """Sample states by Gibbs sweeps, all chains side by side.
-
-    Parameters
-    ----------
-    weights, thresholds, temperature, code
-        The model, as for `exact`, of any size.
-    start : array_like of bool, shape (P, N), optional
-        States the chains start in, taken in turn, for example the stored patterns; random
-        states when left out.
-    chains, burn_in, sweeps : int
-        Number of chains, sweeps dropped and sweeps kept. A sweep visits every unit once.
-    seed : int or numpy.random.SeedSequence
-        Seed of the sampler.
-
-    Returns
-    -------
-    ndarray of bool, shape (sweeps, chains, N)
-    """
-    weights, thresholds = _checked(weights, thresholds)
-    _check_temperature(temperature)
-    for name, count, least in (
-        ("chains", chains, 1),
-        ("burn_in", burn_in, 0),
-        ("sweeps", sweeps, 1),
-    ):
-        checks.whole(name, count, at_least=least, at_most=10**8)
-    n = len(weights)
-    checks.memory(f"sweeps: {sweeps} of {chains} chains", 1.0 * sweeps * chains * n)
-    rng = np.random.default_rng(checks.seed("seed", seed))
-    if start is None:
-        state = rng.random((chains, n)) < 0.5
-    else:
-        start = checks.array("start", start, ndim=2, binary=True)
-        if not len(start) or start.shape[1] != n:
-            raise ValueError(f"start: got shape {start.shape}; allowed: (states, {n} units)")
-        state = np.resize(start, (chains, n))
-    silent, active = _checked_code(code)
-    values = _values(state, code).T.copy()  # (N, chains): a unit's chains lie side by side
-    kept = np.empty((sweeps, chains, n), bool)
-    step = (active - silent) / temperature
-    for sweep in range(burn_in + sweeps):
-        uniform = rng.random((n, chains))
-        for unit in range(n):
-            field = weights[unit] @ values - thresholds[unit]
-            values[unit] = np.where(uniform[unit] < expit(step * field), active, silent)
-        if sweep >= burn_in:
-            kept[sweep - burn_in] = active == values.T
-    return kept
-
-
-def effective_sample_size(series: ArrayLike) -> float:
-    """Number of independent samples that chains of correlated ones are worth.
-
-    Between-chain differences count against the sample, so chains that stay where they
-    started are not mistaken for a large sample.
-
-    Parameters
-    ----------
-    series : array_like, shape (samples, chains)
-        A scalar function of the state, such as its energy.
-
-    Returns
-    -------
-    float
-
-    References
-    ----------
-    A. Gelman et al., Bayesian Data Analysis, 3rd ed., section 11.5; truncated at the first
-    negative pair of autocorrelations (C. Geyer, Statistical Science 7, 473, 1992).
-    """
-    series = checks.array("series", series, ndim=2).astype(float)
-    if not series.size:
-        raise ValueError(f"series: got shape {series.shape}; allowed: (samples, chains), not none")
-    n, chains = series.shape
-    deviation = series - series.mean(axis=0)
-    within = (deviation**2).sum(axis=0).mean() / max(n - 1, 1)
-    between = series.mean(axis=0).var(ddof=1) if chains > 1 else 0.0
-    total = within * (n - 1) / n + between
-    if total == 0:
-        return 1.0
-    # Autocovariance of all chains at once, padded so that it does not wrap around.
-    spectrum = np.abs(np.fft.rfft(deviation, 2 * n, axis=0)) ** 2
-    autocovariance = np.fft.irfft(spectrum, axis=0)[:n].mean(axis=1) / n
-    correlation = 1 - (within - autocovariance) / total
-    pairs = correlation[1 : n - 1 : 2] + correlation[2:n:2]
-    first_negative = np.argmax(pairs < 0) if (pairs < 0).any() else len(pairs)
-    return n * chains / max(1 + 2 * pairs[:first_negative].sum(), 1.0)
 
 
 def activity_from_spikes(
@@ -456,52 +337,3 @@ def _fisher(
     fisher = (square - mean**2) / temperature**2
     np.fill_diagonal(fisher, 0)
     return fisher
-
-
-def _enumerated(
-    weights: ArrayLike, thresholds: ArrayLike, temperature: float, code: Code
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """All states of a small network and the logarithm of their unnormalised probability."""
-    weights, thresholds = _checked(weights, thresholds)
-    _check_temperature(temperature)
-    n = len(weights)
-    if n > LARGEST_ENUMERATION:
-        raise ValueError(
-            f"weights: got {n} units; allowed: at most {LARGEST_ENUMERATION} for the sum over all "
-            "states; use `sampled`"
-        )
-    states = (np.arange(2**n)[:, None] >> np.arange(n)) % 2 == 1
-    energy = pattern_energy(states, weights, thresholds=thresholds, code=code)
-    return _values(states, code), -energy / temperature
-
-
-def _values(states: NDArray[np.bool_], code: Code) -> NDArray[np.float64]:
-    silent, active = _checked_code(code)
-    return np.where(states, active, silent)
-
-
-def _checked_code(code: Code) -> Code:
-    values = checks.array("code", code)
-    if values.shape != (2,):
-        raise ValueError(f"code: got shape {values.shape}; allowed: (silent, active), two values")
-    return float(values[0]), float(values[1])
-
-
-def _checked(
-    weights: ArrayLike, thresholds: ArrayLike
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return weights without their diagonal and thresholds, one per unit."""
-    weights = checks.array("weights", weights).astype(float)
-    if weights.ndim != 2 or weights.shape[0] != weights.shape[1]:
-        raise ValueError(f"weights: got shape {weights.shape}; allowed: (units, units)")
-    if not np.allclose(weights, weights.T):
-        raise ValueError("weights: got an asymmetric matrix; allowed: symmetric, it has an energy")
-    np.fill_diagonal(weights, 0)
-    thresholds = checks.array("thresholds", thresholds).astype(float)
-    if thresholds.shape not in ((), (len(weights),)):
-        raise ValueError(f"thresholds: got shape {thresholds.shape}; allowed: ({len(weights)},)")
-    return weights, np.broadcast_to(thresholds, len(weights))
-
-
-def _check_temperature(temperature: float) -> None:
-    checks.number("temperature", temperature, above=0)

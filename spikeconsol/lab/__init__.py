@@ -1,5 +1,6 @@
 """Run, repeat and store experiments; knows nothing about any of the models."""
 
 from spikeconsol.lab.experiment import Condition, Experiment, Figure
+from spikeconsol.lab.family import family
 
-__all__ = ["Condition", "Experiment", "Figure"]
+__all__ = ["Condition", "Experiment", "Figure", "family"]

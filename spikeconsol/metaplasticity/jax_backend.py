@@ -45,14 +45,7 @@ def learn_chunk(
     episodes: Episodes,
     done: int,
 ) -> tuple[NDArray, NDArray, NDArray, NDArray]:
-    """Learn from the episodes, (E, R, ...), one after another.
-
-    Returns
-    -------
-    theta, state : ndarray
-        Parameters and averages of the optimiser afterwards.
-    error, accuracy : ndarray, shape (E, R)
-    """
+    """Do what `train` does on its own for ``backend="numpy"``; arguments and results as there."""
     _differentiable(network)
     with jax.enable_x64(True):
         learn = _compiled(network.task, network.plasticity, optimiser)

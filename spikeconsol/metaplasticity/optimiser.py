@@ -6,7 +6,7 @@ Each optimiser is pure arithmetic on arrays of the namespace `xp`, so NumPy and 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -19,7 +19,18 @@ Array = Any
 
 
 @dataclass(frozen=True)
-class RMSClip(Parameters):
+class _Averaging(Parameters):
+    """An optimiser that keeps running averages of the gradient."""
+
+    averages: ClassVar[int] = 0
+
+    def start(self, theta: Array) -> Array:
+        """Return the running averages before the first step, shape (averages, R, P)."""
+        return np.zeros((self.averages, *theta.shape))
+
+
+@dataclass(frozen=True)
+class RMSClip(_Averaging):
     r"""Gradient over its running root mean square, clipped, and a penalty on top.
 
     The optimiser of the published experiments. Where `clip` equals `learning_rate`, a gradient
@@ -32,9 +43,7 @@ class RMSClip(Parameters):
     l2: float = parameter(0.0, at_least=0, below=1, doc="fraction lost per step")
     memory: float = parameter(0.01, above=0, at_most=1, doc="weight of the newest squared gradient")
 
-    def start(self, theta: Array) -> Array:
-        """Return the running averages before the first step, shape (1, R, P)."""
-        return np.zeros((1, *theta.shape))
+    averages: ClassVar[int] = 1
 
     def step(
         self, theta: Array, g: Array, state: Array, count: Array, penalised: Array, xp: Any = np
@@ -64,16 +73,14 @@ class RMSClip(Parameters):
 
 
 @dataclass(frozen=True)
-class Adam(Parameters):
+class Adam(_Averaging):
     """Adam, without penalty."""
 
     learning_rate: float = parameter(3e-3, above=0, doc="step for a steady gradient")
     first_decay: float = parameter(0.9, at_least=0, below=1, doc="memory of the gradient")
     second_decay: float = parameter(0.999, at_least=0, below=1, doc="memory of its square")
 
-    def start(self, theta: Array) -> Array:
-        """Return the running averages before the first step, shape (2, R, P)."""
-        return np.zeros((2, *theta.shape))
+    averages: ClassVar[int] = 2
 
     def step(
         self, theta: Array, g: Array, state: Array, count: Array, penalised: Array, xp: Any = np
@@ -92,16 +99,12 @@ class Adam(Parameters):
 
 
 @dataclass(frozen=True)
-class SGD(Parameters):
+class SGD(_Averaging):
     """Plain gradient descent with a largest step: an option of the original program."""
 
     learning_rate: float = parameter(0.03, above=0, doc="step for a gradient of 1")
     clip: float = parameter(0.01, above=0, doc="largest step")
     l1: float = parameter(1e-4, at_least=0, doc="decrease of every magnitude per step")
-
-    def start(self, theta: Array) -> Array:
-        """Return no running averages, shape (0, R, P)."""
-        return np.zeros((0, *theta.shape))
 
     def step(
         self, theta: Array, g: Array, state: Array, count: Array, penalised: Array, xp: Any = np

@@ -14,9 +14,14 @@ from spikeconsol.metaplasticity.network import Named, Network, Outcome
 from spikeconsol.metaplasticity.parameters import Plasticity
 from spikeconsol.metaplasticity.rules import Array, find_rule
 from spikeconsol.metaplasticity.task import Episodes, Task
+from spikeconsol.optimise import softmax
 from spikeconsol.parameters import ParameterError
 
 __all__ = ["FeedForward"]
+
+#: Of the softmax, as in the original program. The derivative of the logarithmic loss is the softmax
+#: minus the target all the same.
+FLOOR = 1e-8
 
 
 class FeedForward(Network):
@@ -131,7 +136,7 @@ class FeedForward(Network):
         elif self.task.loss == "manhattan":
             d_o = np.sign(o - episode.target)
         else:
-            d_o = self._softmax(o) - episode.target
+            d_o = softmax(o, floor=FLOOR) - episode.target
         d_o *= episode.scored
         out["c"][...] = d_o.sum(axis=-2)
         e = d_o
@@ -161,7 +166,7 @@ class FeedForward(Network):
         if self.task.loss == "manhattan":
             difference = o - target
             return (difference * xp.sign(difference.real)).sum(axis=axis)
-        return -xp.log((self._softmax(o, xp, axis) * target).sum(axis=axis))
+        return -xp.log((softmax(o, axis=axis, floor=FLOOR, xp=xp) * target).sum(axis=axis))
 
     def correct(self, o: Array, target: Array, axis: int = -1) -> Array:
         """Return the fraction of right answers at every step; `axis` is that of the outputs."""
@@ -169,16 +174,6 @@ class FeedForward(Network):
             middle = self.task.middle
             return ((o > middle) == (target > middle)).mean(axis=axis)
         return ((o * target).sum(axis=axis) >= o.max(axis=axis)).astype(float)
-
-    @staticmethod
-    def _softmax(o: Array, xp: Any = np, axis: int = -1) -> Array:
-        """Return the softmax; the original program added 1e-8 to the denominator.
-
-        The derivative of the logarithmic loss is the softmax minus the target all the same.
-        """
-        largest = o.real.max(axis=axis, keepdims=True)
-        z = xp.exp(o - largest)
-        return z / (z.sum(axis=axis, keepdims=True) + 1e-8 * xp.exp(-largest))
 
     def outcome(self, o: NDArray, episodes: Episodes, activity: Activity | None = None) -> Outcome:
         """Return error and accuracy of outputs, shape (..., T, Z)."""

@@ -21,7 +21,7 @@ from spikeconsol.bottleneck.memory import (
     Traces,
     recall_quality,
 )
-from spikeconsol.bottleneck.relational import (
+from spikeconsol.bottleneck.relations import (
     OBJECTIVE,
     match_signal,
     trace_signal,

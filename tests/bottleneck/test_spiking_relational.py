@@ -12,7 +12,7 @@ from spikeconsol.bottleneck.memory import (
     Silenced,
     Traces,
 )
-from spikeconsol.bottleneck.relational import OBJECTIVE, match_signal
+from spikeconsol.bottleneck.relations import OBJECTIVE, match_signal
 from spikeconsol.parameters import ParameterError
 
 LIQUID = GatedLiquid(cells=12, samples=200)

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from spikeconsol.bottleneck.memory.liquid import SpikingReservoir, dale_weights
 from spikeconsol.bottleneck.memory.past import BLOCK, LiveMemory, PastCodes
+from spikeconsol.bottleneck.memory.rehearsal import rehearse
 from spikeconsol.bottleneck.memory.reservoir import class_structured_stream
-from spikeconsol.brian import backend
 from spikeconsol.parameters import ParameterError, parameter
 
 if TYPE_CHECKING:
@@ -172,7 +172,6 @@ class FittedLiquid:
         seen : ndarray, shape (samples, cells)
             Spikes of the liquid.
         """
-        samples, units = expected.shape
         values = {
             **self.arrays(0),
             **self.scalars(0),
@@ -181,26 +180,11 @@ class FittedLiquid:
             "rehearsed.noise_seed": noise_seed,
             "expected_spikes": expected,
         }
-        program = backend.Program(
-            name="gated-liquid-rehearsal",
-            builder="spikeconsol.bottleneck.equations:build_gated_rehearsal",
-            structure={
-                "dt": layer.exact_step,
-                "sample_time": layer.sample_steps * layer.exact_step,
-                "samples": samples,
-                "units": units,
-                "liquid": self.constants.cells,
-            },
-            inputs=tuple(values),
-            outputs=("rehearsed_samples.count", "liquid_samples.seen"),
+        heard = ("liquid_samples.seen", self.constants.cells)
+        structure = {"liquid": self.constants.cells}
+        return rehearse(
+            "gated-liquid", "build_gated_rehearsal", values, structure, heard, layer, target
         )
-        # One step more than the samples; the first record is from before anything was shown.
-        result = backend.run(program, values, steps=samples * layer.sample_steps + 1, target=target)
-        counts, seen = (
-            result[name].reshape(-1, cells)[1:]
-            for name, cells in zip(program.outputs, (units, self.constants.cells), strict=True)
-        )
-        return counts, seen
 
     def arrays(self, number: int) -> dict[str, Any]:
         """Weights that stay as they are, by the name of a program's input."""

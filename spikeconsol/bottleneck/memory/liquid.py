@@ -31,9 +31,9 @@ from spikeconsol.bottleneck.memory.cells import (
     readout,
     readout_weights,
 )
+from spikeconsol.bottleneck.memory.rehearsal import rehearse
 from spikeconsol.bottleneck.memory.reservoir import class_structured_stream, ridge
 from spikeconsol.bottleneck.memory.window import Window
-from spikeconsol.brian import backend
 from spikeconsol.parameters import ParameterError, parameter
 
 if TYPE_CHECKING:
@@ -209,7 +209,6 @@ class SpikingReservoir(Memory):
         traces : ndarray, shape (samples, cells)
             Filtered spikes of the liquid at the ends of samples.
         """
-        samples, units = expected.shape
         layer = self.place.layer
         assert layer is not None
         ours = self._weights() | self._constants() | {"liquid.v": self.potential}
@@ -219,29 +218,14 @@ class SpikingReservoir(Memory):
             "expected_spikes": expected,
             "memory_labels": y,
         }
-        program = backend.Program(
-            name="liquid-rehearsal",
-            builder="spikeconsol.bottleneck.equations:build_rehearsal",
-            structure={
-                "dt": layer.exact_step,
-                "sample_time": layer.sample_steps * layer.exact_step,
-                "samples": samples,
-                "units": units,
-                "classes": len(self.drive),
-                "memory": SpikingForm(self._liquid()).structure(),
-            },
-            inputs=tuple(values),
-            outputs=("rehearsed_samples.count", "liquid_samples0.trace"),
+        heard = ("liquid_samples0.trace", self.cells)
+        structure = {
+            "classes": len(self.drive),
+            "memory": SpikingForm(self._liquid()).structure(),
+        }
+        return rehearse(
+            "liquid", "build_rehearsal", values, structure, heard, layer, self.place.target
         )
-        # One step more than the samples; the first record is from before anything was shown.
-        result = backend.run(
-            program, values, steps=samples * layer.sample_steps + 1, target=self.place.target
-        )
-        counts, traces = (
-            result[name].reshape(-1, cells)[1:]
-            for name, cells in zip(program.outputs, (units, self.cells), strict=True)
-        )
-        return counts, traces
 
 
 def dale_weights(p: SpikingReservoir, rng: np.random.Generator) -> Array:

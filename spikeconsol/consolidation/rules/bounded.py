@@ -102,17 +102,15 @@ class BoundedCurvatureGate(BoundedLeaky):
 
 
 @plasticity_rule
-class BoundedSmoothCurvatureGate(BoundedCurvatureGate):
+class BoundedSmoothCurvatureGate(
+    BoundedCurvatureGate,
+    potentiation=0.8 / 3,
+    depression=0.26 / 3,
+    trace_decay=2.42,
+    residual_plasticity=0.0,
+):
     """Non-negative smooth gate, G = 1 / (1 + (q / q_c)^h)."""
 
-    potentiation: float = parameter(0.8 / 3, at_least=0, at_most=1, doc="rate towards 1 at A = 1")
-    depression: float = parameter(0.26 / 3, at_least=0, at_most=1, doc="rate towards 0 at M = 1")
-    trace_decay: float = parameter(
-        2.42, above=0, doc="decay of the trace over the protection time in e-folds"
-    )
-    residual_plasticity: float = parameter(
-        0.0, at_least=0, at_most=1, doc="eps, plasticity that a protected synapse keeps"
-    )
     steepness: float = parameter(8.0, at_least=1, doc="h, exponent of the gate")
 
     gate_text: ClassVar[str] = (
@@ -122,15 +120,10 @@ class BoundedSmoothCurvatureGate(BoundedCurvatureGate):
 
 
 @plasticity_rule
-class BoundedDepressionGate(BoundedSmoothCurvatureGate):
+class BoundedDepressionGate(
+    BoundedSmoothCurvatureGate, potentiation=1.0, depression=0.69, trace_decay=4.0, steepness=64.0
+):
     """Non-negative smooth gate on depression alone: every coincidence potentiates."""
-
-    potentiation: float = parameter(1.0, at_least=0, at_most=1, doc="rate towards 1 at A = 1")
-    depression: float = parameter(0.69, at_least=0, at_most=1, doc="rate towards 0 at M = 1")
-    trace_decay: float = parameter(
-        4.0, above=0, doc="decay of the trace over the protection time in e-folds"
-    )
-    steepness: float = parameter(64.0, at_least=1, doc="h, exponent of the gate")
 
     #: Above 20 thresholds the gate is shut; further up its power would not fit a float.
     gate_text: ClassVar[str] = (
@@ -159,10 +152,9 @@ class BoundedAdditive(BoundedLeaky):
 
 
 @plasticity_rule
-class BoundedWeightThreshold(BoundedLeaky):
+class BoundedWeightThreshold(BoundedLeaky, depression=0.05):
     """Non-negative rule that protects weights above a threshold."""
 
-    depression: float = parameter(0.05, at_least=0, at_most=1, doc="rate towards 0 at M = 1")
     weight_threshold: float = parameter(0.5, doc="c, weight from which a synapse is protected")
     residual_plasticity: float = parameter(
         0.1, at_least=0, at_most=1, doc="eps, plasticity that a protected synapse keeps"
@@ -172,20 +164,18 @@ class BoundedWeightThreshold(BoundedLeaky):
 
 
 @plasticity_rule
-class BoundedBayesianWeight(BoundedLeaky):
+class BoundedBayesianWeight(BoundedLeaky, depression=0.05):
     """Non-negative rule whose plasticity falls off with the weight: g = c / (c + w)."""
 
-    depression: float = parameter(0.05, at_least=0, at_most=1, doc="rate towards 0 at M = 1")
     weight_scale: float = parameter(0.5, above=0, doc="c, weight that halves the plasticity")
 
     gate_text: ClassVar[str] = weight_gates.BayesianWeight.gate_text
 
 
 @plasticity_rule
-class BoundedExponentialWeight(BoundedLeaky):
+class BoundedExponentialWeight(BoundedLeaky, depression=0.05):
     """Non-negative rule whose plasticity falls off with the weight: g = exp(-c w)."""
 
-    depression: float = parameter(0.05, at_least=0, at_most=1, doc="rate towards 0 at M = 1")
     sharpness: float = parameter(1.0, above=0, doc="c, inverse weight at 1/e of the plasticity")
 
     gate_text: ClassVar[str] = weight_gates.ExponentialWeight.gate_text

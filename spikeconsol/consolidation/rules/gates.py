@@ -195,18 +195,10 @@ class SmoothCurvatureGate(CoincidenceTrace, Leaky):
 
 
 @plasticity_rule
-class CurvatureThreshold(CurvatureGate):
+class CurvatureThreshold(
+    CurvatureGate, protection_time=110.0, trace_decay=2.2, residual_plasticity=0.0
+):
     """Curvature gate that closes completely and does not wait for spikes."""
-
-    protection_time: float = parameter(
-        110.0, above=0, doc="T, patterns for which a potentiated synapse is protected"
-    )
-    trace_decay: float = parameter(
-        2.2, above=0, doc="a T, decay of the trace over the protection time in e-folds"
-    )
-    residual_plasticity: float = parameter(
-        0.0, at_least=0, at_most=1, doc="eps, plasticity that a protected synapse keeps"
-    )
 
     gate_text: ClassVar[str] = CurvatureGate.gate_text.replace("int(A + M > 0)*", "")
 
@@ -234,19 +226,13 @@ class RefreshedCurvatureGate(SmoothCurvatureGate):
 
 
 @plasticity_rule
-class DepressionGate(RefreshedCurvatureGate):
+class DepressionGate(RefreshedCurvatureGate, learning_rate=0.8, trace_decay=4.0, steepness=64.0):
     r"""Refreshed curvature gate on depression alone: every coincidence potentiates.
 
     A pair that has coincided n times while protected has a weight in proportion to
     :math:`1 - (1 - \eta)^n`. Curvature keeps what has been learned and does not keep the synapse
     from learning more.
     """
-
-    learning_rate: float = parameter(0.8, above=0, at_most=1, doc="eta, change per presentation")
-    trace_decay: float = parameter(
-        4.0, above=0, doc="a T, decay of the trace over the protection time in e-folds"
-    )
-    steepness: float = parameter(64.0, at_least=1, doc="h, exponent of the gate")
 
     gate_text: ClassVar[str] = RefreshedCurvatureGate.gate_text + "\ngate += A*(1 - gate)"
 

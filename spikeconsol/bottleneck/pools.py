@@ -1,0 +1,110 @@
+"""What both classifiers by pools of memory cells share, in rates and in spikes."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils.multiclass import check_classification_targets, unique_labels
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from spikeconsol.parameters import ParameterError
+
+__all__ = ["PoolClassifier"]
+
+
+class PoolClassifier(ClassifierMixin, BaseEstimator):
+    """Base of the classifiers that keep a pool of memory cells for every class."""
+
+    cells: int
+    plasticity: str | float
+    novelty: float
+    random_state: int | np.random.RandomState | None
+    classes_: NDArray
+
+    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
+        """Learn from the beginning, from samples of shape (n, features) in the order given."""
+        X, y = self._checked(X, y, reset=True)
+        self._begin(unique_labels(y), X)
+        self._learn(X, self._numbered(y))
+        return self
+
+    def partial_fit(self, X: ArrayLike, y: ArrayLike, classes: ArrayLike | None = None) -> Self:
+        """Go on learning from samples in the order given.
+
+        Parameters
+        ----------
+        X : array_like, shape (n, features)
+        y : array_like, shape (n,)
+        classes : array_like, optional
+            All classes that will ever be shown; needed at the first call.
+        """
+        first = not hasattr(self, "classes_")
+        X, y = self._checked(X, y, reset=first)
+        if first:
+            if classes is None:
+                raise ValueError("classes: got None; allowed: all classes, at the first call")
+            self._begin(unique_labels(classes), X)
+        elif classes is not None and not np.array_equal(unique_labels(classes), self.classes_):
+            raise ValueError(
+                f"classes: got {classes!r}; allowed: {self.classes_.tolist()}, as at first"
+            )
+        self._learn(X, self._numbered(y))
+        return self
+
+    def decision_function(self, X: ArrayLike) -> NDArray[np.floating]:
+        """Score of every class, by its best cell.
+
+        Returns
+        -------
+        ndarray, shape (n, classes); for two classes (n,), the difference of the second to the first
+        """
+        check_is_fitted(self, "classes_")
+        X = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
+        scores = self._scores(X)
+        return scores[:, 1] - scores[:, 0] if len(self.classes_) == 2 else scores
+
+    def predict(self, X: ArrayLike) -> NDArray:
+        """Class with the best cell for each sample, shape (n,)."""
+        scores = self.decision_function(X)
+        best = np.argmax(scores, axis=1) if scores.ndim == 2 else (scores > 0).astype(int)
+        return self.classes_[best]
+
+    def _checked(self, X: Any, y: Any, *, reset: bool) -> tuple[NDArray, NDArray]:
+        """Check settings and samples before anything is changed."""
+        self._check_settings()
+        X, y = validate_data(self, X, y, dtype=[np.float64, np.float32], order="C", reset=reset)
+        check_classification_targets(y)
+        return X, y
+
+    def _check_settings(self) -> None:
+        if isinstance(self.cells, bool) or self.cells != int(self.cells) or self.cells < 1:
+            raise ParameterError(f"cells: got {self.cells!r}; allowed: a whole number >= 1")
+        rate = 1.0 if self.plasticity == "use" else self.plasticity
+        if isinstance(rate, str | bool) or not 0 <= rate <= 1:
+            raise ParameterError(
+                f"plasticity: got {self.plasticity!r}; allowed: 'use' or a number from 0 to 1"
+            )
+
+    def _numbered(self, y: NDArray) -> NDArray[np.int64]:
+        unknown = np.setdiff1d(y, self.classes_)
+        if unknown.size:
+            raise ValueError(f"y: got class {unknown[0]}; allowed: {self.classes_.tolist()}")
+        return np.searchsorted(self.classes_, y)
+
+    # ------------------------------------------------------------- what rates and spikes say
+
+    @abstractmethod
+    def _begin(self, classes: NDArray, X: NDArray) -> None:
+        """Draw free cells for samples such as those given."""
+
+    @abstractmethod
+    def _learn(self, X: NDArray, labels: NDArray[np.int64]) -> None:
+        """Show samples to the pools of their classes, one after another."""
+
+    @abstractmethod
+    def _scores(self, X: NDArray) -> NDArray[np.floating]:
+        """Return the score of every class, shape (n, classes)."""
