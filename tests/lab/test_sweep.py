@@ -22,6 +22,7 @@ pytest.importorskip("distributed")
 #: Seconds after which another process hangs; a loaded machine needs far less.
 PATIENCE = 300
 OVER = ("--over", "points=10:30:10", "--over", "noise=0.1,0.2")
+FEW = ("--over", "points=10,20", "--over", "noise=0.1,0.2")
 
 
 def wait_for(what):
@@ -45,12 +46,12 @@ def assert_same(one, other):
 
 
 def test_cells_are_named_after_their_values_and_equal_single_runs(cli, toy, tmp_path):
-    ran = cli("sweep", f"{toy}/lines", *OVER, "--seeds", 2, "--level", "rate", "--out", "out")
+    ran = cli("sweep", f"{toy}/lines", *FEW, "--seeds", 2, "--level", "rate", "--out", "out")
     assert ran.returncode == 0, ran.stderr
-    assert "12 cells computed, 0 kept, 0 failed" in ran.stdout
+    assert "8 cells computed, 0 kept, 0 failed" in ran.stdout
     assert "noise=0.1, points=20, rate-flat, seed 101: done" in ran.stdout
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
-        f"noise={noise},points={n}" for noise in (0.1, 0.2) for n in (10, 20, 30)
+        f"noise={noise},points={n}" for noise in (0.1, 0.2) for n in (10, 20)
     }
     single = ("--set", "points=20", "--set", "noise=0.2", "--seeds", 2, "--level", "rate")
     cli("run", f"{toy}/lines", *single, "--out", "single")
@@ -137,8 +138,9 @@ def check_killed(cli, toy, tmp_path, kills, count):
     assert_same(numbers(tmp_path / "out"), numbers(tmp_path / "whole"))
 
 
+@pytest.mark.usefixtures("without_dask")
 def test_a_sweep_killed_and_restarted_equals_the_unbroken_one(cli, toy, tmp_path):
-    check_killed(cli, toy, tmp_path, kills=2, count=8)
+    check_killed(cli, toy, tmp_path, kills=1, count=6)
 
 
 @pytest.mark.slow
@@ -171,8 +173,9 @@ def test_an_interrupted_sweep_keeps_what_is_done_and_says_how_to_go_on(toy, tmp_
     assert "continue with: spikeconsol sweep" in output
 
 
+@pytest.mark.usefixtures("without_dask")
 def test_two_sweeps_in_one_folder_do_not_harm_each_other(cli, toy, tmp_path):
-    words = ["sweep", f"{toy}/lines", "--over", "points=10,20", "--seeds", "2"]
+    words = ["sweep", f"{toy}/lines", "--over", "points=10,20", "--seeds", "2", "--level", "rate"]
     command = [sys.executable, "-c", "from spikeconsol.lab.cli import main; main()", *words]
     both = [
         subprocess.Popen([*command, "--out", "out"], cwd=tmp_path, stdout=subprocess.DEVNULL)
@@ -262,8 +265,8 @@ def test_a_full_disk_is_said_so_and_leaves_no_damaged_file(toy, tmp_path):
 
 @pytest.mark.usefixtures("without_dask")
 def test_all_results_open_as_one_lazy_dataset(cli, toy, tmp_path):
-    command = ("sweep", f"{toy}/lines", "--over", "duration=5:15:5 ms", "--over", "noise=0.2,0.1")
-    cli(*command, "--out", "out", "--seeds", 2)
+    command = ("sweep", f"{toy}/batch", "--over", "duration=5:15:5 ms", "--over", "noise=0.2,0.1")
+    cli(*command, "--out", "out", "--seeds", 2, "--level", "rate")
     opened = spikeconsol.open_results(tmp_path / "out")
     assert opened.slope.dims == ("duration", "noise", "condition", "seed")
     assert opened.slope.chunks is not None  # nothing is read yet
@@ -300,7 +303,7 @@ def test_points_of_a_list_lie_along_one_dimension_and_odd_shapes_are_left_out(cl
 def test_results_that_do_not_belong_together_are_refused(cli, toy, tmp_path):
     with pytest.raises(ResultError, match="no results in this folder"):
         spikeconsol.open_results(tmp_path)
-    cli("run", toy, "--out", "out")
+    cli("run", toy, "--out", "out", "--level", "rate", "--seeds", 1)
     with pytest.raises(ResultError, match="results of different experiment: toy/batch, toy/lines"):
         spikeconsol.open_results(tmp_path / "out")
 
@@ -308,7 +311,7 @@ def test_results_that_do_not_belong_together_are_refused(cli, toy, tmp_path):
 def test_rerun_says_whether_the_numbers_match(cli, toy, tmp_path):
     own = tmp_path / "own.py"
     own.write_text(toy.read_text())
-    cli("run", f"{own}/lines", "--set", "points=20", "--set", "duration=30 ms", "--out", "out")
+    cli("run", f"{own}/batch", "--set", "points=20", "--set", "duration=30 ms", "--out", "out")
     same = cli("rerun", "out/rate-steep.nc", "--trust")
     assert same.returncode == 0, same.stderr
     assert "every number matches" in same.stdout
