@@ -16,13 +16,14 @@ from spikeconsol.brian.backend import TARGETS, Program, run
 ALPHA = 1e-3
 STEPS, NEURONS = 1000, 200
 EXCESS = -(4 + 1 / 60) / (8 + 1 / 6) ** 2  # -0.060
-N = 50
+N = 10
+#: The program of test_backend.py, so that it is compiled once.
 PROGRAM = Program(
-    name="noise",
+    name="counting",
     builder=f"{Path(__file__).with_name('counting.py')}:build",
-    structure={"dt": 1e-3, "n": N},
-    inputs=("cells.noise_seed", "cells.stream"),
-    outputs=("cells.normal_draw", "cells.uniform_draw"),
+    structure={"dt": 1e-4, "n": N},
+    inputs=("cells.gain", "cells.noise_seed", "cells.stream", "cells.y", "table"),
+    outputs=("cells.y", "cells.steps", "cells.shown", "cells.normal_draw", "cells.uniform_draw"),
 )
 
 

@@ -54,8 +54,15 @@ def test_seed_by_seed_in_processes_equals_all_seeds_at_once(cli, toy, tmp_path):
         assert lines[stem].example.dims == ("time",)
 
 
-@pytest.mark.parametrize("name", ["lines", "batch"])
-@pytest.mark.parametrize("stop", ["SIGKILL", "SIGINT"])
+@pytest.mark.parametrize(
+    ("stop", "name"),
+    [
+        ("SIGKILL", "lines"),
+        ("SIGINT", "batch"),
+        pytest.param("SIGKILL", "batch", marks=pytest.mark.slow),
+        pytest.param("SIGINT", "lines", marks=pytest.mark.slow),
+    ],
+)
 def test_an_interrupted_run_goes_on_where_it_stopped(
     cli, process, toy, tmp_path, computed, name, stop
 ):
