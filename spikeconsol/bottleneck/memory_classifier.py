@@ -26,9 +26,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets, unique_labels
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
-from spikeconsol.parameters import ParameterError
+from spikeconsol import checks
+from spikeconsol.bottleneck.settings import samples
 
 __all__ = ["REPLACEMENTS", "MemoryClassifier"]
 
@@ -150,7 +151,7 @@ class MemoryClassifier(ClassifierMixin, BaseEstimator):
         ndarray, shape (n, classes); for two classes (n,), the difference of the second to the first
         """
         check_is_fitted(self)
-        X = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
+        X = samples(self, X, dtype=[np.float64, np.float32], reset=False)
         scores = np.full((len(X), len(self.classes_)), -np.inf, X.dtype)
         for number, taken in enumerate(self.recruited_):
             if taken:
@@ -167,22 +168,13 @@ class MemoryClassifier(ClassifierMixin, BaseEstimator):
 
     def _checked(self, X: Any, y: Any, *, reset: bool) -> tuple[NDArray, NDArray]:
         """Check settings and samples before anything is changed."""
-        if isinstance(self.cells, bool) or self.cells != int(self.cells) or self.cells < 1:
-            raise ParameterError(f"cells: got {self.cells!r}; allowed: a whole number >= 1")
-        rate = 1.0 if self.plasticity == "use" else self.plasticity
-        if isinstance(rate, str | bool) or not 0 <= rate <= 1:
-            raise ParameterError(
-                f"plasticity: got {self.plasticity!r}; allowed: 'use' or a number from 0 to 1"
-            )
-        if not self.novelty >= 0:
-            raise ParameterError(f"novelty: got {self.novelty!r}; allowed: >= 0")
-        if self.replacement not in REPLACEMENTS:
-            raise ParameterError(
-                f"replacement: got {self.replacement!r}; allowed: {', '.join(REPLACEMENTS)}"
-            )
-        if not self.protection > 0:
-            raise ParameterError(f"protection: got {self.protection!r}; allowed: > 0")
-        X, y = validate_data(self, X, y, dtype=[np.float64, np.float32], order="C", reset=reset)
+        checks.whole("cells", self.cells, at_least=1)
+        check_plasticity(self.plasticity)
+        checks.number("novelty", self.novelty, at_least=0, infinite=True)
+        checks.choice("replacement", self.replacement, REPLACEMENTS)
+        checks.number("protection", self.protection, above=0, infinite=True)
+        checks.random_state("random_state", self.random_state)
+        X, y = samples(self, X, y, dtype=[np.float64, np.float32], order="C", reset=reset)
         check_classification_targets(y)
         return X, y
 
@@ -227,6 +219,16 @@ class MemoryClassifier(ClassifierMixin, BaseEstimator):
             self._rng.random(len(X)),
         )
         return self
+
+
+def check_plasticity(value: str | float) -> None:
+    """Refuse what is neither ``"use"`` nor a rate."""
+    if isinstance(value, str) and value == "use":
+        return
+    try:
+        checks.number("plasticity", value, at_least=0, at_most=1)
+    except ValueError:
+        raise checks.wrong("plasticity", value, "'use' or a number from 0 to 1") from None
 
 
 @cache

@@ -15,11 +15,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.linear_model import LogisticRegression
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
+from spikeconsol import checks
 from spikeconsol.bottleneck.hsic import Objective, cosine, layer_norm, layer_norm_gradient
 from spikeconsol.bottleneck.memory import CodeReservoir, PastCodes
 from spikeconsol.bottleneck.network import DECAYS
+from spikeconsol.bottleneck.settings import samples
 from spikeconsol.optimise import adam
 from spikeconsol.parameters import ParameterError
 
@@ -269,8 +271,7 @@ class RelationalBottleneck(Readout, TransformerMixin, BaseEstimator):
     def transform(self, X: ArrayLike, layer: int = -1) -> Array:
         """Codes of one hidden layer (the last by default), shape (n, units)."""
         codes = self._codes(self._seen(X))
-        if not -len(codes) <= layer < len(codes):
-            raise ParameterError(f"layer: got {layer!r}; allowed: 0 to {len(codes) - 1}")
+        layer = checks.whole("layer", layer, at_least=-len(codes), at_most=len(codes) - 1)
         return codes[layer][0]
 
     def fidelity(
@@ -324,24 +325,17 @@ class RelationalBottleneck(Readout, TransformerMixin, BaseEstimator):
         return OBJECTIVE if self.objective is None else self.objective
 
     def _checked(self, X: Any, relation: Any, *, reset: bool) -> tuple[Array, Array]:
-        sizes = np.atleast_1d(np.asarray(self.hidden))
-        if sizes.size == 0 or sizes.dtype.kind != "i" or sizes.min() < 2:
-            raise ParameterError(
-                f"hidden: got {self.hidden!r}; allowed: one or more layers of >= 2 units"
-            )
+        checks.sizes("hidden", self.hidden, at_least=2, of="units")
         if not isinstance(self._description, PastCodes):
-            raise ParameterError(f"memory: got {self.memory!r}; allowed: a memory of past codes")
-        if not isinstance(self._objective, Objective):
-            raise ParameterError(f"objective: got {self.objective!r}; allowed: an Objective")
+            raise checks.wrong("memory", self.memory, "a memory of past codes")
+        checks.instance("objective", self._objective, Objective, "an Objective")
         for name in ("lag", "update_every"):
             value = getattr(self, name)
-            if isinstance(value, bool) or int(value) != value or value < 1:
-                raise ParameterError(f"{name}: got {value!r}; allowed: a whole number >= 1")
-        if not 0 <= self.learning_rate < np.inf:
-            raise ParameterError(f"learning_rate: got {self.learning_rate!r}; allowed: >= 0")
-        if not 0 <= self.final_rate <= 1:
-            raise ParameterError(f"final_rate: got {self.final_rate!r}; allowed: >= 0 and <= 1")
-        X = validate_data(self, X, dtype=np.float64, order="C", reset=reset)
+            checks.whole(name, value, at_least=1)
+        checks.number("learning_rate", self.learning_rate, at_least=0)
+        checks.number("final_rate", self.final_rate, at_least=0, at_most=1)
+        checks.random_state("random_state", self.random_state)
+        X = samples(self, X, dtype=np.float64, order="C", reset=reset)
         recalls = self._description.recalls
         if relation is None:
             if recalls in ("lag", "slots"):
@@ -349,7 +343,7 @@ class RelationalBottleneck(Readout, TransformerMixin, BaseEstimator):
                     f"relation: got None; allowed: one value per sample, for {self._description}"
                 )
             return X, np.zeros(len(X))
-        relation = np.asarray(relation, float)
+        relation = checks.array("relation", relation).astype(float)
         if relation.shape != (len(X),) or not np.all((relation >= 0) & (relation <= 1)):
             raise ValueError(
                 f"relation: got shape {relation.shape}; allowed: ({len(X)},), values from 0 to 1"
@@ -358,7 +352,7 @@ class RelationalBottleneck(Readout, TransformerMixin, BaseEstimator):
 
     def _seen(self, X: Any) -> Array:
         check_is_fitted(self, "weights_")
-        return validate_data(self, X, dtype=np.float64, order="C", reset=False)
+        return samples(self, X, dtype=np.float64, order="C", reset=False)
 
     def _begin(self, inputs: int) -> None:
         """Draw a new network."""
@@ -367,7 +361,7 @@ class RelationalBottleneck(Readout, TransformerMixin, BaseEstimator):
             rng = rng.randint(2**31)
         # Streams of their own, so that all memories start from the same weights.
         weights_rng, memory_rng = np.random.default_rng(rng).spawn(2)
-        hidden = [int(units) for units in np.atleast_1d(self.hidden)]
+        hidden = checks.sizes("hidden", self.hidden, at_least=2)
         self.weights_ = []
         for below, units in zip([inputs, *hidden], hidden, strict=False):
             weights = weights_rng.standard_normal((below, units)) / np.sqrt(below)

@@ -8,8 +8,9 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
+from spikeconsol import checks
 from spikeconsol.bottleneck.hsic import Objective, cosine
 from spikeconsol.bottleneck.memory import (
     Constant,
@@ -25,6 +26,7 @@ from spikeconsol.bottleneck.memory import (
 from spikeconsol.bottleneck.parameters import SpikingLayer
 from spikeconsol.bottleneck.program import EXPECTED_SPIKES, content_seeds
 from spikeconsol.bottleneck.relational import KERNEL_RATE, OBJECTIVE, WARM_UP, Readout, match_signal
+from spikeconsol.bottleneck.settings import samples
 from spikeconsol.brian import backend
 from spikeconsol.parameters import ParameterError
 
@@ -144,8 +146,7 @@ class SpikingRelationalBottleneck(Readout, TransformerMixin, BaseEstimator):
     def transform(self, X: ArrayLike, layer: int = -1) -> NDArray[np.float64]:
         """Codes of one hidden layer (the last by default), shape (n, cells)."""
         counts = self.spike_counts(X)
-        if not -len(counts) <= layer < len(counts):
-            raise ParameterError(f"layer: got {layer!r}; allowed: 0 to {len(counts) - 1}")
+        layer = checks.whole("layer", layer, at_least=-len(counts), at_most=len(counts) - 1)
         return self._constants.codes(counts[layer])
 
     def follow(
@@ -210,7 +211,7 @@ class SpikingRelationalBottleneck(Readout, TransformerMixin, BaseEstimator):
 
     @property
     def _constants(self) -> SpikingLayer:
-        return self.layer or SpikingLayer()
+        return SpikingLayer() if self.layer is None else self.layer
 
     @property
     def _description(self) -> PastCodes:
@@ -240,33 +241,27 @@ class SpikingRelationalBottleneck(Readout, TransformerMixin, BaseEstimator):
         return (ago + 1, ago) if ago else (0, 0)
 
     def _checked(self, X: Any, relation: Any, *, reset: bool) -> tuple[Array, Array]:
-        sizes = np.atleast_1d(np.asarray(self.hidden))
-        if sizes.size == 0 or sizes.dtype.kind != "i" or sizes.min() < 2:
-            raise ParameterError(
-                f"hidden: got {self.hidden!r}; allowed: one or more layers of >= 2 cells"
-            )
+        checks.sizes("hidden", self.hidden, at_least=2, of="cells")
         if not isinstance(self._description, PastCodes) or not isinstance(
             self._kept(), GatedLiquid | Lag
         ):
-            raise ParameterError(
-                f"memory: got {self.memory!r}; allowed: GatedLiquid, Lag or a control of one"
-            )
+            raise checks.wrong("memory", self.memory, "GatedLiquid, Lag or a control of one")
         if isinstance(self._kept(), Lag) and isinstance(self._description, Constant | Shuffled):
             raise ParameterError(
                 f"memory: got {self.memory!r}; allowed: a control of a GatedLiquid, in spikes"
             )
-        if not isinstance(self._objective, Objective):
-            raise ParameterError(f"objective: got {self.objective!r}; allowed: an Objective")
-        if isinstance(self.lag, bool) or int(self.lag) != self.lag or self.lag < 1:
-            raise ParameterError(f"lag: got {self.lag!r}; allowed: a whole number >= 1")
-        if not 0 <= self.learning_rate < np.inf:
-            raise ParameterError(f"learning_rate: got {self.learning_rate!r}; allowed: >= 0")
-        if not 0 <= self.final_rate <= 1:
-            raise ParameterError(f"final_rate: got {self.final_rate!r}; allowed: >= 0 and <= 1")
-        X = validate_data(self, X, dtype=np.float64, order="C", reset=reset)
+        checks.instance("objective", self._objective, Objective, "an Objective")
+        checks.whole("lag", self.lag, at_least=1)
+        checks.instance("layer", self._constants, SpikingLayer)
+        if self.target is not None:
+            backend.checked_target(self.target)
+        checks.number("learning_rate", self.learning_rate, at_least=0)
+        checks.number("final_rate", self.final_rate, at_least=0, at_most=1)
+        checks.random_state("random_state", self.random_state)
+        X = samples(self, X, dtype=np.float64, order="C", reset=reset)
         if X.min() < 0 or X.max() > 1:
             raise ValueError(f"X: got values from {X.min():g} to {X.max():g}; allowed: 0 to 1")
-        told = np.asarray(relation, float)
+        told = checks.array("relation", relation).astype(float)
         if told.shape != (len(X),) or not np.all((told >= 0) & (told <= 1)):
             raise ValueError(
                 f"relation: got shape {told.shape}; allowed: ({len(X)},), values from 0 to 1"
@@ -275,7 +270,7 @@ class SpikingRelationalBottleneck(Readout, TransformerMixin, BaseEstimator):
 
     def _seen(self, X: Any) -> Array:
         check_is_fitted(self, "n_features_in_")
-        return validate_data(self, X, dtype=np.float64, order="C", reset=False)
+        return samples(self, X, dtype=np.float64, order="C", reset=False)
 
     def _begin(self, X: Array) -> None:
         """Draw a new network and fit the readouts of its liquids."""
@@ -283,7 +278,7 @@ class SpikingRelationalBottleneck(Readout, TransformerMixin, BaseEstimator):
         if isinstance(rng, np.random.RandomState):
             rng = rng.randint(2**31)
         weights_rng, memory_rng, self._rng, self._noise_rng = np.random.default_rng(rng).spawn(4)
-        hidden = [int(units) for units in np.atleast_1d(self.hidden)]
+        hidden = checks.sizes("hidden", self.hidden, at_least=2)
         self._sizes = [X.shape[1], *hidden]
         p, kept = self._constants, self._kept()
         expected = X * p.peak_rate * p.sample_time

@@ -10,8 +10,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets, unique_labels
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
+from spikeconsol import checks
+from spikeconsol.bottleneck.memory_classifier import check_plasticity
+from spikeconsol.bottleneck.settings import samples
 from spikeconsol.brian import backend
 from spikeconsol.parameters import ParameterError, Parameters, parameter
 
@@ -123,7 +126,7 @@ class SpikingMemoryClassifier(ClassifierMixin, BaseEstimator):
         ndarray, shape (n, classes); for two classes (n,), the difference of the second to the first
         """
         check_is_fitted(self)
-        X = self._intensities(validate_data(self, X, dtype=[np.float64, np.float32], reset=False))
+        X = self._intensities(samples(self, X, dtype=[np.float64, np.float32], reset=False))
         seeds = [zlib.crc32(np.ascontiguousarray(x, np.float32)) >> 1 for x in X]
         found = np.concatenate(
             [
@@ -175,7 +178,7 @@ class SpikingMemoryClassifier(ClassifierMixin, BaseEstimator):
 
     @property
     def _constants(self) -> SpikingMemoryCells:
-        return self.constants or SpikingMemoryCells()
+        return SpikingMemoryCells() if self.constants is None else self.constants
 
     @property
     def _shown(self) -> int:
@@ -205,19 +208,18 @@ class SpikingMemoryClassifier(ClassifierMixin, BaseEstimator):
 
     def _checked(self, X: Any, y: Any, *, reset: bool) -> tuple[NDArray, NDArray]:
         """Check settings and samples before anything is changed."""
-        if isinstance(self.cells, bool) or self.cells != int(self.cells) or self.cells < 1:
-            raise ParameterError(f"cells: got {self.cells!r}; allowed: a whole number >= 1")
-        rate = 1.0 if self.plasticity == "use" else self.plasticity
-        if isinstance(rate, str | bool) or not 0 <= rate <= 1:
-            raise ParameterError(
-                f"plasticity: got {self.plasticity!r}; allowed: 'use' or a number from 0 to 1"
-            )
+        checks.whole("cells", self.cells, at_least=1)
+        check_plasticity(self.plasticity)
+        if self.constants is not None:
+            checks.instance("constants", self.constants, SpikingMemoryCells)
         reach = self._constants.reach
-        if not 0 <= self.novelty < reach:
-            raise ParameterError(
-                f"novelty: got {self.novelty!r}; allowed: >= 0 and < {reach:g}, the ramp's reach"
-            )
-        X, y = validate_data(self, X, y, dtype=[np.float64, np.float32], reset=reset)
+        if not 0 <= checks.number("novelty", self.novelty) < reach:
+            allowed = f">= 0 and < {reach:g}, the ramp's reach"
+            raise checks.wrong("novelty", self.novelty, allowed)
+        if self.target is not None:
+            backend.checked_target(self.target)
+        checks.random_state("random_state", self.random_state)
+        X, y = samples(self, X, y, dtype=[np.float64, np.float32], reset=reset)
         check_classification_targets(y)
         return self._intensities(X), y
 

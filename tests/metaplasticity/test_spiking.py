@@ -107,7 +107,7 @@ def test_wrong_parameters_are_refused():
         trained({**PARAMETERS, "beta": np.zeros(2)})
     with pytest.raises(TypeError, match="trained: got OneShot; allowed: a Training"):
         SpikingNetwork(TASK, seed=0)
-    with pytest.raises(ValueError, match="run: got 1; allowed: 0 to 0"):
+    with pytest.raises(ValueError, match="run: got 1; allowed: a whole number >= 0 and <= 0"):
         SpikingNetwork(trained(), 1, seed=0)
     two = train(OneShot(layers=2), seeds=[0], episodes=2, frozen=1)
     with pytest.raises(ValueError, match=r"task: got OneShot.*layers=2"):
