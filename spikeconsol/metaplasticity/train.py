@@ -188,7 +188,9 @@ def train(
                 **stream.saved(),
             )
     parameters = {name: value.copy() for name, value in network.views(theta).items()}
-    test = _evaluate(network, parameters, (stream.next(n) for n in _pieces(frozen)))
+    pieces = _pieces(frozen)
+    shown_pieces = pieces if silent else steps_of(pieces, "testing", len(pieces))
+    test = _evaluate(network, parameters, (stream.next(n) for n in shown_pieces))
     errors[learning:], accuracy[learning:] = test.error, test.accuracy
     tell(episodes, episodes)
     return Training(
@@ -252,7 +254,9 @@ def evaluate(
         raise ValueError(f"seeds: got {len(runs)}; allowed: {trained.runs}, one for each run")
     episodes = checks.whole("episodes", episodes, at_least=1)
     stream = _Stream(task, network, runs, "bulk", purpose=1)
-    return _evaluate(network, trained.parameters, (stream.next(n) for n in _pieces(episodes)))
+    pieces = _pieces(episodes)
+    drawn = (stream.next(n) for n in steps_of(pieces, "testing", len(pieces)))
+    return _evaluate(network, trained.parameters, drawn)
 
 
 def _check_kinds(task: object, plasticity: object, optimiser: object, start: object) -> None:
