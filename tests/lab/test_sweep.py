@@ -1,3 +1,4 @@
+import contextlib
 import json
 import os
 import random
@@ -196,11 +197,12 @@ def written_address(path):
         return None
 
 
-@pytest.mark.slow
-def test_a_lost_worker_of_a_separate_scheduler_loses_nothing(cli, toy, tmp_path):
-    address = tmp_path / "scheduler.json"
-    environment = os.environ | {"TOY_SLEEP": "0.2", "TOY_LOG": str(tmp_path / "log.txt")}
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "env": environment}
+@contextlib.contextmanager
+def separate_cluster(folder, count, **environment):
+    """Run a scheduler and workers of its own; gives its address and the workers."""
+    address = folder / "scheduler.json"
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    quiet["env"] = os.environ | environment
     scheduler = subprocess.Popen(
         [
             sys.executable,
@@ -218,10 +220,20 @@ def test_a_lost_worker_of_a_separate_scheduler_loses_nothing(cli, toy, tmp_path)
             ],
             **quiet,
         )
-        for _ in range(2)
+        for _ in range(count)
     ]
     try:
-        where = wait_for(lambda: written_address(address))
+        yield wait_for(lambda: written_address(address)), workers
+    finally:
+        for started in (*workers, scheduler):
+            started.kill()
+            started.wait()
+
+
+@pytest.mark.slow
+def test_a_lost_worker_of_a_separate_scheduler_loses_nothing(cli, toy, tmp_path):
+    environment = {"TOY_SLEEP": "0.2", "TOY_LOG": str(tmp_path / "log.txt")}
+    with separate_cluster(tmp_path, 2, **environment) as (where, workers):
         words = ["sweep", f"{toy}/batch", "--over", "points=10:24:1", "--level", "rate"]
         command = [sys.executable, "-c", "from spikeconsol.lab.cli import main; main()", *words]
         sweep = subprocess.Popen(
@@ -232,12 +244,31 @@ def test_a_lost_worker_of_a_separate_scheduler_loses_nothing(cli, toy, tmp_path)
         wait_for(lambda: len(list(tmp_path.rglob("*.nc"))) >= 4)
         workers[0].kill()
         assert sweep.wait(PATIENCE) == 0
-    finally:
-        for started in (*workers, scheduler):
-            started.kill()
-            started.wait()
     cli(*words, "--out", "whole")
     assert_same(numbers(tmp_path / "out"), numbers(tmp_path / "whole"))
+
+
+@pytest.mark.slow
+def test_workers_that_stay_up_run_the_code_that_is_asked_for(cli, toy, tmp_path):
+    """Also code of a module that the user's file imports."""
+    own = tmp_path / "own.py"
+    own.write_text(toy.read_text().replace("slope = np.polyfit", "slope = gains.GAIN * np.polyfit"))
+    own.write_text(own.read_text().replace("import numpy", "import gains\nimport numpy"))
+    (tmp_path / "gains.py").write_text("GAIN = 1\n")
+    words = ["sweep", f"{own}/batch", "--over", "points=10,20", "--level", "rate"]
+
+    def slopes(where, folder, *more):
+        ran = cli(*words, "--scheduler", where, "--out", folder, *more)
+        assert ran.returncode == 0, ran.stderr
+        return load(tmp_path / folder / "points=10" / "rate-steep.nc").slope.values
+
+    with separate_cluster(tmp_path, 1) as (where, _):
+        first = slopes(where, "first")
+        (tmp_path / "gains.py").write_text("GAIN = 3000\n")
+        np.testing.assert_allclose(slopes(where, "second"), 3000 * first)
+        np.testing.assert_allclose(slopes(where, "first", "--replace"), 3000 * first)
+        own.write_text(own.read_text().replace("gains.GAIN", "2 * gains.GAIN"))
+        np.testing.assert_allclose(slopes(where, "third"), 6000 * first)
 
 
 def test_a_full_disk_is_said_so_and_leaves_no_damaged_file(toy, tmp_path):
