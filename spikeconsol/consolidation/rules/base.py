@@ -132,6 +132,20 @@ class Rule(Parameters):
         """Brian2 statements of one presentation at a cell, between `before` and `after`."""
         return _joined(*self._decay(self.cell_model), self.cell_text)
 
+    @property
+    def silence(self) -> tuple[str, str] | None:
+        """What a presentation does to a synapse whose cells are silent, and whether it does it.
+
+        A condition, and the statements of all that decays, both empty where nothing does; None for
+        a rule that does more than that. Networks need not visit a silent synapse otherwise.
+        """
+        if self.fading is None:
+            return None
+        constants = self.constants
+        levels = {name: f"{name}_rest" for name in self.fading}
+        changed = [f"{name} != {rest if rest in constants else 0}" for name, rest in levels.items()]
+        return " or ".join(changed), _joined(*self._decay(self.model))
+
     def _decay(self, model: str) -> list[str]:
         # Not in place: on its numpy target Brian2 would change copies made before, too.
         constants = self.constants
@@ -232,7 +246,8 @@ class Rule(Parameters):
             before[name] = 10 ** rng.uniform(-6, 1, 2000)
         after: State = {name: array.copy() for name, array in before.items()}
         zero = np.zeros(())
-        Rule.step(self, after, zero, zero, rng=rng)
+        # Spikes set no weight a ceiling where there are none, rates set none at all.
+        Rule.step(self, after, zero, zero, rng=rng, ceiling=rng.integers(0, 2, 2000))
         decays = language.decays(self.model, self.parameters_in_text)
         for name, array in before.items():
             factor, level = decays.get(name, (1.0, 0.0))
