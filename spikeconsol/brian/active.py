@@ -289,7 +289,9 @@ class _Generator(CPPCodeGenerator):
     """Brian2's generator, for indices that a template counts itself: there is nothing to read."""
 
     def translate_to_read_arrays(self, read: set[str], write: set[str], indices: set[str]) -> Any:
-        indices = {name for name in indices if not isinstance(self.variables[name], AuxiliaryVariable)}
+        indices = {
+            name for name in indices if not isinstance(self.variables[name], AuxiliaryVariable)
+        }
         return super().translate_to_read_arrays(read, write, indices)
 
 
@@ -441,7 +443,13 @@ class ActivePairs(Group):
         self._run("transmit", blocks, self.clock, "synapses", 0)
 
     def _run(
-        self, template: str, blocks: dict[str, str], clock: Clock, when: str, order: int, **more: Any
+        self,
+        template: str,
+        blocks: dict[str, str],
+        clock: Clock,
+        when: str,
+        order: int,
+        **more: Any,
     ) -> None:
         runner = CodeRunner(
             self,

@@ -158,7 +158,11 @@ class SpikingMemory:
 
     @weights.setter
     def weights(self, weights: ArrayLike) -> None:
-        self._pairs.assign("w", weights, "weights")
+        values = checks.array("weights", weights, finite=False)
+        outside = values[(values < 0) | (values > 1)]
+        if outside.size:
+            raise ValueError(f"weights: got {outside[0]:g}; allowed: 0 to 1")
+        self._pairs.assign("w", values, "weights")
 
     @property
     def trace(self) -> NDArray[np.float64]:

@@ -25,7 +25,7 @@ and, at every spike and without any clock, in anybody's Brian2 network (`Rule.sy
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
 from functools import cache, cached_property
 from typing import Any, ClassVar, TypeVar, dataclass_transform
@@ -137,12 +137,15 @@ class Rule(Parameters):
         """What a presentation does to a synapse whose cells are silent, and whether it does it.
 
         A condition, and the statements of all that decays, both empty where nothing does; None for
-        a rule that does more than that. Networks need not visit a silent synapse otherwise.
+        a rule that does more than that. In spikes, with weights in [0, 1] and, where no spikes tell
+        the size of a pattern, a ceiling of 0.
         """
-        if self.fading is None:
+        weights, ceilings = (lambda rng: rng.uniform(0, 1, 2000)), np.arange(2000) % 2
+        decays = self._decays_of_silent(weights, ceilings)
+        if decays is None:
             return None
         constants = self.constants
-        levels = {name: f"{name}_rest" for name in self.fading}
+        levels = {name: f"{name}_rest" for name in decays}
         changed = [f"{name} != {rest if rest in constants else 0}" for name, rest in levels.items()]
         return " or ".join(changed), _joined(*self._decay(self.model))
 
@@ -238,16 +241,20 @@ class Rule(Parameters):
 
         None where something does. Found by trying the texts on random variables.
         """
+        return self._decays_of_silent(lambda rng: rng.normal(0, 2, 2000), 1.0)
+
+    def _decays_of_silent(
+        self, weights: Callable[[np.random.Generator], NDArray], ceiling: ArrayLike
+    ) -> dict[str, tuple[float, float]] | None:
         if not self.local or self.told or self.cell_traces or self.reads_cells:
             return None
         rng = np.random.default_rng(0)
-        before: State = {name: rng.normal(0, 2, 2000) for name in ("w", *self.traces)}
+        before: State = {"w": weights(rng)}
         for name in self.traces:
             before[name] = 10 ** rng.uniform(-6, 1, 2000)
         after: State = {name: array.copy() for name, array in before.items()}
         zero = np.zeros(())
-        # Spikes set no weight a ceiling where there are none, rates set none at all.
-        Rule.step(self, after, zero, zero, rng=rng, ceiling=rng.integers(0, 2, 2000))
+        Rule.step(self, after, zero, zero, rng=rng, ceiling=ceiling)
         decays = language.decays(self.model, self.parameters_in_text)
         for name, array in before.items():
             factor, level = decays.get(name, (1.0, 0.0))
