@@ -14,8 +14,8 @@ It exists in C++ standalone mode only.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 from brian2 import Clock, NeuronGroup, all_devices, get_device
@@ -298,7 +298,7 @@ class _Generator(CPPCodeGenerator):
 class _Templates:
     """Brian2's templates and those of this module."""
 
-    own = {"count": COUNT, "visit": VISIT, "transmit": TRANSMIT}
+    own: ClassVar = {"count": COUNT, "visit": VISIT, "transmit": TRANSMIT}
 
     def __init__(self, used: str = "") -> None:
         base = CPPStandaloneCodeObject.templater.env
@@ -332,9 +332,9 @@ class ActivePairs(Group):
     cells : brian2.NeuronGroup
     variables : mapping of str to numpy dtype
         Variables of a pair.
-    constants : mapping of str to float
+    constants : sequence of str
         Names of shared constants that statements read, set when the program runs.
-    of_cells : iterable of str
+    of_cells : sequence of str
         Variables of the cells that statements read or write.
     layout : mapping
         ``symmetric``, ``tile`` and, for pairs that are listed, ``pairs``, their number.
@@ -349,8 +349,8 @@ class ActivePairs(Group):
         self,
         cells: NeuronGroup,
         variables: Mapping[str, Any],
-        constants: tuple[str, ...],
-        of_cells: tuple[str, ...],
+        constants: Sequence[str],
+        of_cells: Sequence[str],
         layout: Mapping[str, Any],
         delay: int,
         namespace: Mapping[str, Any],
@@ -415,7 +415,7 @@ class ActivePairs(Group):
         known.add_dynamic_array("members", size=0, dtype=np.int32)
         known.add_dynamic_array("counts", size=0, dtype=known["c"].dtype)
         blocks = {"sends": f"_sends = {sends}", "hears": f"_hears = {hears}", "count": statements}
-        self._run("count", blocks, self.clock, "synapses", 0)
+        self._run("count", blocks, self.clock, "synapses")
 
     def visit(self, statements: str, *, moves: str, rest: str, clock: Clock) -> None:
         """Run statements at the ticks of a clock, at pairs of cells that take part in `count`.
@@ -435,12 +435,12 @@ class ActivePairs(Group):
         blocks = {"visit": statements}
         if moves:
             blocks |= {"moves": f"_moves = {moves}", "rest": rest}
-        self._run("visit", blocks, clock, "start", 0, fades=bool(moves))
+        self._run("visit", blocks, clock, "start", fades=bool(moves))
 
     def transmit(self, statements: str, *, sends: str) -> None:
         """Run statements from cells that send to all others, whose ``w`` is that of the pair."""
         blocks = {"sends": f"_sends = {sends}", "transmit": statements}
-        self._run("transmit", blocks, self.clock, "synapses", 0)
+        self._run("transmit", blocks, self.clock, "synapses")
 
     def _run(
         self,
@@ -448,7 +448,6 @@ class ActivePairs(Group):
         blocks: dict[str, str],
         clock: Clock,
         when: str,
-        order: int,
         **more: Any,
     ) -> None:
         runner = CodeRunner(
@@ -457,7 +456,6 @@ class ActivePairs(Group):
             code=blocks,
             clock=clock,
             when=when,
-            order=order,
             name=f"{self.name}_{template}",
             template_kwds=self._kwds | more,
             codeobj_class=self._code,
