@@ -25,7 +25,7 @@ from brian2 import (
     second,
 )
 
-from spikeconsol.brian import noise
+from spikeconsol.brian import active, noise
 from spikeconsol.brian.backend import Built
 from spikeconsol.brian.wiring import connect_pairs, read_elsewhere
 
@@ -364,6 +364,10 @@ def _inhibition(cells: NeuronGroup, structure: Mapping[str, Any], clock: Clock) 
 
 
 def _transmitting_pairs(cells: NeuronGroup, structure: Mapping[str, Any], clock: Clock) -> Any:
+    if active.compiled() and structure["pairs"] is None:
+        pairs = _active_pairs(cells, structure, ["w"], (), ("h", "g"))
+        pairs.transmit(TRANSMIT.format(to="post", source="pre"), sends="h_pre != 0")
+        return pairs, None
     both_ways = structure["symmetric"]
     return _pairs(
         cells,
@@ -380,6 +384,8 @@ def _plastic_pairs(
     cells: NeuronGroup, pool: NeuronGroup, structure: Mapping[str, Any], clock: Clock
 ) -> Any:
     traces, latched = structure["traces"], structure["slot"] is not None
+    if latched and active.compiled() and structure["silence"] is not None:
+        return _visited_pairs(cells, pool, structure), None
     units = dict.fromkeys(EVIDENCE_CONSTANTS, "1")
     if latched:
         plasticity = COUNT
@@ -405,6 +411,44 @@ def _plastic_pairs(
         slot = Clock(structure["slot"] * second, name="slot")
         _latch(cells, pool, pairs, structure, slot)
     return pairs, finish
+
+
+def _visited_pairs(
+    cells: NeuronGroup, pool: NeuronGroup, structure: Mapping[str, Any]
+) -> active.ActivePairs:
+    """Plastic pairs under a rule that leaves silent ones alone, or lets them decay."""
+    kept = ["w", *structure["traces"]]
+    constants = (*EVIDENCE_CONSTANTS, *structure["rule_constants"])
+    read = ("h", "u", "learn", "heard", "crowd", "noise_seed")
+    pairs = _active_pairs(cells, structure, kept, constants, read)
+    pairs.count(
+        COUNT.format(own="pre", partner="post"), sends="learn_pre*h_pre > 0", hears="u_post > 0"
+    )
+    slot = Clock(structure["slot"] * second, name="slot")
+    rule = _random_numbers("\n".join(structure["rule"]))
+    moves, rest = structure["silence"]
+    pairs.visit(_latched(rule, EVIDENCE, kept), moves=moves, rest=rest, clock=slot)
+    _forget(cells, pool, slot)
+    return pairs
+
+
+def _active_pairs(
+    cells: NeuronGroup,
+    structure: Mapping[str, Any],
+    variables: Sequence[str],
+    constants: Sequence[str],
+    of_cells: Sequence[str],
+) -> active.ActivePairs:
+    return active.ActivePairs(
+        cells,
+        dict.fromkeys(variables, np.float32 if structure["precision"] == "single" else np.float64),
+        constants,
+        of_cells,
+        {name: structure[name] for name in ("symmetric", "tile", "pairs")},
+        delay=round(structure["delay"] / structure["dt"]),
+        namespace=noise.functions(),
+        name="pairs",
+    )
 
 
 def _latch(
@@ -437,6 +481,11 @@ def _latch(
         cells.run_regularly(own, clock=slot, when="start", order=1, name="latch_1")
     if structure["elsewhere"]:
         read_elsewhere(pairs, "trace_elsewhere", "trace", "partner", clock=slot, order=-1)
+    _forget(cells, pool, slot)
+
+
+def _forget(cells: NeuronGroup, pool: NeuronGroup, slot: Clock) -> None:
+    """Tell the size of the presentation before it is learned, and forget it after."""
     for group, name, code, order in (
         (cells, "cells_crowd", CROWD, -2),
         (cells, "cells_forget", "heard = 0", 3),

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spikeconsol import checks
-from spikeconsol.brian.layout import pair_indices
+from spikeconsol.brian.layout import TILE, pair_indices
 from spikeconsol.consolidation.wiring import Wiring
 
 
@@ -22,6 +22,8 @@ class Pairs:
         For a random wiring.
     half : bool
         Store pairs that are joined both ways once.
+    tile : int, optional
+        Rows of a band in memory, see `spikeconsol.brian.layout.pair_indices`.
 
     Attributes
     ----------
@@ -35,14 +37,26 @@ class Pairs:
         The variables.
     """
 
-    def __init__(self, n: int, wiring: Wiring, rng: np.random.Generator, *, half: bool) -> None:
+    def __init__(
+        self,
+        n: int,
+        wiring: Wiring,
+        rng: np.random.Generator,
+        *,
+        half: bool,
+        tile: int = TILE,
+    ) -> None:
         self.n = n
+        self.tile = tile
         self.symmetric = wiring.symmetric and half
         joined = wiring.pairs(n, rng)
         self.listed = joined is not None
-        self.i, self.j = joined or pair_indices(n, symmetric=self.symmetric)
+        self.i, self.j = joined or pair_indices(n, tile, symmetric=self.symmetric)
         if self.listed and wiring.symmetric and not half:
             self.i, self.j = np.r_[self.i, self.j], np.r_[self.j, self.i]
+        if self.listed:
+            order = np.lexsort((self.i, self.j, self.i // tile))
+            self.i, self.j = self.i[order], self.j[order]
         self.state: dict[str, NDArray] = {}
 
     def __len__(self) -> int:

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikeconsol.brian import backend
-from spikeconsol.brian.layout import TILE
 from spikeconsol.consolidation.cells import CellModel, Spread
 from spikeconsol.consolidation.pairs import Pairs
 from spikeconsol.consolidation.parameters import SpikingParameters
@@ -103,7 +102,7 @@ class Programs:
             },
             "per_cell": sorted({*self._spread, *(["recurrent_gain"] if self.pairs.listed else [])}),
             "symmetric": self.pairs.symmetric,
-            "tile": TILE,
+            "tile": self.pairs.tile,
             "pairs": len(self.pairs) if self.pairs.listed else None,
             "precision": p.precision,
             "forced": p.cells.background_rate > 0 or (storing and p.cells.input_rate > 0),
@@ -118,11 +117,11 @@ class Programs:
                 "rule_constants": () if self.continuous else tuple(self.rule.constants),
                 "traces": [name for name in self.pairs.state if name != "w"],
                 "elsewhere": isinstance(self.rule, Shuffled),
+                "silence": None if self.continuous else self.rule.silence,
             }
             outputs = (
                 *(f"pairs.{name}" for name in self.pairs.state),
                 *(f"cells.{name}" for name in self.cell_state),
-                "pairs.c",
             )
         else:
             structure |= {

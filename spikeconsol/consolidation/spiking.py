@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from spikeconsol import checks
 from spikeconsol.brian import backend
+from spikeconsol.brian.layout import TILE
 from spikeconsol.brian.recording import Recording
 from spikeconsol.consolidation.cells import LIF, AdEx, CellModel, Izhikevich, Spread
 from spikeconsol.consolidation.limits import (
@@ -111,6 +112,8 @@ class SpikingMemory:
             AllToAll() if wiring is None else wiring,
             np.random.default_rng(for_wiring),
             half=self.parameters.symmetric,
+            # Where silent pairs are left alone rows are visited, otherwise rows and columns.
+            tile=TILE if self._continuous or form.silence is None else 1,
         )
         empty = self.rule.state((len(self._pairs),))
         empty = {name: empty[name] for name in ("w", *self.rule.traces)}
@@ -155,7 +158,11 @@ class SpikingMemory:
 
     @weights.setter
     def weights(self, weights: ArrayLike) -> None:
-        self._pairs.assign("w", weights, "weights")
+        values = checks.array("weights", weights, finite=False)
+        outside = values[(values < 0) | (values > 1)]
+        if outside.size:
+            raise ValueError(f"weights: got {outside[0]:g}; allowed: 0 to 1")
+        self._pairs.assign("w", values, "weights")
 
     @property
     def trace(self) -> NDArray[np.float64]:

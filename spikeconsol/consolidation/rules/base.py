@@ -25,7 +25,7 @@ and, at every spike and without any clock, in anybody's Brian2 network (`Rule.sy
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
 from functools import cache, cached_property
 from typing import Any, ClassVar, TypeVar, dataclass_transform
@@ -132,6 +132,23 @@ class Rule(Parameters):
         """Brian2 statements of one presentation at a cell, between `before` and `after`."""
         return _joined(*self._decay(self.cell_model), self.cell_text)
 
+    @property
+    def silence(self) -> tuple[str, str] | None:
+        """What a presentation does to a synapse whose cells are silent, and whether it does it.
+
+        A condition, and the statements of all that decays, both empty where nothing does; None for
+        a rule that does more than that. In spikes, with weights in [0, 1] and, where no spikes tell
+        the size of a pattern, a ceiling of 0.
+        """
+        weights, ceilings = (lambda rng: rng.uniform(0, 1, 2000)), np.arange(2000) % 2
+        decays = self._decays_of_silent(weights, ceilings)
+        if decays is None:
+            return None
+        constants = self.constants
+        levels = {name: f"{name}_rest" for name in decays}
+        changed = [f"{name} != {rest if rest in constants else 0}" for name, rest in levels.items()]
+        return " or ".join(changed), _joined(*self._decay(self.model))
+
     def _decay(self, model: str) -> list[str]:
         # Not in place: on its numpy target Brian2 would change copies made before, too.
         constants = self.constants
@@ -224,15 +241,20 @@ class Rule(Parameters):
 
         None where something does. Found by trying the texts on random variables.
         """
+        return self._decays_of_silent(lambda rng: rng.normal(0, 2, 2000), 1.0)
+
+    def _decays_of_silent(
+        self, weights: Callable[[np.random.Generator], NDArray], ceiling: ArrayLike
+    ) -> dict[str, tuple[float, float]] | None:
         if not self.local or self.told or self.cell_traces or self.reads_cells:
             return None
         rng = np.random.default_rng(0)
-        before: State = {name: rng.normal(0, 2, 2000) for name in ("w", *self.traces)}
+        before: State = {"w": weights(rng)}
         for name in self.traces:
             before[name] = 10 ** rng.uniform(-6, 1, 2000)
         after: State = {name: array.copy() for name, array in before.items()}
         zero = np.zeros(())
-        Rule.step(self, after, zero, zero, rng=rng)
+        Rule.step(self, after, zero, zero, rng=rng, ceiling=ceiling)
         decays = language.decays(self.model, self.parameters_in_text)
         for name, array in before.items():
             factor, level = decays.get(name, (1.0, 0.0))
