@@ -16,6 +16,7 @@ import numpy as np
 from numpy.random import Generator, RandomState
 from numpy.typing import NDArray
 
+from spikeconsol.metaplasticity.cue_reward import CueReward
 from spikeconsol.metaplasticity.task import Episodes, Floats, Task, random_signs, stack
 from spikeconsol.parameters import ParameterError, parameter
 
@@ -23,6 +24,7 @@ __all__ = [
     "AutoAssociation",
     "Completion",
     "Conditioning",
+    "CueReward",
     "Episodes",
     "OneShot",
     "Reversal",
