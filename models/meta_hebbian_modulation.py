@@ -47,12 +47,12 @@ def conditions(protocol: ModulationProtocol) -> Sequence[Condition]:
 
     def plastic(modulation: str) -> Case:
         learned = Plasticity(modulation=modulation, decay="layer")
-        return Case(task, learned, optimiser=Adam(learning_rate=1e-3))
+        return Case(task, learned, optimiser=Adam(learning_rate=2e-3))
 
     none = Plasticity(alpha="fixed", alpha_scale=0)
     return at_rate_level(
         {
-            "fixed": ("not plastic", Case(task, none, optimiser=Adam(learning_rate=1e-3))),
+            "fixed": ("not plastic", Case(task, none, optimiser=Adam(learning_rate=2e-3))),
             "decaying": ("plastic, decaying traces", plastic("none")),
             "constant": ("plastic, clipped traces", plastic("constant")),
             "simple": ("simple modulation", plastic("simple")),

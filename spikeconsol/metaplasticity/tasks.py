@@ -17,6 +17,7 @@ from numpy.random import Generator, RandomState
 from numpy.typing import NDArray
 
 from spikeconsol.metaplasticity.cue_reward import CueReward
+from spikeconsol.metaplasticity.image_classes import ImageClasses
 from spikeconsol.metaplasticity.task import Episodes, Floats, Task, random_signs, stack
 from spikeconsol.parameters import ParameterError, parameter
 
@@ -26,6 +27,7 @@ __all__ = [
     "Conditioning",
     "CueReward",
     "Episodes",
+    "ImageClasses",
     "OneShot",
     "Reversal",
     "Task",
