@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+from spikeconsol.metaplasticity.closed_loop import ClosedLoop
 from spikeconsol.metaplasticity.network import Network
 from spikeconsol.metaplasticity.parameters import Plasticity
 from spikeconsol.metaplasticity.rate import FeedForward
 from spikeconsol.metaplasticity.recurrent import Recurrent
 from spikeconsol.metaplasticity.task import Task
+from spikeconsol.parameters import ParameterError
 
 __all__ = ["build"]
 
 
 def build(task: Task, plasticity: Plasticity | None = None, gradient: str = "exact") -> Network:
     """Return the network that a task is learned with: recurrent if the task says so."""
+    plasticity = plasticity or Plasticity()
+    if task.closed_loop:
+        return ClosedLoop(task, plasticity, gradient)
+    if plasticity.modulation != "none":
+        raise ParameterError(
+            f"modulation: got {plasticity.modulation!r}; allowed: none, but for tasks in a closed "
+            "loop (CueReward)"
+        )
     kind = Recurrent if task.recurrent else FeedForward
-    return kind(task, plasticity or Plasticity(), gradient)
+    return kind(task, plasticity, gradient)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikeconsol.metaplasticity.build import build
+from spikeconsol.metaplasticity.closed_loop import ClosedLoop, losses, runs_last
 from spikeconsol.metaplasticity.network import Network
 from spikeconsol.metaplasticity.optimiser import Optimiser
 from spikeconsol.metaplasticity.parameters import Plasticity
@@ -75,6 +76,8 @@ def _loss(
     """Return the loss, summed over runs, and error and accuracy of each run, (R,)."""
     if isinstance(network, Recurrent):
         return _recurrent_loss(network, theta, episode)
+    if isinstance(network, ClosedLoop):
+        return _closed_loop_loss(network, theta, episode)
     assert isinstance(network, FeedForward)
     return _feed_forward_loss(network, theta, episode)
 
@@ -99,6 +102,23 @@ def _recurrent_loss(
     blanked = u[:, -1, : network.task.outputs] == 0
     right = ((jnp.sign(o) == wanted) & blanked).sum(axis=1) / blanked.sum(axis=1)
     return 0.5 * ((o - wanted) ** 2).sum(), (jnp.abs(o - wanted).sum(axis=1), right)
+
+
+def _closed_loop_loss(
+    network: ClosedLoop, theta: Array, episode: tuple[Array, Array, Array]
+) -> tuple[Array, tuple[Array, Array]]:
+    p = runs_last(network.views(theta), xp=jnp)
+    x, target = jnp.moveaxis(episode[0], 0, -1), jnp.moveaxis(episode[1][..., 0], 0, -1)
+
+    @jax.checkpoint
+    def step(carry: Any, now: Any) -> tuple[Any, Array]:
+        carry, (o, _) = network.step(p, carry, *now, jnp)
+        return carry, o
+
+    _, o = lax.scan(step, network.silent(p, x.shape[2:], jnp), (x, target))
+    error, count = losses(o, target, jnp).sum(axis=0), (target != 0).sum(axis=0)
+    right = ((jnp.sign(o) == target) & (target != 0)).sum(axis=0)
+    return error.sum(), (error / count, right / count)
 
 
 def _feed_forward_loss(

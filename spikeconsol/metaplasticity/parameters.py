@@ -33,6 +33,11 @@ class Plasticity(Parameters):
     decay: str = parameter(
         "fixed", choices=("fixed", "layer", "synapse"), doc="decay of traces: given, or learned"
     )
+    modulation: str = parameter(
+        "none",
+        choices=("none", "constant", "simple", "retroactive"),
+        doc="third factor of traces in a closed loop: see `closed_loop`",
+    )
     fixed_part: bool = parameter(True, doc="whether weights have a part that is not plastic")
     label_plasticity: bool = parameter(True, doc="whether connections from labels are plastic")
 

@@ -281,8 +281,10 @@ def _dimensions(name: str, values: NDArray, layers: int) -> tuple[str, ...]:
     number = name[len(kind) :]
     if kind == "V":
         return ("seed", "output", "cell" if layers == 1 else f"cell{layers}")
-    if kind == "c":
+    if kind in ("c", "d"):
         return ("seed", "output")
+    if kind == "U":
+        return ("seed", "cell", "channel")
     if kind == "logit_gamma" and values.shape[1:] == (1, 1):
         return ("seed", "one_cell", "one_input")
     return ("seed", f"cell{number}", f"input{number}")[: values.ndim]

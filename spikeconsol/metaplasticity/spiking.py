@@ -81,8 +81,8 @@ class SpikingNetwork:
         self.target = target
         self.activity: NDArray | None = None
         self.trace: NDArray | None = None
-        seed = checks.seed("seed", seed)
-        self._seeds = np.random.SeedSequence(seed) if isinstance(seed, int) else seed
+        drawn = checks.seed("seed", seed)
+        self._seeds = np.random.SeedSequence(drawn) if isinstance(drawn, int) else drawn
 
     def program(self) -> backend.Program:
         """Return the program that runs this network: the same for all values of its parameters."""

@@ -74,6 +74,8 @@ class Task(Parameters):
         Leading inputs that carry labels.
     recurrent : bool
         Whether the network that learns it is recurrent.
+    closed_loop : bool
+        Whether its answers are rewarded: the last two inputs of a recurrent network are filled in.
     solved_below : float
         A run counts as solved if its mean error over the frozen episodes is below this.
     """
@@ -84,6 +86,7 @@ class Task(Parameters):
     middle: ClassVar[float] = 0.0
     label_inputs: ClassVar[int] = 0
     recurrent: ClassVar[bool] = False
+    closed_loop: ClassVar[bool] = False
 
     gamma: float = parameter(0.98, at_least=0, below=1, doc="survival of a trace over one step")
 

@@ -16,6 +16,8 @@ import numpy as np
 from numpy.random import Generator, RandomState
 from numpy.typing import NDArray
 
+from spikeconsol.metaplasticity.cue_reward import CueReward
+from spikeconsol.metaplasticity.image_classes import ImageClasses
 from spikeconsol.metaplasticity.task import Episodes, Floats, Task, random_signs, stack
 from spikeconsol.parameters import ParameterError, parameter
 
@@ -23,7 +25,9 @@ __all__ = [
     "AutoAssociation",
     "Completion",
     "Conditioning",
+    "CueReward",
     "Episodes",
+    "ImageClasses",
     "OneShot",
     "Reversal",
     "Task",

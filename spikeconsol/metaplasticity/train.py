@@ -26,7 +26,7 @@ from spikeconsol.metaplasticity.optimiser import OPTIMISERS, Adam, Optimiser, RM
 from spikeconsol.metaplasticity.parameters import Plasticity
 from spikeconsol.metaplasticity.result import Evaluation, Trained, Training
 from spikeconsol.metaplasticity.task import Episodes, Task, stack
-from spikeconsol.metaplasticity.tasks import AutoAssociation, Completion, Conditioning
+from spikeconsol.metaplasticity.tasks import AutoAssociation, Completion, Conditioning, CueReward
 from spikeconsol.parameters import shown
 from spikeconsol.progress_bar import steps_of
 
@@ -51,6 +51,8 @@ def published_protocol(task: Task) -> tuple[Optimiser, int]:
         return RMSClip(learning_rate=0.03, clip=0.1, l1=1e-3, l2=1e-4), 5000
     if isinstance(task, AutoAssociation):
         return Adam(), 10_000
+    if isinstance(task, CueReward):
+        return Adam(), 5000
     if isinstance(task, Conditioning):
         return RMSClip(learning_rate=0.01, clip=0.01, l1=1e-4), 20_000
     return RMSClip(), 10_000

@@ -9,10 +9,14 @@ import pytest
 
 from spikeconsol.metaplasticity import Plasticity, train
 from spikeconsol.metaplasticity.build import build
-from spikeconsol.metaplasticity.tasks import AutoAssociation, Completion, OneShot, stack
+from spikeconsol.metaplasticity.tasks import AutoAssociation, Completion, CueReward, OneShot, stack
 
 needs_jax = pytest.mark.skipif(
     importlib.util.find_spec("jax") is None, reason="JAX is not installed"
+)
+
+needs_numba = pytest.mark.skipif(
+    importlib.util.find_spec("numba") is None, reason="numba is not installed"
 )
 
 
@@ -49,6 +53,14 @@ def test_without_jax_the_message_says_what_to_do(monkeypatch):
         (OneShot(), Plasticity(rule="instar")),
         (AutoAssociation(size=12, patterns=1), Plasticity(rule="oja", decay="synapse")),
         (AutoAssociation(size=28), Plasticity(decay="layer")),
+        *(
+            pytest.param(
+                CueReward(size=4, steps=14, hidden=5),
+                Plasticity(modulation=kind, decay="layer"),
+                marks=needs_numba,
+            )
+            for kind in ("none", "constant", "simple", "retroactive")
+        ),
     ],
 )
 def test_gradients_agree(task, plasticity):
