@@ -79,6 +79,8 @@ class MemoryClassifier(ClassifierMixin, BaseEstimator):
     recruited_ : ndarray of int, shape (classes,)
     replaced_ : ndarray of int, shape (classes,)
         Cells that have given way.
+    used_ : ndarray of int, shape (n,)
+        Cell of its class's pool that took each sample of the last call.
     n_features_in_ : int
 
     Notes
@@ -208,9 +210,11 @@ class MemoryClassifier(ClassifierMixin, BaseEstimator):
         if unknown.size:
             raise ValueError(f"y: got class {unknown[0]}; allowed: {self.classes_.tolist()}")
         fixed = self.plasticity != "use"
+        self.used_ = np.empty(len(X), np.int64)
         _compiled()(
             X,
             np.searchsorted(self.classes_, y),
+            self.used_,
             self.centres_,
             self._squares,
             self.uses_,
@@ -240,7 +244,7 @@ def _compiled() -> Callable[..., None]:
 
 
 def _store(  # type: ignore[no-untyped-def]
-    X, labels, centres, squares, uses, recruited, replaced, born, last_use, traces, clocks,
+    X, labels, used, centres, squares, uses, recruited, replaced, born, last_use, traces, clocks,
     rate, novelty, replacement, decay, draws,
 ):  # fmt: skip
     """Show samples to the cells of their classes, one after another."""
@@ -288,6 +292,7 @@ def _store(  # type: ignore[no-untyped-def]
         uses[pool, cell] += 1
         traces[pool, cell] = 1 + traces[pool, cell] * decay ** (now - last_use[pool, cell])
         last_use[pool, cell] = now
+        used[t] = cell
         m = centres[pool, cell]
         step = 1 / uses[pool, cell] if novel or rate < 0 else rate
         m += X.dtype.type(step) * (x - m)
