@@ -62,6 +62,8 @@ class RelationalMemory(BaseEstimator):
     True
     """
 
+    memory_: MemoryClassifier
+
     def __init__(
         self,
         cells: int = 150,
