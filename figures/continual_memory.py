@@ -1,4 +1,4 @@
-"""Memory cells task after task: who remembers, what a full pool keeps, and the same in spikes."""
+"""Memory cells task after task: who remembers, what a full pool keeps, relations for labels."""
 
 from __future__ import annotations
 
@@ -8,14 +8,16 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
+from matplotlib.patches import Patch
 
 from spikeconsol.figures import style
 from spikeconsol.lab import Figure
 from spikeconsol.statistics import mean_and_interval
 
 Results = Mapping[str, Mapping[str, xr.Dataset]]
-DOMAIN, PERMUTED, POOL, SPIKING = (
-    f"continual-memory/{name}" for name in ("domain", "permuted", "pool", "spiking-domain")
+DOMAIN, PERMUTED, POOL, SPIKING, RELATIONS = (
+    f"continual-memory/{name}"
+    for name in ("domain", "permuted", "pool", "spiking-domain", "relations")
 )
 CELLS = (
     ("use-novelty", "1/use, novelty", "gate"),
@@ -40,18 +42,37 @@ WAYS = (
 )
 
 
+TOLD = (
+    ("mixed", "all at once", "accent"),
+    ("told", "told classes", "instant"),
+    ("permuted-bits", "bits permuted", "shuffled"),
+    ("k-means", "no bits, k-means", "control"),
+    ("layers", "layers, same bits", "control"),
+)
+
+
 def draw(results: Results) -> Drawing:
-    """Course of the first task, accuracies at the end, full pools, and spikes."""
+    """Course over tasks, accuracies at the end, full pools, and relations instead of labels."""
     fig, axes = style.figure(style.TWO_COLUMNS, 4.8, rows=2, columns=2)
     _course(axes[0, 0], results[DOMAIN])
-    _bars(
-        axes[0, 1],
-        {"domain": results[DOMAIN], "permuted": results[PERMUTED]},
-        (*CELLS, *BESIDE),
-        "rate",
-    )
+    streams = {
+        "domains": (results[DOMAIN], "rate", ""),
+        "permuted pixels": (results[PERMUTED], "rate", "...."),
+        "domains in spikes": (results[SPIKING], "spiking", "////"),
+    }
+    _bars(axes[0, 1], streams, (*CELLS, *BESIDE), "final", low=40)
+    axes[0, 1].set_title("At the end of the stream")
+    kinds = [
+        Patch(facecolor="white", edgecolor="black", hatch=hatch, label=name, lw=0.5)
+        for name, (_, _, hatch) in streams.items()
+    ]
+    axes[0, 1].legend(handles=kinds, fontsize=5.5, loc="upper right")
     _ages(axes[1, 0], results[POOL])
-    _bars(axes[1, 1], {"domain, spikes": results[SPIKING]}, CELLS, "spiking")
+    told = {"": (results[RELATIONS], "rate", "")}
+    _bars(axes[1, 1], told, (*CELLS, *TOLD), "accuracy", low=20)
+    axes[1, 1].set_title("Bits of n-back for labels, digits")
+    n = results[RELATIONS]["rate-use-novelty"].sizes["seed"]
+    style.state_n(axes[1, 1], n, corner="upper right")
     for ax, letter in zip(axes.flat, "abcd", strict=True):
         style.panel_label(ax, letter)
     return fig
@@ -76,25 +97,32 @@ def _course(ax: Axes, found: Mapping[str, xr.Dataset]) -> None:
 
 def _bars(
     ax: Axes,
-    found: Mapping[str, Mapping[str, xr.Dataset]],
+    streams: Mapping[str, tuple[Mapping[str, xr.Dataset], str, str]],
     shown: Sequence[tuple[str, str, str]],
-    level: str,
+    variable: str,
+    *,
+    low: float,
 ) -> None:
-    """Accuracy at the end; where there are two streams, the second in lighter bars."""
-    width = 0.8 / len(found)
-    for offset, datasets in enumerate(found.values()):
-        for x, (stem, _, color) in enumerate(shown):
-            if f"{level}-{stem}" not in datasets:
-                continue
-            mean, half = mean_and_interval(datasets[f"{level}-{stem}"].final)
-            at = x + width * (offset - (len(found) - 1) / 2)
-            ax.bar(at, mean, 0.9 * width, color=style.COLORS[color], alpha=0.9 - 0.45 * offset)
+    """Bars of every condition side by side, one for each stream in which it has been measured."""
+    shown = [
+        condition
+        for condition in shown
+        if any(f"{level}-{condition[0]}" in found for found, level, _ in streams.values())
+    ]
+    width = 0.84 / len(streams)
+    for x, (stem, _, color) in enumerate(shown):
+        measured = [
+            (found[f"{level}-{stem}"], hatch)
+            for found, level, hatch in streams.values()
+            if f"{level}-{stem}" in found
+        ]
+        for place, (data, hatch) in enumerate(measured):
+            mean, half = mean_and_interval(data[variable])
+            at = x + width * (place - (len(measured) - 1) / 2)
+            ax.bar(at, mean, 0.92 * width, color=style.COLORS[color], alpha=0.8, hatch=hatch)
             ax.errorbar([at], [mean], [np.nan_to_num(half)], color="black", capsize=1.5, lw=0.8)
     ax.set_xticks(range(len(shown)), [label for _, label, _ in shown], rotation=35, ha="right")
-    ax.set(ylabel="Accuracy at the end (%)", ylim=(50, 100))
-    names = list(found)
-    title = names[0] if len(names) == 1 else f"{names[0]} (full), {names[1]} (light)"
-    ax.set_title(title[0].upper() + title[1:])
+    ax.set(ylabel="Accuracy (%)", ylim=(low, 100))
 
 
 def _ages(ax: Axes, found: Mapping[str, xr.Dataset]) -> None:
@@ -119,15 +147,17 @@ def _ages(ax: Axes, found: Mapping[str, xr.Dataset]) -> None:
 FIGURES = (
     Figure(
         name="continual_memory",
-        needs=(DOMAIN, PERMUTED, POOL, SPIKING),
+        needs=(DOMAIN, PERMUTED, POOL, SPIKING, RELATIONS),
         caption=(
             "Task after task without task labels. (a) Accuracy on all tasks so far, five domains "
-            "of MNIST, each image seen once. (b) Accuracy at the end of the five domains (full "
-            "bars) and of ten permutations of the pixels (light bars), with memory cells two by "
-            "two and the simplest opponents. (c) Fifty permuted tasks in pools of 30 cells a "
+            "of MNIST, each image seen once. (b) Accuracy at the end of the five domains (plain "
+            "bars), of ten permutations of the pixels (dotted) and of the domains in spikes, "
+            "10,000 images (hatched), with memory cells two by two and the simplest opponents; "
+            "only bars that have been measured. (c) Fifty permuted tasks in pools of 30 cells a "
             "class, by the age of the task (means over five neighbours): which cell gives way to "
-            "what is new. (d) Domains in spikes. Means and 95% confidence intervals, n = {n} "
-            "seeds."
+            "what is new. (d) Pairs of digits one after another, no labels: bits of n-back bond "
+            "cells, whose groups are assigned to classes at the end; the last five bars are "
+            "controls. Means and 95% confidence intervals, n = {n} seeds."
         ),
         draw=draw,
     ),

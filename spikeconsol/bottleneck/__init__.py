@@ -21,6 +21,7 @@ from spikeconsol.bottleneck.parameters import (
 )
 from spikeconsol.bottleneck.rate import BottleneckClassifier
 from spikeconsol.bottleneck.relational import RelationalBottleneck
+from spikeconsol.bottleneck.relational_memory import RelationalMemory
 from spikeconsol.bottleneck.relational_spiking import SpikingRelationalBottleneck
 from spikeconsol.bottleneck.signals import FromMemory, Signal
 from spikeconsol.bottleneck.spiking import SpikingBottleneckClassifier
@@ -44,6 +45,7 @@ __all__ = [
     "Prototypes",
     "RateLayer",
     "RelationalBottleneck",
+    "RelationalMemory",
     "Reservoir",
     "Signal",
     "SpikingBottleneckClassifier",

@@ -78,6 +78,8 @@ class MemoryClassifier(PoolClassifier):
     recruited_ : ndarray of int, shape (classes,)
     replaced_ : ndarray of int, shape (classes,)
         Cells that have given way.
+    used_ : ndarray of int, shape (n,)
+        Cell of its class's pool that took each sample of the last call.
     n_features_in_ : int
 
     Notes
@@ -146,9 +148,11 @@ class MemoryClassifier(PoolClassifier):
     def _learn(self, X: NDArray, labels: NDArray[np.int64]) -> None:
         X = X.astype(self.centres_.dtype, copy=False)
         fixed = self.plasticity != "use"
+        self.used_ = np.empty(len(X), np.int64)
         _compiled()(
             X,
             labels,
+            self.used_,
             self.centres_,
             self._squares,
             self.uses_,
@@ -177,7 +181,7 @@ def _compiled() -> Callable[..., None]:
 
 
 def _store(  # type: ignore[no-untyped-def]
-    X, labels, centres, squares, uses, recruited, replaced, born, last_use, traces, clocks,
+    X, labels, used, centres, squares, uses, recruited, replaced, born, last_use, traces, clocks,
     rate, novelty, replacement, decay, draws,
 ):  # fmt: skip
     """Show samples to the cells of their classes, one after another."""
@@ -225,6 +229,7 @@ def _store(  # type: ignore[no-untyped-def]
         uses[pool, cell] += 1
         traces[pool, cell] = 1 + traces[pool, cell] * decay ** (now - last_use[pool, cell])
         last_use[pool, cell] = now
+        used[t] = cell
         m = centres[pool, cell]
         step = 1 / uses[pool, cell] if novel or rate < 0 else rate
         m += X.dtype.type(step) * (x - m)
