@@ -81,12 +81,12 @@ class Rule(Parameters):
 
     # ------------------------------------------------------------------------------- texts
 
-    @property
+    @cached_property
     def traces(self) -> tuple[str, ...]:
         """Variables of a synapse besides the weight."""
         return tuple(name for name in language.variables(self.model) if name != "w")
 
-    @property
+    @cached_property
     def cell_traces(self) -> tuple[str, ...]:
         """Variables of a cell."""
         return tuple(language.variables(self.cell_model))
@@ -100,7 +100,7 @@ class Rule(Parameters):
             if isinstance(value, int | float) and not isinstance(value, bool) and "." not in name
         }
 
-    @property
+    @cached_property
     def constants(self) -> dict[str, float]:
         """Values of the names in `statements`: the fields, factor and rest of what decays."""
         found = self.parameters_in_text
@@ -117,7 +117,7 @@ class Rule(Parameters):
         """Statements over the variables as they were before the presentation."""
         return _joined(self.gate_text, self.change_text)
 
-    @property
+    @cached_property
     def after(self) -> str:
         """Statements that let variables decay and remember the presentation."""
         return _joined(*self._decay(self.model), self.remember_text)
@@ -127,7 +127,7 @@ class Rule(Parameters):
         """Brian2 statements of one presentation at a synapse; names as in the module `text`."""
         return _joined(self.before, self.after)
 
-    @property
+    @cached_property
     def cell_statements(self) -> str:
         """Brian2 statements of one presentation at a cell, between `before` and `after`."""
         return _joined(*self._decay(self.cell_model), self.cell_text)
@@ -209,7 +209,14 @@ class Rule(Parameters):
     def rest(self, state: State) -> None:
         """Apply a presentation, in place, to synapses whose cells are both silent."""
         if self.fading is None:
-            self.step(state, np.zeros(()), np.zeros(()))
+            if self.flowing is None:
+                self.step(state, np.zeros(()), np.zeros(()))
+                return
+            flow, inflow = self.flowing
+            arrays = [state[name] for name in ("w", *self.traces)]
+            values = flow @ np.stack(arrays).reshape(len(arrays), -1) + inflow
+            for array, changed in zip(arrays, values, strict=True):
+                array[...] = changed.reshape(array.shape)
             return
         for name, (factor, level) in self.fading.items():
             if level:
@@ -239,6 +246,25 @@ class Rule(Parameters):
             if not np.allclose(after[name], level + (array - level) * factor, rtol=1e-12, atol=0):
                 return None
         return decays
+
+    @cached_property
+    def flowing(self) -> tuple[NDArray, NDArray] | None:
+        """Matrix and inflow, if what happens at a silent pair is linear in many variables."""
+        names = ("w", *self.traces)
+        if not self.elementwise or len(names) < 3:
+            return None
+        zero, size = np.zeros(()), len(names)
+
+        def after(values: NDArray) -> NDArray:
+            state: State = {name: row.copy() for name, row in zip(names, values, strict=True)}
+            Rule.step(self, state, zero, zero)
+            return np.stack([state[name] for name in names])
+
+        values = np.random.default_rng(0).normal(0, 2, (size, 200))
+        inflow = after(np.zeros((size, 1)))
+        flow = after(np.eye(size)) - inflow
+        linear = np.allclose(after(values), flow @ values + inflow, rtol=1e-12, atol=1e-12)
+        return (flow, inflow) if linear else None
 
     @property
     def elementwise(self) -> bool:
