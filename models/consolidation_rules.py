@@ -8,12 +8,13 @@ seeds 0 to 4, which no experiment reports. Batch limits learn the newest pattern
 constant is how many.
 
 `tuning` screens all constants of a contender on two of the seeds, with a coarse grid of recall, and
-compares the best four on all five, with the full one; P90 decides and patterns kept break ties. The
+compares the best three on all five, with a finer one; P90 decides and patterns kept break ties. The
 budget is the same for all. `steady` measures at what `CONTENDERS` says, on other seeds.
 """
 
 from __future__ import annotations
 
+import functools
 import itertools
 import json
 import math
@@ -70,14 +71,15 @@ RECALL: Grid = {
     "homeostasis": (0.0, 0.25, 0.5, 0.75, 1.0, 1.5),
 }
 #: All constants are screened with these recalls, on so many seeds; so many of them go on.
-SCREENING: Grid = {"self_coupling": (0.0, 2.0, 6.0, 11.0), "homeostasis": (0.0, 0.5, 1.0)}
-SCREENED, FINALISTS = 2, 4
+SCREENING: Grid = {"self_coupling": (2.0, 6.0, 11.0), "homeostasis": (0.25, 0.75)}
+SCREENED, FINALISTS = 2, 3
 #: Values beyond which there is nothing to try.
 NATURAL = {
     "homeostasis": 0.0,
     "self_coupling": 0.0,
     "potentiation": 1.0,
     "learning_rate": 1.0,
+    "depression": 1.0,
     "depths": 1,
     "transfer": 1.0,
 }
@@ -97,9 +99,9 @@ class Protocol(Parameters):
 
 @dataclass(frozen=True)
 class TuningProtocol(Protocol):
-    """The same, with fewer patterns: three times what the best rule holds."""
+    """The same with fewer patterns, still three times what the best rule holds."""
 
-    stored: int = parameter(900, at_least=20, doc="number of patterns stored")
+    stored: int = parameter(800, at_least=20, doc="number of patterns stored")
 
 
 @dataclass(frozen=True)
@@ -217,7 +219,7 @@ CONTENDERS: tuple[Contender, ...] = (
     ),
     _rule(
         "benna-fusi", BennaFusi, "Benna-Fusi chain", c=6, h=0.25,
-        flow=(0.003, 0.001, 0.002, 0.006), variables=(8, 4, 6, 10),
+        flow=(0.003, 0.001, 0.01), variables=(6, 4, 8),
     ),
     _rule(
         "multistate", Multistate, "three strengths", c=4, h=0.25,
@@ -237,7 +239,7 @@ CONTENDERS: tuple[Contender, ...] = (
     ),
     _rule(
         "timer", Timer, "timer (control)", c=4, h=0.5,
-        protection_time=(250, 200, 225, 275), potentiation=(0.8, 0.4, 0.6, 1.0),
+        protection_time=(225, 200, 250, 275), depression=(0.7, 0.26, 0.45, 1.0),
     ),
     _rule(
         "willshaw-clock", WillshawClock, "Willshaw with a clock (limit)", c=4, h=0.5,
@@ -245,7 +247,7 @@ CONTENDERS: tuple[Contender, ...] = (
     ),
     Contender(
         "shuffled", "shuffled gate (control)", _shuffled,
-        {"protection_time": (10.0, 25.0, 50.0, 100.0), "learning_rate": (0.1, 0.2, 0.5)},
+        {"protection_time": (25.0, 50.0, 100.0), "learning_rate": (0.1, 0.2, 0.4)},
         {"protection_time": 50, "learning_rate": 0.2, "self_coupling": 4, "homeostasis": 0.5},
     ),
     _limit("covariance", "covariance", c=4, h=0.25, window=(200, 150, 175, 225, 250, 275)),
@@ -267,6 +269,7 @@ CONTENDERS: tuple[Contender, ...] = (
 # ---------------------------------------------------------------------------- one measurement
 
 
+@functools.cache
 def draw(p: Protocol, seeds: Seeds) -> tuple[Patterns, Patterns]:
     """Patterns (S, P, N) in the order of storage, and cues of the newest, (S, tested, N)."""
     patterns, cues = [], []
@@ -388,18 +391,29 @@ def search(p: Protocol, contender: Contender, seeds: Seeds) -> tuple[Settings, S
     """Best settings of a contender, and what they score.
 
     All constants are screened on the first `SCREENED` seeds with a coarse grid of recall; the best
-    `FINALISTS` of them meet on all seeds, with all of recall's grid.
+    `FINALISTS` of them meet on all seeds, with the values of recall around their best.
     """
-
-    def screened(constants: Settings) -> Score:
-        return max(scores(p, contender, constants, SCREENING, seeds[:SCREENED]).values())
-
-    ranked = sorted(_points(contender.grid), key=screened, reverse=True)
+    screened: dict[Setting, tuple[Score, Setting]] = {}
+    for constants in _points(contender.grid):
+        coarse = scores(p, contender, constants, SCREENING, seeds[:SCREENED])
+        best = max(coarse, key=lambda setting: coarse[setting])
+        screened[tuple(constants.items())] = coarse[best], best
     found: dict[Setting, Score] = {}
-    for constants in ranked[:FINALISTS]:
-        found |= scores(p, contender, constants, RECALL, seeds)
+    for finalist in sorted(screened, key=lambda one: screened[one], reverse=True)[:FINALISTS]:
+        around = _around(dict(screened[finalist][1]))
+        found |= scores(p, contender, dict(finalist), around, seeds)
     best = max(found, key=lambda setting: found[setting])
     return dict(best), found[best]
+
+
+def _around(point: Settings) -> Grid:
+    """Values of recall's grid between the neighbours of a point of the coarse grid."""
+    grid = {}
+    for name, coarse in SCREENING.items():
+        below = max((v for v in coarse if v < point[name]), default=-math.inf)
+        above = min((v for v in coarse if v > point[name]), default=math.inf)
+        grid[name] = tuple(v for v in RECALL[name] if below < v < above)
+    return grid
 
 
 def _points(grid: Grid) -> list[dict[str, float]]:

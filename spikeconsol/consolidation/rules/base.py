@@ -122,7 +122,7 @@ class Rule(Parameters):
         """Statements that let variables decay and remember the presentation."""
         return _joined(*self._decay(self.model), self.remember_text)
 
-    @property
+    @cached_property
     def statements(self) -> str:
         """Brian2 statements of one presentation at a synapse; names as in the module `text`."""
         return _joined(self.before, self.after)
@@ -266,18 +266,18 @@ class Rule(Parameters):
         linear = np.allclose(after(values), flow @ values + inflow, rtol=1e-12, atol=1e-12)
         return (flow, inflow) if linear else None
 
-    @property
+    @cached_property
     def elementwise(self) -> bool:
         """Whether a synapse needs nothing but its own variables, A and M, and no number at rest."""
         own = self.local and not self.told and not self.cell_traces and not self.reads_cells
         return own and not (self.stochastic and self.fading is None)
 
-    @property
+    @cached_property
     def stochastic(self) -> bool:
         """Whether the rule draws random numbers."""
         return "rand(" in self.statements.replace(" ", "")
 
-    @property
+    @cached_property
     def reads_cells(self) -> bool:
         """Whether the texts tell the two sides of a synapse apart."""
         return bool({"S_i", "S_j"} & language.names(self.statements)[0])
