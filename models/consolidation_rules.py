@@ -47,7 +47,6 @@ from spikeconsol.consolidation.rules import (
     Rule,
     SerialTransfer,
     Shuffled,
-    SmoothCurvatureGate,
     SpikeGatedLeaky,
     SynapticIntelligence,
     Timer,
@@ -68,7 +67,7 @@ Grid = Mapping[str, tuple[float, ...]]
 #: Grids of recall, the same for every rule and every limit.
 RECALL: Grid = {
     "self_coupling": (0.0, 1.0, 2.0, 4.0, 6.0, 8.0, 11.0, 15.0),
-    "homeostasis": (0.0, 0.25, 0.5, 0.75, 1.0, 1.5),
+    "homeostasis": (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0),
 }
 #: All constants are screened with these recalls, on so many seeds; so many of them go on.
 SCREENING: Grid = {"self_coupling": (2.0, 6.0, 11.0), "homeostasis": (0.25, 0.75)}
@@ -91,7 +90,7 @@ class Protocol(Parameters):
 
     units: int = parameter(200, at_least=10, doc="number of units N")
     coding_level: float = parameter(0.05, above=0, at_most=0.5, doc="fraction f of active units")
-    stored: int = parameter(1500, at_least=20, doc="number of patterns stored")
+    stored: int = parameter(1000, at_least=20, doc="number of patterns stored")
     tested: int = parameter(340, at_least=10, doc="number of newest patterns tested")
     deleted: float = parameter(0.2, at_least=0, at_most=1, doc="cue: share of active units lost")
     added: float = parameter(0.2, at_least=0, doc="cue: spurious units, as a share of the active")
@@ -166,20 +165,24 @@ CONTENDERS: tuple[Contender, ...] = (
         protection_time=(250, 200, 225, 275), learning_rate=(0.8, 0.4, 0.6, 1.0),
     ),
     _rule(
-        "refreshed-gate", RefreshedCurvatureGate, "refreshed curvature gate", c=4, h=0.5,
-        protection_time=(225, 175, 200, 250), steepness=(64, 8, 32, 128),
+        "timer", Timer, "timer (control)", c=4, h=0.5,
+        protection_time=(225, 200, 250, 275), depression=(0.26, 0.15, 0.45, 0.7, 1.0),
     ),
     _rule(
-        "smooth-gate", SmoothCurvatureGate, "smooth curvature gate", c=4, h=0.5,
-        protection_time=(200, 150, 175, 225), steepness=(8, 4, 16),
+        "willshaw-clock", WillshawClock, "Willshaw with a clock (limit)", c=2, h=0.5,
+        protection_time=(250, 180, 200, 220, 240, 260, 270, 280, 300),
+    ),
+    _rule(
+        "refreshed-gate", RefreshedCurvatureGate, "refreshed curvature gate", c=4, h=0.5,
+        protection_time=(225, 175, 200, 250), steepness=(64, 8, 32, 128),
     ),
     _rule(
         "curvature-gate", CurvatureGate, "curvature gate", c=4, h=0.5,
         protection_time=(225, 150, 175, 200, 250), learning_rate=(0.3, 0.2, 0.5),
     ),
     _rule(
-        "mas", MAS, "memory aware synapses", c=4, h=0.5,
-        strength=(30, 10, 20, 60), memory_time=(100, 50, 70, 150),
+        "mas", MAS, "memory aware synapses", c=4, h=0.25,
+        strength=(30, 10, 20, 60), memory_time=(70, 50, 100, 150),
     ),
     _rule(
         "synaptic-intelligence", SynapticIntelligence, "synaptic intelligence", c=4, h=0.5,
@@ -187,27 +190,23 @@ CONTENDERS: tuple[Contender, ...] = (
     ),
     _rule(
         "bcpnn", BCPNN, "BCPNN palimpsest", c=6, h=0.5,
-        averaging_rate=(0.005, 0.0025, 0.0035, 0.007), noise=(0.01, 0.005, 0.02, 0.04),
+        averaging_rate=(0.005, 0.0025, 0.0035, 0.007), noise=(0.02, 0.005, 0.01, 0.04),
     ),
     _rule(
-        "mesu", MESU, "MESU, Bernoulli", c=8, h=0.5,
-        prior_variance=(3, 1, 2, 6), forgetting=(0.03, 0.01, 0.02, 0.06),
+        "hard-bounds-positive", BoundedAdditive, "hard bounds in [0, 1]", c=6, h=0.5,
+        potentiation=(1.0, 0.3, 0.5, 0.7), depression=(0.018, 0.009, 0.013, 0.026),
     ),
     _rule(
-        "hard-bounds", HardBounds, "hard bounds", c=8, h=0.25,
-        bound=(0.8, 0.3, 0.4, 0.5, 0.55, 0.6, 0.7, 1.0, 1.3),
+        "hard-bounds", HardBounds, "hard bounds", c=6, h=1.0,
+        bound=(0.55, 0.3, 0.4, 0.5, 0.8, 0.6, 0.7, 1.0, 1.3),
     ),
     _rule(
-        "hard-bounds-positive", BoundedAdditive, "hard bounds in [0, 1]", c=8, h=0.25,
-        potentiation=(0.7, 0.3, 0.5, 1.0), depression=(0.018, 0.009, 0.013, 0.026),
+        "exponential-weight", BoundedExponentialWeight, "gate exp(-w)", c=6, h=0.75,
+        depression=(0.05, 0.0125, 0.025, 0.1), sharpness=(1, 0.5, 2, 4),
     ),
     _rule(
         "soft-bounds", BoundedLeaky, "soft bounds", c=6, h=0.25,
         potentiation=(0.8, 0.2, 0.4, 1.0), depression=(0.05, 0.01, 0.025, 0.1),
-    ),
-    _rule(
-        "exponential-weight", BoundedExponentialWeight, "gate exp(-w)", c=6, h=0.25,
-        depression=(0.05, 0.0125, 0.025, 0.1), sharpness=(1, 0.5, 2, 4),
     ),
     _rule(
         "leaky", Leaky, "leaky", c=6, h=0.25,
@@ -218,8 +217,8 @@ CONTENDERS: tuple[Contender, ...] = (
         learning_rate=(0.025, 0.006, 0.012, 0.018, 0.035, 0.05, 0.07, 0.1, 0.2),
     ),
     _rule(
-        "benna-fusi", BennaFusi, "Benna-Fusi chain", c=6, h=0.25,
-        flow=(0.003, 0.001, 0.01), variables=(6, 4, 8),
+        "mesu", MESU, "MESU, Bernoulli", c=8, h=0.5,
+        prior_variance=(3, 1, 2, 6), forgetting=(0.03, 0.01, 0.02, 0.06),
     ),
     _rule(
         "multistate", Multistate, "three strengths", c=4, h=0.25,
@@ -233,35 +232,31 @@ CONTENDERS: tuple[Contender, ...] = (
         "cascade", Cascade, "cascade", c=4, h=0.25,
         depths=(2, 1, 3, 4), depression_ratio=(2, 0.5, 1, 4),
     ),
+    _limit("covariance", "covariance", c=6, h=1.0, window=(200, 150, 175, 225, 250, 275)),
+    _limit("clipped_covariance", "clipped covariance", c=4, h=0.25,
+           window=(225, 150, 175, 200, 250, 275, 300)),
+    _limit("willshaw", "Willshaw", c=2, h=0.5, window=(250, 175, 200, 225, 275, 300)),
+    _limit("storkey", "Storkey", c=4, h=0.75, window=(150, 125, 175, 200, 225, 250)),
+    _limit("pseudo_inverse", "pseudo-inverse", c=2, h=1.5, window=(140, 100, 120, 160, 180)),
+    _limit("perceptron", "perceptron", c=4, h=0.5, window=(320, 200, 250, 300, 340)),
+    Contender(
+        "saturating", "1 - (1 - share)^n", saturating,
+        {"share": (0.4, 0.6, 0.8, 0.9), "window": (200, 225, 250, 275, 300)},
+        {"share": 0.6, "window": 275, "self_coupling": 4, "homeostasis": 0.75},
+        True,
+    ),
     _rule(
         "serial-transfer", SerialTransfer, "serial transfer", c=4, h=0.25,
         transfer=(0.2, 0.05, 0.1, 0.4), depression_ratio=(2, 0.5, 1, 4),
     ),
     _rule(
-        "timer", Timer, "timer (control)", c=4, h=0.5,
-        protection_time=(225, 200, 250, 275), depression=(0.7, 0.26, 0.45, 1.0),
-    ),
-    _rule(
-        "willshaw-clock", WillshawClock, "Willshaw with a clock (limit)", c=4, h=0.5,
-        protection_time=(260, 180, 200, 220, 240, 250, 270, 280, 300),
+        "benna-fusi", BennaFusi, "Benna-Fusi chain", c=6, h=0.25,
+        flow=(0.003, 0.001, 0.01), variables=(6, 4, 8),
     ),
     Contender(
         "shuffled", "shuffled gate (control)", _shuffled,
         {"protection_time": (25.0, 50.0, 100.0), "learning_rate": (0.1, 0.2, 0.4)},
         {"protection_time": 50, "learning_rate": 0.2, "self_coupling": 4, "homeostasis": 0.5},
-    ),
-    _limit("covariance", "covariance", c=4, h=0.25, window=(200, 150, 175, 225, 250, 275)),
-    _limit("clipped_covariance", "clipped covariance", c=4, h=0.5,
-           window=(225, 150, 175, 200, 250, 275, 300)),
-    _limit("willshaw", "Willshaw", c=4, h=0.5, window=(250, 175, 200, 225, 275, 300)),
-    _limit("storkey", "Storkey", c=4, h=0.25, window=(200, 150, 175, 225, 250)),
-    _limit("pseudo_inverse", "pseudo-inverse", c=2, h=0.25, window=(160, 100, 120, 140, 180)),
-    _limit("perceptron", "perceptron", c=1, h=0.25, window=(300, 200, 250, 320, 340)),
-    Contender(
-        "saturating", "1 - (1 - share)^n", saturating,
-        {"share": (0.4, 0.6, 0.8, 0.9), "window": (200, 225, 250, 275, 300)},
-        {"share": 0.6, "window": 250, "self_coupling": 4, "homeostasis": 0.5},
-        True,
     ),
 )  # fmt: skip
 
