@@ -165,20 +165,20 @@ CONTENDERS: tuple[Contender, ...] = (
         protection_time=(250, 200, 225, 275), learning_rate=(0.8, 0.4, 0.6, 1.0),
     ),
     _rule(
-        "timer", Timer, "timer (control)", c=4, h=0.5,
-        protection_time=(225, 200, 250, 275), depression=(0.26, 0.15, 0.45, 0.7, 1.0),
-    ),
-    _rule(
-        "willshaw-clock", WillshawClock, "Willshaw with a clock (limit)", c=2, h=0.5,
-        protection_time=(250, 180, 200, 220, 240, 260, 270, 280, 300),
-    ),
-    _rule(
         "refreshed-gate", RefreshedCurvatureGate, "refreshed curvature gate", c=4, h=0.5,
         protection_time=(225, 175, 200, 250), steepness=(64, 8, 32, 128),
     ),
     _rule(
         "curvature-gate", CurvatureGate, "curvature gate", c=4, h=0.5,
         protection_time=(225, 150, 175, 200, 250), learning_rate=(0.3, 0.2, 0.5),
+    ),
+    _rule(
+        "timer", Timer, "timer (control)", c=4, h=0.5,
+        protection_time=(225, 200, 250, 275), depression=(0.26, 0.15, 0.45, 0.7, 1.0),
+    ),
+    _rule(
+        "willshaw-clock", WillshawClock, "Willshaw with a clock (limit)", c=2, h=0.5,
+        protection_time=(250, 180, 200, 220, 240, 260, 270, 280, 300),
     ),
     _rule(
         "mas", MAS, "memory aware synapses", c=4, h=0.25,
@@ -193,12 +193,25 @@ CONTENDERS: tuple[Contender, ...] = (
         averaging_rate=(0.005, 0.0025, 0.0035, 0.007), noise=(0.02, 0.005, 0.01, 0.04),
     ),
     _rule(
+        "hard-bounds", HardBounds, "hard bounds", c=6, h=1.0,
+        bound=(0.55, 0.3, 0.4, 0.5, 0.8, 0.6, 0.7, 1.0, 1.3),
+    ),
+    _rule(
         "hard-bounds-positive", BoundedAdditive, "hard bounds in [0, 1]", c=6, h=0.5,
         potentiation=(1.0, 0.3, 0.5, 0.7), depression=(0.018, 0.009, 0.013, 0.026),
     ),
-    _rule(
-        "hard-bounds", HardBounds, "hard bounds", c=6, h=1.0,
-        bound=(0.55, 0.3, 0.4, 0.5, 0.8, 0.6, 0.7, 1.0, 1.3),
+    _limit("covariance", "covariance", c=6, h=1.0, window=(200, 150, 175, 225, 250, 275)),
+    _limit("clipped_covariance", "clipped covariance", c=4, h=0.25,
+           window=(225, 150, 175, 200, 250, 275, 300)),
+    _limit("willshaw", "Willshaw", c=2, h=0.5, window=(250, 175, 200, 225, 275, 300)),
+    _limit("storkey", "Storkey", c=4, h=0.75, window=(150, 125, 175, 200, 225, 250)),
+    _limit("pseudo_inverse", "pseudo-inverse", c=2, h=1.5, window=(140, 100, 120, 160, 180)),
+    _limit("perceptron", "perceptron", c=4, h=0.5, window=(320, 200, 250, 300, 340)),
+    Contender(
+        "saturating", "1 - (1 - share)^n", saturating,
+        {"share": (0.4, 0.6, 0.8, 0.9), "window": (200, 225, 250, 275, 300)},
+        {"share": 0.6, "window": 275, "self_coupling": 4, "homeostasis": 0.75},
+        True,
     ),
     _rule(
         "exponential-weight", BoundedExponentialWeight, "gate exp(-w)", c=6, h=0.75,
@@ -231,19 +244,6 @@ CONTENDERS: tuple[Contender, ...] = (
     _rule(
         "cascade", Cascade, "cascade", c=4, h=0.25,
         depths=(2, 1, 3, 4), depression_ratio=(2, 0.5, 1, 4),
-    ),
-    _limit("covariance", "covariance", c=6, h=1.0, window=(200, 150, 175, 225, 250, 275)),
-    _limit("clipped_covariance", "clipped covariance", c=4, h=0.25,
-           window=(225, 150, 175, 200, 250, 275, 300)),
-    _limit("willshaw", "Willshaw", c=2, h=0.5, window=(250, 175, 200, 225, 275, 300)),
-    _limit("storkey", "Storkey", c=4, h=0.75, window=(150, 125, 175, 200, 225, 250)),
-    _limit("pseudo_inverse", "pseudo-inverse", c=2, h=1.5, window=(140, 100, 120, 160, 180)),
-    _limit("perceptron", "perceptron", c=4, h=0.5, window=(320, 200, 250, 300, 340)),
-    Contender(
-        "saturating", "1 - (1 - share)^n", saturating,
-        {"share": (0.4, 0.6, 0.8, 0.9), "window": (200, 225, 250, 275, 300)},
-        {"share": 0.6, "window": 275, "self_coupling": 4, "homeostasis": 0.75},
-        True,
     ),
     _rule(
         "serial-transfer", SerialTransfer, "serial transfer", c=4, h=0.25,
