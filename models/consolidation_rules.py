@@ -7,9 +7,9 @@ standard deviations of the weights) and the homeostasis h, each on the grid in `
 seeds 0 to 4, which no experiment reports. Batch limits learn the newest patterns together; their
 constant is how many.
 
-`tuning` searches the grids in turn: constants at the c and h to start from, c and h at the best
-constants, and constants again; P90 decides and patterns kept break ties. `steady` measures at what
-`CONTENDERS` says, on other seeds.
+`tuning` screens all constants of a contender on two of the seeds, with a coarse grid of recall, and
+compares the best three on all five, with a finer one; P90 decides and patterns kept break ties. The
+budget is the same for all. `steady` measures at what `CONTENDERS` says, on other seeds.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from __future__ import annotations
 import functools
 import itertools
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -46,7 +47,6 @@ from spikeconsol.consolidation.rules import (
     Rule,
     SerialTransfer,
     Shuffled,
-    SmoothCurvatureGate,
     SpikeGatedLeaky,
     SynapticIntelligence,
     Timer,
@@ -61,15 +61,27 @@ Seeds = tuple[int, ...]
 Patterns = NDArray[np.bool_]
 Settings = Mapping[str, float]
 Setting = tuple[tuple[str, float], ...]
+Score = tuple[float, float]
 Grid = Mapping[str, tuple[float, ...]]
 
 #: Grids of recall, the same for every rule and every limit.
 RECALL: Grid = {
-    "self_coupling": (0.0, 1.0, 2.0, 4.0, 6.0, 8.0, 11.0),
-    "homeostasis": (0.0, 0.25, 0.5, 0.75, 1.0, 1.5),
+    "self_coupling": (0.0, 1.0, 2.0, 4.0, 6.0, 8.0, 11.0, 15.0),
+    "homeostasis": (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0),
 }
+#: All constants are screened with these recalls, on so many seeds; so many of them go on.
+SCREENING: Grid = {"self_coupling": (2.0, 6.0, 11.0), "homeostasis": (0.25, 0.75)}
+SCREENED, FINALISTS = 2, 3
 #: Values beyond which there is nothing to try.
-NATURAL = {"homeostasis": 0.0, "self_coupling": 0.0, "potentiation": 1.0, "learning_rate": 1.0}
+NATURAL = {
+    "homeostasis": 0.0,
+    "self_coupling": 0.0,
+    "potentiation": 1.0,
+    "learning_rate": 1.0,
+    "depression": 1.0,
+    "depths": 1,
+    "transfer": 1.0,
+}
 
 
 @dataclass(frozen=True)
@@ -78,10 +90,17 @@ class Protocol(Parameters):
 
     units: int = parameter(200, at_least=10, doc="number of units N")
     coding_level: float = parameter(0.05, above=0, at_most=0.5, doc="fraction f of active units")
-    stored: int = parameter(1500, at_least=20, doc="number of patterns stored")
+    stored: int = parameter(1000, at_least=20, doc="number of patterns stored")
     tested: int = parameter(340, at_least=10, doc="number of newest patterns tested")
     deleted: float = parameter(0.2, at_least=0, at_most=1, doc="cue: share of active units lost")
     added: float = parameter(0.2, at_least=0, doc="cue: spurious units, as a share of the active")
+
+
+@dataclass(frozen=True)
+class TuningProtocol(Protocol):
+    """The same with fewer patterns, still three times what the best rule holds."""
+
+    stored: int = parameter(800, at_least=20, doc="number of patterns stored")
 
 
 @dataclass(frozen=True)
@@ -150,16 +169,20 @@ CONTENDERS: tuple[Contender, ...] = (
         protection_time=(225, 175, 200, 250), steepness=(64, 8, 32, 128),
     ),
     _rule(
-        "smooth-gate", SmoothCurvatureGate, "smooth curvature gate", c=4, h=0.5,
-        protection_time=(200, 150, 175, 225), steepness=(8, 4, 16),
-    ),
-    _rule(
         "curvature-gate", CurvatureGate, "curvature gate", c=4, h=0.5,
         protection_time=(225, 150, 175, 200, 250), learning_rate=(0.3, 0.2, 0.5),
     ),
     _rule(
-        "mas", MAS, "memory aware synapses", c=4, h=0.5,
-        strength=(30, 10, 20, 60), memory_time=(100, 50, 70, 150),
+        "timer", Timer, "timer (control)", c=4, h=0.5,
+        protection_time=(225, 200, 250, 275), depression=(0.26, 0.15, 0.45, 0.7, 1.0),
+    ),
+    _rule(
+        "willshaw-clock", WillshawClock, "Willshaw with a clock (limit)", c=2, h=0.5,
+        protection_time=(250, 180, 200, 220, 240, 260, 270, 280, 300),
+    ),
+    _rule(
+        "mas", MAS, "memory aware synapses", c=4, h=0.25,
+        strength=(30, 10, 20, 60), memory_time=(70, 50, 100, 150),
     ),
     _rule(
         "synaptic-intelligence", SynapticIntelligence, "synaptic intelligence", c=4, h=0.5,
@@ -167,27 +190,36 @@ CONTENDERS: tuple[Contender, ...] = (
     ),
     _rule(
         "bcpnn", BCPNN, "BCPNN palimpsest", c=6, h=0.5,
-        averaging_rate=(0.005, 0.0025, 0.0035, 0.007), noise=(0.01, 0.005, 0.02, 0.04),
+        averaging_rate=(0.005, 0.0025, 0.0035, 0.007), noise=(0.02, 0.005, 0.01, 0.04),
     ),
     _rule(
-        "mesu", MESU, "MESU, Bernoulli", c=8, h=0.5,
-        prior_variance=(3, 1, 2, 6), forgetting=(0.03, 0.01, 0.02, 0.06),
+        "hard-bounds", HardBounds, "hard bounds", c=6, h=1.0,
+        bound=(0.55, 0.3, 0.4, 0.5, 0.8, 0.6, 0.7, 1.0, 1.3),
     ),
     _rule(
-        "hard-bounds", HardBounds, "hard bounds", c=8, h=0.25,
-        bound=(0.8, 0.3, 0.4, 0.5, 0.55, 0.6, 0.7, 1.0, 1.3),
+        "hard-bounds-positive", BoundedAdditive, "hard bounds in [0, 1]", c=6, h=0.5,
+        potentiation=(1.0, 0.3, 0.5, 0.7), depression=(0.018, 0.009, 0.013, 0.026),
+    ),
+    _limit("covariance", "covariance", c=6, h=1.0, window=(200, 150, 175, 225, 250, 275)),
+    _limit("clipped_covariance", "clipped covariance", c=4, h=0.25,
+           window=(225, 150, 175, 200, 250, 275, 300)),
+    _limit("willshaw", "Willshaw", c=2, h=0.5, window=(250, 175, 200, 225, 275, 300)),
+    _limit("storkey", "Storkey", c=4, h=0.75, window=(150, 125, 175, 200, 225, 250)),
+    _limit("pseudo_inverse", "pseudo-inverse", c=2, h=1.5, window=(140, 100, 120, 160, 180)),
+    _limit("perceptron", "perceptron", c=4, h=0.5, window=(320, 200, 250, 300, 340)),
+    Contender(
+        "saturating", "1 - (1 - share)^n", saturating,
+        {"share": (0.4, 0.6, 0.8, 0.9), "window": (200, 225, 250, 275, 300)},
+        {"share": 0.6, "window": 275, "self_coupling": 4, "homeostasis": 0.75},
+        True,
     ),
     _rule(
-        "hard-bounds-positive", BoundedAdditive, "hard bounds in [0, 1]", c=8, h=0.25,
-        potentiation=(0.7, 0.3, 0.5, 1.0), depression=(0.018, 0.009, 0.013, 0.026),
+        "exponential-weight", BoundedExponentialWeight, "gate exp(-w)", c=6, h=0.75,
+        depression=(0.05, 0.0125, 0.025, 0.1), sharpness=(1, 0.5, 2, 4),
     ),
     _rule(
         "soft-bounds", BoundedLeaky, "soft bounds", c=6, h=0.25,
         potentiation=(0.8, 0.2, 0.4, 1.0), depression=(0.05, 0.01, 0.025, 0.1),
-    ),
-    _rule(
-        "exponential-weight", BoundedExponentialWeight, "gate exp(-w)", c=6, h=0.25,
-        depression=(0.05, 0.0125, 0.025, 0.1), sharpness=(1, 0.5, 2, 4),
     ),
     _rule(
         "leaky", Leaky, "leaky", c=6, h=0.25,
@@ -198,8 +230,8 @@ CONTENDERS: tuple[Contender, ...] = (
         learning_rate=(0.025, 0.006, 0.012, 0.018, 0.035, 0.05, 0.07, 0.1, 0.2),
     ),
     _rule(
-        "benna-fusi", BennaFusi, "Benna-Fusi chain", c=6, h=0.25,
-        flow=(0.003, 0.001, 0.002, 0.006), variables=(8, 4, 6, 10),
+        "mesu", MESU, "MESU, Bernoulli", c=8, h=0.5,
+        prior_variance=(3, 1, 2, 6), forgetting=(0.03, 0.01, 0.02, 0.06),
     ),
     _rule(
         "multistate", Multistate, "three strengths", c=4, h=0.25,
@@ -211,37 +243,20 @@ CONTENDERS: tuple[Contender, ...] = (
     ),
     _rule(
         "cascade", Cascade, "cascade", c=4, h=0.25,
-        depths=(4, 2, 3, 6), depression_ratio=(2, 0.5, 1, 4),
+        depths=(2, 1, 3, 4), depression_ratio=(2, 0.5, 1, 4),
     ),
     _rule(
         "serial-transfer", SerialTransfer, "serial transfer", c=4, h=0.25,
         transfer=(0.2, 0.05, 0.1, 0.4), depression_ratio=(2, 0.5, 1, 4),
     ),
     _rule(
-        "timer", Timer, "timer (control)", c=4, h=0.5,
-        protection_time=(250, 200, 225, 275), potentiation=(0.8, 0.4, 0.6, 1.0),
-    ),
-    _rule(
-        "willshaw-clock", WillshawClock, "Willshaw with a clock (limit)", c=4, h=0.5,
-        protection_time=(260, 180, 200, 220, 240, 250, 270, 280, 300),
+        "benna-fusi", BennaFusi, "Benna-Fusi chain", c=6, h=0.25,
+        flow=(0.003, 0.001, 0.01), variables=(6, 4, 8),
     ),
     Contender(
         "shuffled", "shuffled gate (control)", _shuffled,
-        {"protection_time": (10.0, 25.0, 50.0, 100.0), "learning_rate": (0.1, 0.2, 0.3, 0.5)},
+        {"protection_time": (25.0, 50.0, 100.0), "learning_rate": (0.1, 0.2, 0.4)},
         {"protection_time": 50, "learning_rate": 0.2, "self_coupling": 4, "homeostasis": 0.5},
-    ),
-    _limit("covariance", "covariance", c=4, h=0.25, window=(200, 150, 175, 225, 250, 275)),
-    _limit("clipped_covariance", "clipped covariance", c=4, h=0.5,
-           window=(225, 150, 175, 200, 250, 275, 300)),
-    _limit("willshaw", "Willshaw", c=4, h=0.5, window=(250, 175, 200, 225, 275, 300)),
-    _limit("storkey", "Storkey", c=4, h=0.25, window=(200, 150, 175, 225, 250)),
-    _limit("pseudo_inverse", "pseudo-inverse", c=2, h=0.25, window=(160, 100, 120, 140, 180)),
-    _limit("perceptron", "perceptron", c=1, h=0.25, window=(300, 200, 250, 320, 340)),
-    Contender(
-        "saturating", "1 - (1 - share)^n", saturating,
-        {"share": (0.4, 0.6, 0.8, 0.9), "window": (200, 225, 250, 275, 300)},
-        {"share": 0.6, "window": 250, "self_coupling": 4, "homeostasis": 0.5},
-        True,
     ),
 )  # fmt: skip
 
@@ -249,6 +264,7 @@ CONTENDERS: tuple[Contender, ...] = (
 # ---------------------------------------------------------------------------- one measurement
 
 
+@functools.cache
 def draw(p: Protocol, seeds: Seeds) -> tuple[Patterns, Patterns]:
     """Patterns (S, P, N) in the order of storage, and cues of the newest, (S, tested, N)."""
     patterns, cues = [], []
@@ -350,46 +366,71 @@ def steady(p: Protocol, condition: Condition, seeds: Seeds) -> xr.Dataset:
     )
 
 
-def tuning(p: Protocol, condition: Condition, seeds: Seeds) -> xr.Dataset:
-    """Search the grids from the chosen point; the attribute `chosen` is the best that was found."""
-    contender: Contender = condition.setup
+def scores(
+    p: Protocol, contender: Contender, constants: Settings, recalls: Grid, seeds: Seeds
+) -> dict[Setting, Score]:
+    """P90 and patterns kept, means over seeds, at these constants and every recall of a grid."""
     patterns, cues = draw(p, seeds)
+    weights = learned(p, contender, constants, patterns, seeds)
+    found = {}
+    for recall in _points(recalls):
+        kept = recalled(p, weights, patterns, cues, seeds, **recall)
+        setting = tuple({**constants, **recall}.items())
+        found[setting] = float(longest(kept).mean()), float(kept.sum(axis=1).mean())
+    return found
 
-    @functools.cache
-    def weights(constants: Setting) -> NDArray[np.floating]:
-        return learned(p, contender, dict(constants), patterns, seeds)
 
-    @functools.cache
-    def kept(setting: Setting) -> NDArray[np.bool_]:
-        point = dict(setting)
-        constants = tuple((name, point[name]) for name in contender.grid)
-        recall = {name: point[name] for name in RECALL}
-        return recalled(p, weights(constants), patterns, cues, seeds, **recall)
+def search(p: Protocol, contender: Contender, seeds: Seeds) -> tuple[Settings, Score]:
+    """Best settings of a contender, and what they score.
 
-    def score(setting: Setting) -> tuple[float, float]:
-        found = kept(setting)
-        return float(longest(found).mean()), float(found.sum(axis=1).mean())
+    All constants are screened on the first `SCREENED` seeds with a coarse grid of recall; the best
+    `FINALISTS` of them meet on all seeds, with the values of recall around their best.
+    """
+    screened: dict[Setting, tuple[Score, Setting]] = {}
+    for constants in _points(contender.grid):
+        coarse = scores(p, contender, constants, SCREENING, seeds[:SCREENED])
+        best = max(coarse, key=lambda setting: coarse[setting])
+        screened[tuple(constants.items())] = coarse[best], best
+    found: dict[Setting, Score] = {}
+    for finalist in sorted(screened, key=lambda one: screened[one], reverse=True)[:FINALISTS]:
+        around = _around(dict(screened[finalist][1]))
+        found |= scores(p, contender, dict(finalist), around, seeds)
+    best = max(found, key=lambda setting: found[setting])
+    return dict(best), found[best]
 
-    best, tried = dict(contender.chosen), set()
-    for axes in (contender.grid, RECALL, contender.grid):
-        points: list[Setting] = [
-            tuple((best | dict(zip(axes, values, strict=True))).items())
-            for values in itertools.product(*axes.values())
-        ]
-        tried |= set(points)
-        winner = max(points, key=score)
-        best = dict(winner)
-    found = kept(tuple(best.items()))
-    result = xr.Dataset(_measures(p, found, "", "best"), coords={"seed": list(seeds)})
-    for name in RECALL:
-        result[name] = ("seed", np.full(len(seeds), best[name]), {"long_name": name})
-    result["settings"] = ("seed", np.full(len(seeds), float(len(tried))), {"long_name": "settings"})
-    result["at_edge"] = (
-        "seed",
-        np.full(len(seeds), float(len(at_edge(contender.grids, best)))),
-        {"long_name": "values at an edge"},
-    )
-    result.attrs = _attributes(contender, best)
+
+def _around(point: Settings) -> Grid:
+    """Values of recall's grid between the neighbours of a point of the coarse grid."""
+    grid = {}
+    for name, coarse in SCREENING.items():
+        below = max((v for v in coarse if v < point[name]), default=-math.inf)
+        above = min((v for v in coarse if v > point[name]), default=math.inf)
+        grid[name] = tuple(v for v in RECALL[name] if below < v < above)
+    return grid
+
+
+def _points(grid: Grid) -> list[dict[str, float]]:
+    return [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]
+
+
+def tuning(p: Protocol, condition: Condition, seeds: Seeds) -> xr.Dataset:
+    """Search the grids; the attribute `chosen` is the best that was found."""
+    contender: Contender = condition.setup
+    chosen, _ = search(p, contender, seeds)
+    patterns, cues = draw(p, seeds)
+    constants = {name: chosen[name] for name in contender.grid}
+    weights = learned(p, contender, constants, patterns, seeds)
+    recall = {name: chosen[name] for name in RECALL}
+    kept = recalled(p, weights, patterns, cues, seeds, **recall)
+    result = xr.Dataset(_measures(p, kept, "", "best"), coords={"seed": list(seeds)})
+    counts = {
+        **recall,
+        "settings": math.prod(len(values) for values in contender.grids.values()),
+        "at_edge": len(at_edge(contender.grids, chosen)),
+    }
+    for name, value in counts.items():
+        result[name] = "seed", np.full(len(seeds), float(value)), {"long_name": name}
+    result.attrs = _attributes(contender, chosen)
     return result
 
 
@@ -419,7 +460,7 @@ EXPERIMENTS = (
     Experiment(
         name="consolidation-rules/tuning",
         summary="search of every rule's constants and recall",
-        parameters=Protocol,
+        parameters=TuningProtocol,
         conditions=conditions,
         run=tuning,
         columns=("p90", "kept", "self_coupling", "homeostasis", "settings", "at_edge"),

