@@ -12,7 +12,7 @@ RESULTS ?= results
 JOBS ?= auto
 CORES ?= $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)
 
-.PHONY: help demo test test-slow claims figures bench lint docs clean
+.PHONY: help demo test test-slow claims figures bench lint docs notebooks clean
 .DELETE_ON_ERROR:
 
 help:
@@ -24,6 +24,7 @@ help:
 	@echo "make bench      measure speed"
 	@echo "make lint       style and types"
 	@echo "make docs       build the documentation site into site/"
+	@echo "make notebooks  run docs/notebooks/*.py and write the notebooks"
 	@echo "make clean      remove the environment and build products, not the results"
 
 demo: .venv/installed
@@ -52,6 +53,10 @@ lint: .venv/installed-test
 docs: .venv/installed
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[docs]"
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict
+
+notebooks: .venv/installed
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[notebooks]"
+	@$(BIN)/python -m jupytext --to ipynb --execute docs/notebooks/*.py
 
 # Installed once, and again when pyproject.toml changes.
 .venv/installed: pyproject.toml

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-import importlib
 import json
 import os
 from pathlib import Path
@@ -12,11 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spikeconsol.parameters import Declared, ParameterError
+from spikeconsol.parameters import ParameterError
+from spikeconsol.plain import described
 
-__all__ = ["described", "read", "remade", "write"]
-
-_PACKAGE = __name__.partition(".")[0]
+__all__ = ["read", "write"]
 
 
 def write(path: Path, about: dict[str, Any], arrays: dict[str, NDArray]) -> None:
@@ -44,40 +41,6 @@ def read(path: Path) -> tuple[dict[str, Any], dict[str, NDArray]]:
         raise
     except Exception:
         raise ParameterError(f"checkpoint: got {path}; allowed: a file written by save") from None
-
-
-def described(value: Any) -> Any:
-    """Return a setting as plain data: an object by its class and constants."""
-    if isinstance(value, Declared):
-        names = [field.name for field in _fields(value)]
-        return {
-            "class": f"{type(value).__module__}:{type(value).__qualname__}",
-            "constants": {name: described(getattr(value, name)) for name in names},
-        }
-    if isinstance(value, np.random.RandomState):
-        return None  # the generator drawn from it is stored instead
-    return json.loads(json.dumps(value, default=lambda number: number.item()))
-
-
-def remade(value: Any, name: str) -> Any:
-    """Return the setting that plain data describe.
-
-    Raises
-    ------
-    ParameterError
-        If it is an object of a class of the user's own, which must be given.
-    """
-    if isinstance(value, list):
-        return tuple(value)
-    if not isinstance(value, dict):
-        return value
-    module, _, kind = value["class"].partition(":")
-    if module.partition(".")[0] != _PACKAGE:
-        raise ParameterError(
-            f"{name}: got nothing; allowed: the {kind} that was saved, as load(path, {name}=...)"
-        )
-    constants = {key: remade(inner, f"{name}.{key}") for key, inner in value["constants"].items()}
-    return getattr(importlib.import_module(module), kind)(**constants)
 
 
 def _with_objects(about: dict[str, Any]) -> dict[str, Any]:
@@ -111,7 +74,3 @@ def _with_objects(about: dict[str, Any]) -> dict[str, Any]:
         "parameters": same | {name: described(value) for name, value in objects.items()},
         "streams": {"_order_rng": about["order_rng"], "_memory_rng": about["memory_rng"]},
     }
-
-
-def _fields(value: Declared) -> tuple[dataclasses.Field[Any], ...]:
-    return dataclasses.fields(value) if dataclasses.is_dataclass(value) else ()

@@ -27,6 +27,7 @@ from spikeconsol.bottleneck.settings import ObjectSettings, generator, samples
 from spikeconsol.bottleneck.signals import Signal
 from spikeconsol.optimise import softmax
 from spikeconsol.parameters import ParameterError
+from spikeconsol.plain import described, remade
 
 __all__ = ["BottleneckEstimator"]
 
@@ -319,7 +320,7 @@ class BottleneckEstimator(
         settings = self.get_params(deep=False)
         streams = ("_order_rng", "_memory_rng", "_noise_rng")
         about = {
-            "parameters": {name: archive.described(value) for name, value in settings.items()},
+            "parameters": {name: described(value) for name, value in settings.items()},
             "streams": {name: getattr(self, name).bit_generator.state for name in streams},
             "n_epochs": self.n_epochs_,
             "n_features": self.n_features_in_,
@@ -346,7 +347,7 @@ class BottleneckEstimator(
         """
         found = archive.read(Path(path))[0]["parameters"]
         settings = {
-            name: objects[name] if name in objects else archive.remade(value, name)
+            name: objects[name] if name in objects else remade(value, name)
             for name, value in found.items()
         }
         net = cls(**settings)
@@ -356,7 +357,7 @@ class BottleneckEstimator(
     def _restore(self, path: Path, settings: dict[str, Any]) -> None:
         about, arrays = archive.read(path)
         for name, value in about["parameters"].items():
-            ours = archive.described(settings[name])
+            ours = described(settings[name])
             if name not in ("backend", "target", "verbose") and value != ours:
                 raise ParameterError(
                     f"{name}: got {ours!r}; allowed: {value!r}, as in checkpoint {path}"

@@ -202,6 +202,13 @@ class Cell(CellModel):
     def noise_time(self) -> float:
         return self._noise_time  # type: ignore[attr-defined]
 
+    def described(self) -> dict[str, Any]:
+        """Return its text and constants, to compare; a file does not bring code of its own."""
+        texts = {name: getattr(self, name) for name in ("equations", "threshold", "reset")}
+        about = {"refractory": self.refractory, "start": self.start, "noise_time": self.noise_time}
+        values = {name: list(value) for name, value in self.constants.items()}
+        return {"class": "text:Cell", "constants": texts | about | {"constants": values}}
+
 
 @dataclass(frozen=True)
 class Spread(Parameters):

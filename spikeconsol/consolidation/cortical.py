@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
+from spikeconsol import display
 from spikeconsol.brian import backend
 from spikeconsol.brian.recording import Recording
 from spikeconsol.consolidation import cortical_wiring
@@ -38,7 +39,7 @@ nmda_post += nmda_gain*w
 ROWS = 16
 
 
-class CorticalMemory:
+class CorticalMemory(display.Shown):
     """Excitatory and inhibitory cells with irregular background firing and plasticity always on.
 
     Parameters
@@ -60,6 +61,8 @@ class CorticalMemory:
     ----------
     recording : Recording or None
         Spikes of the last call.
+    stored : int
+        Number of patterns stored so far.
     gains : Gains
         Strength of each kind of synapse, see `spikeconsol.consolidation.cortical_wiring.gains`.
 
@@ -94,6 +97,7 @@ class CorticalMemory:
         self.rule = rule if isinstance(rule, EventDriven) else EventDriven(rule)
         self.target = target
         self.recording: Recording | None = None
+        self.stored = 0
         wiring = self.parameters.wiring
         self.gains = cortical_wiring.gains(
             self.n,
@@ -181,6 +185,7 @@ class CorticalMemory:
             "rule": self.rule.fingerprint(),
             "calls": self._seeds.n_children_spawned,
             "probes": self._probe_seeds.n_children_spawned,
+            "stored": self.stored,
         }
         arrays: dict[str, Any] = dict(self._state, about=json.dumps(about))
         with Path(path).open("wb") as file:
@@ -214,9 +219,22 @@ class CorticalMemory:
         if memory.rule.fingerprint() != about["rule"]:
             raise ValueError(f"rule: got {rule!r}; allowed: the rule of the saved memory")
         memory._state = state
+        memory.stored = about.get("stored", 0)  # files of earlier versions do not say
         memory._seeds.spawn(about["calls"])
         memory._probe_seeds.spawn(about["probes"])
         return memory
+
+    def facts(self) -> dict[str, str]:
+        about = {
+            "cells": f"{self.n} excitatory, {self.inhibitory} inhibitory",
+            "rule": display.settings(self.rule.rule),
+            "patterns stored": str(self.stored),
+            "seed": str(self.seed),
+        }
+        return about if self.recording is None else about | {"last call": repr(self.recording)}
+
+    def _picture(self) -> str:
+        return "" if self.recording is None else display.picture(self.recording)
 
     # ----------------------------------------------------------------------------- protocol
 
@@ -233,6 +251,7 @@ class CorticalMemory:
         parts = [patterns[start : start + ROWS] for start in range(0, len(patterns), ROWS)]
         stimuli = self.parameters.stimuli
         self._advance(steps_of(parts, "storing", len(parts)), stimuli.present, stimuli.pause)
+        self.stored += len(patterns)
 
     def run(self, duration: float) -> None:
         """Let the network go on without any stimulus.

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from spikeconsol import checks, progress_bar
+from spikeconsol import checks, display, progress_bar, sealed
 from spikeconsol.consolidation.rules.base import Rule, State, checked_rule
 from spikeconsol.data.patterns import active_units, check_patterns, warn_activity
+from spikeconsol.plain import described, remade_as_saved
 
 __all__ = ["HopfieldNetwork"]
 
@@ -19,7 +21,7 @@ __all__ = ["HopfieldNetwork"]
 CACHED = 40_000
 
 
-class HopfieldNetwork:
+class HopfieldNetwork(display.Shown):
     """Associative memory that stores patterns in order, each presented once.
 
     Parameters
@@ -48,6 +50,8 @@ class HopfieldNetwork:
     ----------
     state : dict of ndarray, shape ([S,] N, N)
         Weights ``"w"`` and the other variables of the rule; of cells, shape ([S,] N).
+    stored : int
+        Number of patterns stored so far.
 
     Examples
     --------
@@ -93,6 +97,7 @@ class HopfieldNetwork:
         self.homeostasis = homeostasis
         self.self_coupling = self_coupling
         self.saturation_size = saturation_size
+        self.stored = 0
         self._batch = () if np.isscalar(seed) else (len(np.asarray(seed)),)
         self._rngs = [np.random.default_rng(s) for s in np.atleast_1d(np.asarray(seed))]
         # Rules that draw have numbers of their own: recall does not depend on them.
@@ -145,6 +150,7 @@ class HopfieldNetwork:
             shown = patterns[index].astype(float)
             for s in progress_bar.steps_of(shown, "store", len(shown)):
                 self._present(state, s)
+        self.stored += patterns.shape[-2]
 
     def _present(self, state: State, s: NDArray[np.float64]) -> None:
         """Present one pattern to one network, in place."""
@@ -277,3 +283,66 @@ class HopfieldNetwork:
                 f"({self._batch[0]} networks, patterns, {self.n} units)"
             )
         return np.stack([check_patterns(part, n=self.n, name=name) for part in array])
+
+    # ---------------------------------------------------------------------- display and files
+
+    def facts(self) -> dict[str, str]:
+        return {
+            "units": str(self.n) if not self._batch else f"{self.n}, {self._batch[0]} networks",
+            "rule": display.settings(self.rule),
+            "patterns stored": str(self.stored),
+        }
+
+    def save(self, path: str | Path) -> None:
+        """Write the state, constants and random state, so that `load` goes on to the last bit.
+
+        Parameters
+        ----------
+        path : str or Path
+            A sealed NetCDF file: whole or not there, and recognised when damaged.
+        """
+        about = {
+            "n": self.n,
+            "rule": described(self.rule),
+            "networks": list(self._batch),
+            "homeostasis": self.homeostasis,
+            "self_coupling": self.self_coupling,
+            "saturation_size": self.saturation_size,
+            "stored": self.stored,
+            "recall": [rng.bit_generator.state for rng in self._rngs],
+            "draws": [rng.bit_generator.state for rng in self._draws],
+        }
+        sealed.save_object(path, type(self).__name__, about, self.state)
+
+    @classmethod
+    def load(cls, path: str | Path, *, rule: Rule | None = None) -> Self:
+        """Read what `save` has written.
+
+        Parameters
+        ----------
+        path : str or Path
+            The file.
+        rule : Rule, optional
+            The rule of the saved network, needed where its class is of one's own.
+
+        Raises
+        ------
+        ResultError
+            If the file is missing, damaged, or holds something else.
+        ParameterError
+            If the rule is needed, or is another one.
+        """
+        about, state = sealed.load_object(path, cls.__name__)
+        constants = ("homeostasis", "self_coupling", "saturation_size")
+        network = cls(
+            about["n"],
+            rule=remade_as_saved(about["rule"], "rule", rule),
+            seed=list(range(*about["networks"])) if about["networks"] else 0,
+            **{name: about[name] for name in constants},
+        )
+        network.state = state
+        network.stored = about["stored"]
+        for rngs, states in (("_rngs", about["recall"]), ("_draws", about["draws"])):
+            for rng, before in zip(getattr(network, rngs), states, strict=True):
+                rng.bit_generator.state = before
+        return network

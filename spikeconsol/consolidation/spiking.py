@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from spikeconsol import checks
+from spikeconsol import checks, display, sealed
 from spikeconsol.brian import backend
 from spikeconsol.brian.layout import TILE
 from spikeconsol.brian.recording import Recording
@@ -25,6 +28,7 @@ from spikeconsol.consolidation.rules import BoundedCurvatureGate, Rule, Shuffled
 from spikeconsol.consolidation.wiring import AllToAll, Wiring
 from spikeconsol.data.patterns import check_patterns, warn_activity
 from spikeconsol.parameters import ParameterError
+from spikeconsol.plain import described, remade_as_saved
 
 __all__ = ["SpikingMemory"]
 
@@ -32,7 +36,7 @@ __all__ = ["SpikingMemory"]
 BYTES_OF_A_PAIR = 32.0
 
 
-class SpikingMemory:
+class SpikingMemory(display.Shown):
     """Associative memory of spiking cells with the surface of `HopfieldNetwork`.
 
     Parameters
@@ -60,6 +64,8 @@ class SpikingMemory:
     ----------
     recording : Recording or None
         Spikes of the last call.
+    stored : int
+        Number of patterns stored so far.
 
     Notes
     -----
@@ -104,12 +110,22 @@ class SpikingMemory:
         self.cells = LIF() if cells is None else cells
         self.target = target
         self.recording: Recording | None = None
+        self.stored = 0
+        self.seed = seed
+        wiring = AllToAll() if wiring is None else wiring
+        self._settings = {
+            "rule": rule,  # as given: its form for spikes need not know the coding level
+            "cells": self.cells,
+            "wiring": wiring,
+            "spread": spread,
+            "parameters": self.parameters,
+        }
         self._seeds = np.random.SeedSequence(seed)
         self._check_rule()
         for_wiring, for_spread = np.random.SeedSequence(seed, spawn_key=(2**31,)).spawn(2)
         self._pairs = Pairs(
             n,
-            AllToAll() if wiring is None else wiring,
+            wiring,
             np.random.default_rng(for_wiring),
             half=self.parameters.symmetric,
             # Where silent pairs are left alone rows are visited, otherwise rows and columns.
@@ -219,6 +235,7 @@ class SpikingMemory:
             for name in self._programs.cell_state:
                 self._programs.cell_state[name] = result[f"cells.{name}"]
             recordings.append(self._recorded(result, total[part]))
+            self.stored += len(shown[part])
         self.recording = Recording.joined(recordings)
 
     def recall(self, cues: ArrayLike) -> NDArray[np.bool_]:
@@ -282,6 +299,87 @@ class SpikingMemory:
             stop = start + max(1, min(self._programs.rows - 1, int(fitting)))
             yield slice(start, stop)
             start = stop
+
+    # ---------------------------------------------------------------------- display and files
+
+    def facts(self) -> dict[str, str]:
+        about = {
+            "cells": f"{self.n} {type(self.cells).__name__}",
+            "rule": display.settings(self.rule),
+            "coding level": f"{self.coding_level:g}",
+            "wiring": display.settings(self._settings["wiring"]),
+            "patterns stored": str(self.stored),
+            "seed": str(self.seed),
+        }
+        return about if self.recording is None else about | {"last call": repr(self.recording)}
+
+    def _picture(self) -> str:
+        return "" if self.recording is None else display.picture(self.recording)
+
+    def save(self, path: str | Path) -> None:
+        """Write the state, constants and seeds, so that `load` goes on to the last bit.
+
+        The recording of the last call is not written; see `Recording.to_dataset`.
+
+        Parameters
+        ----------
+        path : str or Path
+            A sealed NetCDF file: whole or not there, and recognised when damaged.
+        """
+        about = {name: described(value) for name, value in self._settings.items()}
+        about |= {
+            "n": self.n,
+            "seed": self.seed,
+            "calls": self._seeds.n_children_spawned,
+            "stored": self.stored,
+            "joined": self._joined_digest(),
+        }
+        arrays = {f"pairs.{name}": array for name, array in self._pairs.state.items()}
+        arrays |= {f"cells.{name}": array for name, array in self._programs.cell_state.items()}
+        sealed.save_object(path, type(self).__name__, about, arrays)
+
+    @classmethod
+    def load(cls, path: str | Path, *, target: str | None = None, **objects: Any) -> Self:
+        """Read what `save` has written.
+
+        Parameters
+        ----------
+        path : str or Path
+            The file.
+        target : str, optional
+            Where Brian2 runs; on the same target the memory goes on to the last bit.
+        **objects
+            Settings of classes of one's own, and cells by text: `rule`, `cells`, `wiring`. A file
+            brings no code; what is given must be what was saved.
+
+        Raises
+        ------
+        ResultError
+            If the file is missing, damaged, or holds something else.
+        ParameterError
+            If an object is needed, or is another one than was saved.
+        """
+        about, arrays = sealed.load_object(path, cls.__name__)
+        settings = {
+            name: remade_as_saved(about[name], name, objects.pop(name, None))
+            for name in ("rule", "cells", "wiring", "spread", "parameters")
+        }
+        if objects:
+            raise TypeError(f"{next(iter(objects))}: unknown; allowed: {', '.join(settings)}")
+        memory = cls(about["n"], seed=about["seed"], target=target, **settings)
+        if memory._joined_digest() != about["joined"]:
+            raise ParameterError("wiring: joins other cells; allowed: the wiring that was saved")
+        for state, kind in ((memory._pairs.state, "pairs"), (memory._programs.cell_state, "cells")):
+            for name in state:
+                state[name] = arrays[f"{kind}.{name}"]
+        memory._seeds.spawn(about["calls"])
+        memory.stored = about["stored"]
+        return memory
+
+    def _joined_digest(self) -> str:
+        """Fingerprint of which cells are joined, in the order of the state's arrays."""
+        ends = np.r_[self._pairs.i, self._pairs.j].astype(np.int64)
+        return hashlib.sha256(ends.tobytes()).hexdigest()[:16]
 
     # ------------------------------------------------------------------------------ program
 

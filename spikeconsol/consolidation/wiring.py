@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spikeconsol.brian.layout import TILE, pair_indices
-from spikeconsol.parameters import Parameters, parameter
+from spikeconsol.parameters import Declared, Parameters, parameter
 
 __all__ = ["AllToAll", "Joined", "Sparse", "Wiring"]
 
 Indices = tuple[NDArray[np.int32], NDArray[np.int32]]
 
 
-class Wiring:
+class Wiring(Declared):
     """Base of all wirings."""
 
     #: Whether one synapse may serve both directions of a pair.
@@ -81,6 +82,11 @@ class Joined(Wiring):
                 raise ValueError(f"wiring: got {name} of {index.dtype}; allowed: whole numbers")
         if np.any(self.i == self.j):
             raise ValueError("wiring: got a cell joined to itself; allowed: pairs of two cells")
+
+    def described(self) -> dict[str, Any]:
+        """Return it as plain data, for files."""
+        lists = {"i": self.i.tolist(), "j": self.j.tolist()}
+        return {"class": f"{__name__}:Joined", "constants": lists}
 
     def pairs(self, n: int, rng: np.random.Generator) -> Indices:
         for name, index in (("i", self.i), ("j", self.j)):

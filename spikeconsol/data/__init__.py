@@ -1,5 +1,6 @@
-"""Patterns and data sets: random patterns, cues, digit images."""
+"""Patterns and data sets: random patterns, patterns from files, cues, digit images."""
 
+from spikeconsol.data.files import load_patterns
 from spikeconsol.data.images import as_pixels, load_images, read_idx
 from spikeconsol.data.patterns import (
     binarised_digits,
@@ -32,6 +33,7 @@ __all__ = [
     "digits_task",
     "linear_task",
     "load_images",
+    "load_patterns",
     "nback_stream",
     "read_idx",
     "sparse_patterns",

@@ -10,9 +10,7 @@ file, or ask for more memory than stated, is refused.
 
 from __future__ import annotations
 
-import contextlib
 import functools
-import hashlib
 import importlib.metadata
 import json
 import os
@@ -20,9 +18,7 @@ import platform
 import re
 import secrets
 import subprocess
-import sys
 from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -30,7 +26,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import spikeconsol
+from spikeconsol import sealed
 from spikeconsol.parameters import printable, shown
+from spikeconsol.sealed import LARGE, ResultError, check_contents, one_line, verify, write
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -51,16 +49,7 @@ __all__ = [
 
 #: Version of the file format; the format is described in docs/laboratory.md.
 FORMAT = "spikeconsol-1"
-#: Bytes of a file's variables in memory that are read without being asked for.
-LARGE = 4 * 10**9
-_SEAL = b"\nspikeconsol-sha256:"
-_SEALED = re.compile(rb"\nspikeconsol-sha256:([0-9a-f]{64})\n")
-_SEAL_LENGTH = len(_SEAL) + 64 + 1
 _PACKAGES = ("spikeconsol", "brian2", "numpy", "scipy", "xarray", "scikit-learn", "numba", "jax")
-
-
-class ResultError(ValueError):
-    """A result file or folder that cannot be used; the message names it and says why."""
 
 
 def save(dataset: xr.Dataset, path: str | Path, attributes: Mapping[str, Any] = {}) -> None:
@@ -80,41 +69,7 @@ def save(dataset: xr.Dataset, path: str | Path, attributes: Mapping[str, Any] = 
     ResultError
         If the file cannot be written; no partial file is left.
     """
-    attributes = {**dataset.attrs, **attributes, "format": FORMAT}
-    dataset = dataset.assign_attrs({name: _attribute(value) for name, value in attributes.items()})
-    encoding = {
-        name: {"zlib": True, "complevel": 4}
-        for name, variable in dataset.variables.items()
-        if variable.size > 10_000 and variable.dtype.kind in "biuf"
-    }
-    with _local_locks():
-        content = bytes(dataset.to_netcdf(engine="h5netcdf", encoding=encoding))
-    content += _SEAL + hashlib.sha256(content).hexdigest().encode() + b"\n"
-    write(path, content)
-
-
-def write(path: str | Path, content: bytes) -> None:
-    """Write a file that appears whole or not at all, and is on the disk then.
-
-    Raises
-    ------
-    ResultError
-        If it cannot be written; no partial file is left, and an older one stays.
-    """
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-        _sync_folder(path.parent)
-    except OSError as error:
-        raise ResultError(f"{path}: cannot be written ({error.strerror or error})") from error
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
+    sealed.save(dataset.assign_attrs({**attributes, "format": FORMAT}), path)
 
 
 def load(path: str | Path, *, large: bool = False) -> xr.Dataset:
@@ -132,14 +87,7 @@ def load(path: str | Path, *, large: bool = False) -> xr.Dataset:
         If the file is missing, truncated, damaged, not a result file, leads out of itself, or is
         larger than stated.
     """
-    import xarray as xr
-
-    verify(path)
-    check_contents(path, large=large)
-    try:
-        dataset = xr.load_dataset(path, engine="h5netcdf")
-    except Exception as error:
-        raise ResultError(f"{path}: not a result file ({_one_line(error)})") from error
+    dataset = sealed.load(path, large=large)
     check_attributes(path, dataset.attrs)
     return dataset
 
@@ -155,7 +103,7 @@ def read_attributes(path: str | Path) -> dict[str, Any]:
                 name: _plain(value) for name, value in file.attrs.items() if name[:1] != "_"
             }
     except Exception as error:
-        raise ResultError(f"{path}: not a result file ({_one_line(error)})") from error
+        raise ResultError(f"{path}: not a result file ({one_line(error)})") from error
     check_attributes(path, attributes)
     return attributes
 
@@ -191,69 +139,8 @@ def summary(
                 values = with_interval(variable[...]) if numeric and variable.shape[0] else ""
                 rows.append((name, heading(about), shape, values))
     except Exception as error:
-        raise ResultError(f"{path}: not a result file ({_one_line(error)})") from error
+        raise ResultError(f"{path}: not a result file ({one_line(error)})") from error
     return attributes, rows
-
-
-def verify(path: str | Path) -> None:
-    """Check a result file against the checksum in its last line.
-
-    Raises
-    ------
-    ResultError
-        If the file cannot be read, is truncated or was changed.
-    """
-    try:
-        content = Path(path).read_bytes()
-    except OSError as error:
-        raise ResultError(f"{path}: cannot be read ({error.strerror or error})") from error
-    seal = _SEALED.fullmatch(content[-_SEAL_LENGTH:])
-    if seal is None:
-        raise ResultError(f"{path}: truncated, or not a result file of spikeconsol")
-    if hashlib.sha256(content[:-_SEAL_LENGTH]).hexdigest().encode() != seal[1]:
-        raise ResultError(f"{path}: damaged (its checksum does not match)")
-
-
-def check_contents(path: str | Path, *, large: bool = False) -> None:
-    """Refuse what would make a reader open other files or fill the memory.
-
-    Raises
-    ------
-    ResultError
-        If the file has links or data outside of itself, virtual data, or too large variables.
-    """
-    import h5py
-
-    size = 0
-    try:
-        with h5py.File(path, "r") as file:
-            waiting = [file["/"]]
-            while waiting:
-                group = waiting.pop()
-                for name in group:
-                    if not isinstance(group.get(name, getlink=True), h5py.HardLink):
-                        raise ResultError(f"{path}: {printable(name)} is a link; allowed: data")
-                    found = group[name]
-                    if isinstance(found, h5py.Group):
-                        if found.name != group.name and len(waiting) < 1000:
-                            waiting.append(found)
-                        continue
-                    if not isinstance(found, h5py.Dataset):
-                        continue
-                    if found.external or found.is_virtual:
-                        raise ResultError(
-                            f"{path}: {printable(name)} lies in other files; allowed: data in this"
-                        )
-                    size += int(found.size or 0) * found.dtype.itemsize
-    except ResultError:
-        raise
-    except Exception as error:
-        raise ResultError(f"{path}: not a result file ({_one_line(error)})") from error
-    if size > LARGE and not large:
-        raise ResultError(
-            f"{path}: its variables take {size / 1e9:.3g} GB of memory; allowed: "
-            f"{LARGE / 1e9:g} GB, or more with --large"
-        )
 
 
 def writable_folder(path: str | Path) -> Path:
@@ -298,24 +185,6 @@ def provenance() -> dict[str, Any]:
         "platform": platform.platform(),
         "cpu": _cpu(),
     }
-
-
-def _local_locks() -> AbstractContextManager[Any]:
-    """Keep xarray from asking a Dask scheduler, which may be gone, for leave to write."""
-    if "dask" not in sys.modules:
-        return nullcontext()
-    import dask
-
-    return dask.config.set(scheduler="synchronous")
-
-
-def _attribute(value: Any) -> Any:
-    """Turn a value into what NetCDF can hold, JSON where it must be."""
-    if isinstance(value, str | np.number | np.ndarray | float):
-        return value
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value
-    return json.dumps(value, default=str)
 
 
 #: What stands in the attributes: text, or JSON of a kind.
@@ -380,20 +249,6 @@ def _plain(value: Any) -> Any:
     if isinstance(value, np.ndarray) and value.size == 1:
         return _plain(value.ravel()[0])
     return value if isinstance(value, str | np.generic | np.ndarray) else ""  # else it is empty
-
-
-def _one_line(error: BaseException) -> str:
-    return printable(" ".join(str(error).split())[:200]) or type(error).__name__
-
-
-def _sync_folder(folder: Path) -> None:
-    if sys.platform == "win32":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _revision() -> str:

@@ -13,7 +13,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from spikeconsol import checks
+from spikeconsol import checks, display
 from spikeconsol.metaplasticity.build import build
 from spikeconsol.metaplasticity.network import Network
 from spikeconsol.metaplasticity.optimiser import OPTIMISERS, Optimiser
@@ -23,8 +23,8 @@ from spikeconsol.metaplasticity.task import Task
 __all__ = ["Evaluation", "Trained", "Training"]
 
 
-@dataclass(frozen=True)
-class Evaluation:
+@dataclass(frozen=True, repr=False)
+class Evaluation(display.Shown):
     """How R trained runs do on fresh episodes.
 
     Attributes
@@ -44,9 +44,18 @@ class Evaluation:
     step_accuracy: NDArray
     traces: NDArray | None
 
+    def facts(self) -> dict[str, str]:
+        episodes, runs = self.error.shape
+        return {
+            "runs": str(runs),
+            "episodes": str(episodes),
+            "mean error": f"{self.error.mean():.3g}",
+            "mean accuracy": f"{self.accuracy.mean():.3g}",
+        }
 
-@dataclass(frozen=True)
-class Trained:
+
+@dataclass(frozen=True, repr=False)
+class Trained(display.Shown):
     """Parameters of R runs, with the task and the rule that they belong to.
 
     Attributes
@@ -99,12 +108,20 @@ class Trained:
         """Number of runs R."""
         return len(next(iter(self.parameters.values())))
 
+    def facts(self) -> dict[str, str]:
+        return {
+            "task": display.settings(self.task),
+            "plasticity": display.settings(self.plasticity),
+            "runs": str(self.runs),
+            "parameters of each": str(sum(values[0].size for values in self.parameters.values())),
+        }
+
     def with_parameters(self, **changes: NDArray) -> Trained:
         """Return the same runs with some parameters, (R, ...), changed: a lesion, for example."""
         return Trained(self.task, self.plasticity, {**self.parameters, **changes})
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Training(Trained):
     """Runs trained on a task, and how they did.
 
@@ -155,6 +172,14 @@ class Training(Trained):
     def solved(self) -> NDArray[np.bool_]:
         """Runs whose mean frozen error is below the task's threshold, shape (R,)."""
         return self.test_error < self.task.solved_below
+
+    def facts(self) -> dict[str, str]:
+        return super().facts() | {
+            "episodes": f"{len(self.errors)}, the last {self.frozen} frozen",
+            "optimiser": display.settings(self.optimiser),
+            "solved": f"{int(self.solved.sum())} of {self.runs} runs",
+            "error after training": f"{self.test_error.mean():.3g} (mean)",
+        }
 
     def to_dataset(self) -> xr.Dataset:
         """Return everything, labelled, with dimension ``seed`` for the runs."""

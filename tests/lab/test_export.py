@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from spikeconsol.lab.export import export, find_signals, find_spikes
+from spikeconsol.formats import find_signals, find_spikes
+from spikeconsol.lab.export import export
 from spikeconsol.lab.results import ResultError, save
 
 

@@ -1,5 +1,6 @@
 """Files from strangers: nothing is run, followed, obeyed or allocated that was not asked for."""
 
+import hashlib
 import json
 import re
 
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from spikeconsol import sealed as files
 from spikeconsol.lab import results
 from spikeconsol.lab.collect import open_results
 from spikeconsol.lab.results import ResultError, load, save, verify
@@ -38,7 +40,7 @@ def sealed(path, write):
         file.attrs["format"] = results.FORMAT
         write(file)
     content = path.read_bytes()
-    seal = results._SEAL + results.hashlib.sha256(content).hexdigest().encode() + b"\n"
+    seal = files._SEAL + hashlib.sha256(content).hexdigest().encode() + b"\n"
     path.write_bytes(content + seal)
     verify(path)
     return path
@@ -144,7 +146,7 @@ def test_variables_beyond_the_stated_size_need_to_be_asked_for(cli, tmp_path, mo
         assert ran.returncode == 2
         assert "its variables take 8e+03 GB of memory; allowed: 4 GB, or more with" in ran.stderr
     assert "GB" not in cli("show", path, "--large").stderr
-    monkeypatch.setattr(results, "LARGE", 4)
+    monkeypatch.setattr(files, "LARGE", 4)
     small = forged(tmp_path / "b.nc")
     with pytest.raises(ResultError, match="--large"):
         load(small)
@@ -220,7 +222,7 @@ def test_forged_attributes_are_one_line(cli, tmp_path, name):
             slope = file.create_dataset("slope", data=[1.0])
             slope.dims[0].attach_scale(seed)
             for key, good in {**GOOD, "format": results.FORMAT}.items():
-                file.attrs[key] = results._attribute(good)
+                file.attrs[key] = files._attribute(good)
             del file.attrs[name]
             if value is not None:
                 file.attrs[name] = np.array(value) if isinstance(value, list) else value
