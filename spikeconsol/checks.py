@@ -9,20 +9,33 @@ from __future__ import annotations
 import math
 import numbers as kinds
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from spikeconsol.parameters import shown
+from spikeconsol.parameters import ParameterError, shown
 
-__all__ = ["array", "function", "instance", "memory", "number", "seed", "truth", "whole", "wrong"]
+__all__ = [
+    "array",
+    "choice",
+    "function",
+    "instance",
+    "memory",
+    "number",
+    "random_state",
+    "seed",
+    "sizes",
+    "truth",
+    "whole",
+    "wrong",
+]
 
 
-def wrong(name: str, value: Any, allowed: str) -> ValueError:
+def wrong(name: str, value: Any, allowed: str) -> ParameterError:
     """Make the error for a value that is not allowed."""
-    return ValueError(f"{name}: got {shown(value)}; allowed: {allowed}")
+    return ParameterError(f"{name}: got {shown(value)}; allowed: {allowed}")
 
 
 def whole(name: str, value: Any, *, at_least: int | None = None, at_most: int | None = None) -> int:
@@ -129,6 +142,42 @@ def seed(name: str, value: Any) -> int | np.random.SeedSequence:
         return whole(name, value, at_least=0)
     except ValueError:
         raise wrong(name, value, "a whole number >= 0, or a SeedSequence") from None
+
+
+def random_state(name: str, value: Any) -> None:
+    """Check what scikit-learn takes for randomness; None draws other numbers every time."""
+    if value is None or isinstance(
+        value, np.random.RandomState | np.random.Generator | np.random.SeedSequence
+    ):
+        return
+    try:
+        whole(name, value, at_least=0)
+    except ValueError:
+        raise wrong(name, value, "a whole number >= 0, a RandomState or None") from None
+
+
+def sizes(name: str, value: Any, *, at_least: int, of: str = "units") -> list[int]:
+    """Return the sizes of layers, given as a sequence or as one number."""
+    listed = isinstance(value, Sequence | np.ndarray) and not isinstance(value, str | bytes)
+    try:
+        if np.ma.is_masked(value):
+            raise ValueError
+        found = [
+            whole(name, each, at_least=at_least)
+            for each in (value if listed and np.ndim(value) else [value])
+        ]
+    except ValueError:
+        found = []
+    if not found:
+        raise wrong(name, value, f"one or more layers of >= {at_least} {of}")
+    return found
+
+
+def choice(name: str, value: Any, allowed: Collection[str]) -> str:
+    """Return one of some words."""
+    if not isinstance(value, str) or value not in allowed:
+        raise wrong(name, value, ", ".join(allowed))
+    return value
 
 
 def instance(name: str, value: Any, kind: type, wording: str = "") -> Any:

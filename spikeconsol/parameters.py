@@ -281,7 +281,7 @@ def _checked(value: Any, hint: Any, field: dataclasses.Field[Any]) -> Any:
             raise ParameterError(f"{field.name}: got {shown(value)}; allowed: a {origin.__name__}")
         return value
     if origin is tuple:
-        if isinstance(value, str) or not hasattr(value, "__iter__"):
+        if isinstance(value, str | bytes) or not hasattr(value, "__iter__"):
             raise ParameterError(f"{field.name}: got {shown(value)}; allowed: a sequence of values")
         kind = typing.get_args(hint)[0]
         elements = tuple(_scalar(element, kind, unit, field.name) for element in value)
@@ -367,11 +367,11 @@ def in_si(value: Any, name: str) -> tuple[float, str]:
         match = re.fullmatch(r"[^A-Za-z]*[0-9.][eE]?[-+0-9]*\s*\*?\s*([A-Za-z]+)\s*", value)
         unit, _ = _ABBREVIATIONS.get(match[1] if match else "", ("", 1.0))
         if not unit:
-            raise ParameterError(f"{name}: got {value!r}; allowed: a number with its unit")
+            raise ParameterError(f"{name}: got {shown(value)}; allowed: a number with its unit")
         return _to_si(value, unit, name), unit
     if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
         return float(value), "1"
-    raise ParameterError(f"{name}: got {value!r}; allowed: a number with its unit")
+    raise ParameterError(f"{name}: got {shown(value)}; allowed: a number with its unit")
 
 
 def _parsed(value: Any, hint: Any, name: str) -> Any:

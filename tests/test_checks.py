@@ -17,6 +17,8 @@ import warnings
 import numpy as np
 import pytest
 import scipy.sparse
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.linear_model import SGDClassifier
 
 import spikeconsol
 from spikeconsol import checks
@@ -63,17 +65,28 @@ ODD = {
     "a dictionary": {},
 }
 #: Wings that check their arguments here.
-PACKAGES = ("data", "statistics", "parameters", "consolidation")
-#: Public, but for rules and networks to call: arrays go in and out without a look.
+PACKAGES = ("data", "statistics", "parameters", "consolidation", "bottleneck", "metaplasticity")
+#: Public, but for rules, networks and tasks to call: arrays go in and out without a look.
 INNER = {"change_by", "raise_to", "probability"}
+INNER |= {"contrast", "pair_weights", "layer_norm", "layer_norm_gradient"}
+INNER |= {"match_signal", "trace_signal", "window_signal", "require_sample", "require_own_text"}
+INNER |= {"random_signs", "stack", "samples", "BottleneckEstimator", "ObjectSettings"}
+INNER |= {"agreement", "generator", "PoolClassifier", "RelationalEstimator"}
+#: Modules of which the same is true: what estimators and trainings are made of.
+INNER_MODULES = {
+    *("archive", "equations", "kernels", "memory_network", "network", "program"),
+    *("build", "jax_backend", "kernel", "layer", "rate", "recurrent", "recurrent_kernel"),
+}
 
 
 def modules():
     yield from (importlib.import_module(f"spikeconsol.{name}") for name in PACKAGES)
     for name in PACKAGES:
         module = importlib.import_module(f"spikeconsol.{name}")
+        inner = INNER_MODULES if name in ("bottleneck", "metaplasticity") else ()
         for found in pkgutil.iter_modules(getattr(module, "__path__", ())):
-            yield importlib.import_module(f"{module.__name__}.{found.name}")
+            if found.name not in inner:
+                yield importlib.import_module(f"{module.__name__}.{found.name}")
 
 
 def public():
@@ -84,7 +97,8 @@ def public():
             thing = getattr(module, name)
             own = getattr(thing, "__module__", "").startswith("spikeconsol")
             raised = isinstance(thing, type) and issubclass(thing, Exception)
-            if callable(thing) and own and name not in INNER and not raised:
+            plain = callable(thing) and own and not raised
+            if plain and name not in INNER and thing.__module__.split(".")[-1] not in INNER_MODULES:
                 found[f"{thing.__module__}.{name}"] = thing
     return dict(sorted(found.items()))
 
@@ -160,6 +174,52 @@ def test_parameters_take_no_impossible_value(odd):
             if found != "refused":
                 accepted.append(f"{name}({field.name}={odd}): {found or 'accepted'}")
     assert not accepted, "\n".join(accepted)
+
+
+SAMPLES = np.eye(6)[np.arange(12) % 6]
+CLASSES = np.arange(12) % 2
+ESTIMATORS = {
+    name: thing
+    for name, thing in PUBLIC.items()
+    if isinstance(thing, type) and issubclass(thing, BaseEstimator)
+}
+
+
+def learned(kind, settings, X=SAMPLES, y=CLASSES):
+    """Make an estimator - they take any setting, as scikit-learn has it - and let it learn."""
+    made = kind(**settings)
+    if not hasattr(made, "fit"):
+        return made.partial_fit(X, y, classes=[0, 1])
+    return made.fit(X, y)
+
+
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_estimators_refuse_what_cannot_be_when_they_learn(name):
+    kind, wrong = ESTIMATORS[name], []
+    for setting in arguments(kind):
+        for odd, value in IMPOSSIBLE.items():
+            found = outcome(lambda s=setting.name, v=value: learned(kind, {s: v}))
+            if found != "refused":
+                wrong.append(f"{name}({setting.name}={odd}): {found or 'accepted'}")
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_estimators_refuse_samples_that_cannot_be(name):
+    kind, wrong = ESTIMATORS[name], []
+    given = {"readout": SGDClassifier()} if "readout" in inspect.signature(kind).parameters else {}
+    for odd in ("NaN in an array", "a masked array", "text in an array", "complex", "ragged"):
+        for part in ("X", "y") if issubclass(kind, ClassifierMixin) else ("X",):
+            try:
+                learned(kind, given, **{part: IMPOSSIBLE[odd]})
+            except (ValueError, TypeError) as error:
+                if "\n" in str(error) or not str(error):
+                    wrong.append(f"{name}, {part} {odd}: not one line: {error}")
+            except Exception as error:
+                wrong.append(f"{name}, {part} {odd}: raw {type(error).__name__}: {error}")
+            else:
+                wrong.append(f"{name}, {part} {odd}: accepted")
+    assert not wrong, "\n".join(wrong)
 
 
 @pytest.fixture(scope="module")

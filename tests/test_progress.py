@@ -13,6 +13,8 @@ from spikeconsol import progress_bar
 from spikeconsol.brian.backend import Program, run
 from spikeconsol.consolidation import HopfieldNetwork
 from spikeconsol.consolidation.rules import Leaky
+from spikeconsol.metaplasticity import evaluate, train
+from spikeconsol.metaplasticity.tasks import OneShot
 
 
 class Terminal(io.StringIO):
@@ -43,6 +45,41 @@ def test_a_long_call_shows_how_far_it_is_and_the_time_to_go(terminal):
     assert " 50%," in shown
     assert "to go" in shown
     assert shown.endswith("\r")  # nothing is left of it
+
+
+def recall():
+    network = HopfieldNetwork(20, rule=Leaky(), seed=1)
+    network.store(np.eye(20, dtype=bool)[:2])
+    network.recall(np.eye(20, dtype=bool)[5:7])  # far from any fixed point
+
+
+def recall_of_several():
+    network = HopfieldNetwork(20, rule=Leaky(), seed=(1, 2))
+    network.store(np.stack([np.eye(20, dtype=bool)[:2]] * 2))
+    network.recall(np.stack([np.eye(20, dtype=bool)[:2]] * 2))
+
+
+def learn():
+    return train(OneShot(steps=4), seeds=[0], episodes=4, frozen=2)
+
+
+LONG = {
+    "store [": store,
+    "recall [": recall,
+    "recall [#": recall_of_several,
+    "training [": learn,
+    "testing [": lambda: evaluate(learn(), episodes=2),
+}
+
+
+@pytest.mark.parametrize("title", LONG)
+def test_long_calls_show_themselves_unless_the_one_switch_is_off(terminal, title):
+    LONG[title]()
+    assert title in terminal.getvalue()
+    terminal.truncate(0)
+    spikeconsol.progress(False)
+    LONG[title]()
+    assert "[" not in terminal.getvalue()
 
 
 def test_one_switch_hides_all(terminal):
@@ -77,7 +114,10 @@ def test_compiled_programs_tell_how_far_they_are(terminal):
         builder=f"{Path(__file__).parent / 'brian' / 'counting.py'}:build",
         structure={"dt": 1e-4, "n": 10},
         inputs=("cells.gain", "cells.noise_seed", "cells.stream", "cells.y", "table"),
-        outputs=("cells.y",),
+        # All that tests/brian asks for, so that the two share a program.
+        outputs=tuple(
+            f"cells.{name}" for name in ("y", "steps", "shown", "normal_draw", "uniform_draw")
+        ),
     )
     run(counting, {}, steps=20_000, target="standalone")
     shown = terminal.getvalue()

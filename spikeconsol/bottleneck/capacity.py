@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from spikeconsol import checks
 from spikeconsol.bottleneck.hsic import Objective, cosine, sliding_signals
 from spikeconsol.bottleneck.memory import Memory, Place, require_sample
 from spikeconsol.bottleneck.memory.reservoir import ridge
@@ -106,8 +107,20 @@ def memory_capacity(
     penalty : float
         Of the ridge regression, per sample and relative to the mean square of the features.
     """
-    if not 0 < train < 1:
-        raise ParameterError(f"train: got {train!r}; allowed: > 0 and < 1")
+    checks.instance("memory", memory, Memory)
+    checks.instance("objective", objective, Objective, "an Objective")
+    X, Z = checks.array("X", X, ndim=2), checks.array("Z", Z, ndim=2)
+    y = checks.array("y", y, ndim=1).astype(np.int64)
+    checks.whole("window", window, at_least=2)
+    checks.whole("lags", lags, at_least=1)
+    checks.number("train", train, above=0, below=1)
+    checks.number("penalty", penalty, at_least=0)
+    if len({len(X), len(y), len(Z)}) > 1 or len(X) <= max(window - 1, lags) + 2:
+        raise ParameterError(
+            f"X, y, Z: got {len(X)}, {len(y)} and {len(Z)} samples; allowed: as many of each, more "
+            f"than {max(window - 1, lags) + 2}"
+        )
+    checks.whole("y", np.min(y), at_least=0)
     one_hot = np.eye(int(np.max(y)) + 1)[y]
     echoes, signals = [], []
     for x, label, z in zip(X, y, Z, strict=True):
@@ -141,6 +154,11 @@ def memory_capacity(
 
 def explained_variance(predicted: Array, values: Array) -> float:
     """Coefficient of determination, pooled over components."""
+    predicted, values = checks.array("predicted", predicted), checks.array("values", values)
+    if not values.size or predicted.shape != values.shape:
+        raise ParameterError(
+            f"predicted: got shape {predicted.shape}; allowed: {values.shape}, as values, not empty"
+        )
     variance = np.sum((values - values.mean(axis=0)) ** 2)
     return float(1 - np.sum((values - predicted) ** 2) / variance)
 

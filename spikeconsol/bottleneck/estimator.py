@@ -16,14 +16,14 @@ from sklearn.base import (
     TransformerMixin,
 )
 from sklearn.utils.multiclass import check_classification_targets, unique_labels
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
-from spikeconsol import progress_bar
+from spikeconsol import checks, progress_bar
 from spikeconsol.bottleneck import archive
 from spikeconsol.bottleneck.hsic import Objective
 from spikeconsol.bottleneck.memory import Memory
 from spikeconsol.bottleneck.parameters import Optimiser, Protection
-from spikeconsol.bottleneck.settings import ObjectSettings, generator
+from spikeconsol.bottleneck.settings import ObjectSettings, generator, samples
 from spikeconsol.bottleneck.signals import Signal
 from spikeconsol.optimise import softmax
 from spikeconsol.parameters import ParameterError
@@ -99,7 +99,7 @@ class BottleneckEstimator(
         ValueError
             If X or y are not finite, of different lengths, or y holds no classes.
         """
-        goes_on = bool(self.warm_start) and hasattr(self, "classes_")
+        goes_on = checks.truth("warm_start", self.warm_start) and hasattr(self, "classes_")
         X, y, weight = self._checked(X, y, sample_weight, reset=not goes_on)
         if checkpoint is not None and self.warm_start:
             raise ParameterError("warm_start: got True; allowed: False, with a checkpoint")
@@ -194,19 +194,17 @@ class BottleneckEstimator(
         """Check settings and samples before anything is changed."""
         for name in self._kinds:
             self._chosen(name)
-        sizes = np.atleast_1d(np.asarray(self.hidden))
-        if sizes.size == 0 or sizes.dtype.kind != "i" or sizes.min() < 1:
-            raise ParameterError(
-                f"hidden: got {self.hidden!r}; allowed: one or more layers of >= 1 units"
-            )
-        if isinstance(self.epochs, bool) or int(self.epochs) != self.epochs or self.epochs < 1:
-            raise ParameterError(f"epochs: got {self.epochs!r}; allowed: a whole number >= 1")
+        checks.sizes("hidden", self.hidden, at_least=1)
+        checks.whole("epochs", self.epochs, at_least=1)
+        checks.whole("verbose", int(self.verbose) if self.verbose is True else self.verbose)
+        checks.truth("warm_start", self.warm_start)
+        checks.random_state("random_state", self.random_state)
         if self._signal.variant != "exact" and not self._memory.follows_variants:
             raise ParameterError(
                 f"memory: got {self.memory!r}; allowed: window, for {self._signal.variant}"
             )
         self._check_settings()
-        X, y = validate_data(self, X, y, dtype=[np.float64, np.float32], order="C", reset=reset)
+        X, y = samples(self, X, y, dtype=[np.float64, np.float32], order="C", reset=reset)
         check_classification_targets(y)
         weight = _check_sample_weight(sample_weight, X, dtype=X.dtype, ensure_non_negative=True)
         if sample_weight is not None:
@@ -215,7 +213,7 @@ class BottleneckEstimator(
 
     def _seen(self, X: Any) -> NDArray:
         check_is_fitted(self, "classes_")
-        return validate_data(self, X, dtype=[np.float64, np.float32], order="C", reset=False)
+        return samples(self, X, dtype=[np.float64, np.float32], order="C", reset=False)
 
     def _encode(self, y: ArrayLike) -> NDArray[np.int64]:
         unknown = np.setdiff1d(y, self.classes_)
@@ -227,7 +225,7 @@ class BottleneckEstimator(
         """Draw random streams and a new network."""
         # Streams of their own, so that all signals and memories start from the same weights.
         weights_rng, order_rng, memory_rng, noise_rng = generator(self.random_state).spawn(4)
-        hidden = [int(units) for units in np.atleast_1d(self.hidden)]
+        hidden = checks.sizes("hidden", self.hidden, at_least=1)
         self._begin(X, hidden, len(classes), weights_rng, memory_rng)
         self._order_rng, self._memory_rng, self._noise_rng = order_rng, memory_rng, noise_rng
         self._label_counts = np.zeros(len(classes), np.int64)
@@ -311,9 +309,7 @@ class BottleneckEstimator(
     def transform(self, X: ArrayLike, layer: int = -1) -> NDArray[np.floating]:
         """Codes of one hidden layer (the last by default), shape (n, units)."""
         codes = self._codes(self._seen(X))
-        if not -len(codes) <= layer < len(codes):
-            raise ParameterError(f"layer: got {layer!r}; allowed: 0 to {len(codes) - 1}")
-        return codes[layer]
+        return codes[checks.whole("layer", layer, at_least=-len(codes), at_most=len(codes) - 1)]
 
     # ------------------------------------------------------------------------------- files
 

@@ -31,6 +31,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial.distance import cdist
 
+from spikeconsol import checks
 from spikeconsol.parameters import ParameterError, Parameters, parameter
 
 __all__ = [
@@ -94,20 +95,25 @@ def gaussian_kernel(A: ArrayLike, B: ArrayLike, width: float) -> Array:
     -------
     ndarray, shape (n, m)
     """
-    if not width > 0:
-        raise ParameterError(f"width: got {width!r}; allowed: > 0")
-    A, B = np.asarray(A), np.asarray(B)
+    width = checks.number("width", width, above=0)
+    A, B = checks.array("A", A, ndim=2), checks.array("B", B, ndim=2)
+    if A.shape[1] != B.shape[1]:
+        raise ParameterError(f"B: got {B.shape[1]} columns; allowed: {A.shape[1]}, as in A")
     return np.exp(-cdist(A, B, "sqeuclidean") / (2 * width**2 * A.shape[1]))
 
 
 def label_similarity(classes: int, width: float) -> float:
     """Gaussian kernel between one-hot targets of two different classes (1 for the same class)."""
-    return float(np.exp(-1 / (width**2 * classes)))
+    classes = checks.whole("classes", classes, at_least=1)
+    return float(np.exp(-1 / (checks.number("width", width, above=0) ** 2 * classes)))
 
 
 def hsic(Ka: ArrayLike, Kb: ArrayLike) -> float:
     """Hilbert-Schmidt independence criterion of two Gram matrices of shape (N, N)."""
-    Ka, Kb = np.asarray(Ka), np.asarray(Kb)
+    Ka, Kb = checks.array("Ka", Ka, ndim=2), checks.array("Kb", Kb, ndim=2)
+    for name, K in (("Ka", Ka), ("Kb", Kb)):
+        if K.shape != (len(Ka), len(Ka)) or len(Ka) < 2:
+            raise ParameterError(f"{name}: got shape {K.shape}; allowed: (N, N), N >= 2, of both")
     return float(np.sum(_doubly_centred(Ka) * Kb) / (len(Ka) - 1) ** 2)
 
 
@@ -189,8 +195,7 @@ def modulatory_signal(
     >>> modulatory_signal(X, Y, Z, gamma=2, widths=(0.5, 0.1, 1)).shape
     (3,)
     """
-    if variant not in VARIANTS:
-        raise ParameterError(f"variant: got {variant!r}; allowed: {', '.join(VARIANTS)}")
+    checks.choice("variant", variant, VARIANTS)
     objective = Objective(gamma, widths, input_weight, code_weight)
     X, Y, Z = _window(X, Y, Z)
     sx, sy, sz = objective.widths
@@ -273,16 +278,17 @@ def sliding_signals(
     -------
     ndarray, shape (n - window + 1, d)
     """
-    X, Y, Z = np.asarray(X), np.asarray(Y), np.asarray(Z)
-    if not 2 <= window <= len(Z):
-        raise ParameterError(f"window: got {window!r}; allowed: 2 to {len(Z)}, the samples")
+    X, Y, Z = _window(X, Y, Z)
+    window = checks.whole("window", window, at_least=2, at_most=len(Z))
     rows = [slice(end - window, end) for end in range(window, len(Z) + 1)]
     return np.stack([modulatory_signal(X[row], Y[row], Z[row], **constants) for row in rows])
 
 
 def cosine(a: ArrayLike, b: ArrayLike) -> Array:
     """Cosine between signals along the last axis; 0 where one of them vanishes."""
-    a, b = np.asarray(a, float), np.asarray(b, float)
+    a, b = checks.array("a", a), checks.array("b", b)
+    if not a.ndim or a.shape[-1:] != b.shape[-1:]:
+        raise ParameterError(f"b: got shape {b.shape}; allowed: as many columns as a, {a.shape}")
     norms = np.linalg.norm(a, axis=-1) * np.linalg.norm(b, axis=-1)
     return np.sum(a * b, axis=-1) / np.where(norms > 0, norms, np.inf)
 
@@ -327,13 +333,11 @@ def _doubly_centred(K: Array) -> Array:
 def _window(X: ArrayLike, Y: ArrayLike, Z: ArrayLike) -> tuple[Array, Array, Array]:
     arrays: list[Array] = []
     for name, value in (("X", X), ("Y", Y), ("Z", Z)):
-        array = np.asarray(value, float)
+        array = checks.array(name, value).astype(float)
         if array.ndim != 2 or len(array) < 2:
             raise ParameterError(
                 f"{name}: got shape {array.shape}; allowed: two or more rows, one per sample"
             )
-        if not np.all(np.isfinite(array)):
-            raise ParameterError(f"{name}: got NaN or infinity; allowed: finite numbers")
         if arrays and len(array) != len(arrays[0]):
             raise ParameterError(
                 f"{name}: got {len(array)} rows; allowed: {len(arrays[0])}, as in X"

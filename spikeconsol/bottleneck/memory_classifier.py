@@ -25,9 +25,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from spikeconsol import checks
 from spikeconsol.bottleneck.pools import PoolClassifier
 from spikeconsol.bottleneck.settings import generator
-from spikeconsol.parameters import ParameterError
 
 __all__ = ["REPLACEMENTS", "MemoryClassifier"]
 
@@ -125,14 +125,9 @@ class MemoryClassifier(PoolClassifier):
 
     def _check_settings(self) -> None:
         super()._check_settings()
-        if not self.novelty >= 0:
-            raise ParameterError(f"novelty: got {self.novelty!r}; allowed: >= 0")
-        if self.replacement not in REPLACEMENTS:
-            raise ParameterError(
-                f"replacement: got {self.replacement!r}; allowed: {', '.join(REPLACEMENTS)}"
-            )
-        if not self.protection > 0:
-            raise ParameterError(f"protection: got {self.protection!r}; allowed: > 0")
+        checks.number("novelty", self.novelty, at_least=0, infinite=True)
+        checks.choice("replacement", self.replacement, REPLACEMENTS)
+        checks.number("protection", self.protection, above=0, infinite=True)
 
     def _begin(self, classes: NDArray, X: NDArray) -> None:
         self._rng = generator(self.random_state)

@@ -28,10 +28,11 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import solve
 from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin, clone
 
+from spikeconsol import checks
 from spikeconsol.bottleneck.hsic import layer_norm, layer_norm_gradient
 from spikeconsol.bottleneck.network import DECAYS, FLOORS
+from spikeconsol.bottleneck.settings import samples
 from spikeconsol.optimise import adam, softmax
-from spikeconsol.parameters import ParameterError
 from spikeconsol.statistics import coincidences
 
 __all__ = [
@@ -44,6 +45,7 @@ __all__ = [
 ]
 
 PENALTIES = ("ewc", "si", "mas")
+REALS = (np.float64, np.float32)
 
 Array = NDArray[np.floating]
 
@@ -63,8 +65,10 @@ class RandomFeatures(TransformerMixin, BaseEstimator):
 
     def fit(self, X: Array, y: Any = None) -> Self:
         """Draw the weights; only the number of features of X matters."""
-        rng = np.random.default_rng(self.random_state)
-        self.weights_ = _drawn(rng, X.shape[1], self.width)
+        checks.whole("width", self.width, at_least=1)
+        rng = np.random.default_rng(checks.seed("random_state", self.random_state))
+        X = samples(self, X, dtype=REALS)
+        self.weights_ = _drawn(rng, X.shape[1], int(self.width))
         return self
 
     def transform(self, X: Array) -> Array:
@@ -102,7 +106,10 @@ class OnFeatures(_Chosen):
 
     def partial_fit(self, X: Array, y: NDArray, classes: ArrayLike) -> Self:
         """Learn from samples in the order given."""
+        X, y = samples(self, X, y, dtype=REALS)
         if not hasattr(self, "readout_"):
+            for name in ("readout", "features"):
+                _check_estimator(name, getattr(self, name), optional=name == "features")
             self.classes_, self.readout_ = np.asarray(classes), clone(self.readout)
             self.features_ = None if self.features is None else clone(self.features).fit(X)
         self.readout_.partial_fit(self._seen(X), y, classes=classes)
@@ -129,6 +136,8 @@ class OneReadoutPerTask(_Chosen):
 
     def partial_fit(self, X: Array, y: NDArray, classes: ArrayLike) -> Self:
         """Learn one task."""
+        X, y = samples(self, X, y, dtype=REALS)
+        _check_estimator("readout", self.readout)
         self.classes_ = np.asarray(classes)
         self.readouts_ = getattr(self, "readouts_", {})
         mine = tuple(np.unique(y))
@@ -158,6 +167,8 @@ class AccumulatedLeastSquares(_Chosen):
 
     def partial_fit(self, X: Array, y: NDArray, classes: ArrayLike) -> Self:
         """Add samples to the sums."""
+        checks.number("ridge", self.ridge, at_least=0)
+        X, y = samples(self, X, y, dtype=REALS)
         X = _with_bias(X)
         if not hasattr(self, "moments_"):
             self.classes_ = np.asarray(classes)
@@ -226,6 +237,7 @@ class ProtectedNetwork(_Chosen):
 
     def partial_fit(self, X: Array, y: NDArray, classes: ArrayLike) -> Self:
         """Learn a task from samples in the order given, then note what was important for it."""
+        X, y = samples(self, X, y, dtype=REALS)
         if not hasattr(self, "weights_"):
             self._begin(X.shape[1], np.asarray(classes))
         labels = np.searchsorted(self.classes_, y)
@@ -241,14 +253,17 @@ class ProtectedNetwork(_Chosen):
         return self._forward(X)[-1]
 
     def _begin(self, features: int, classes: NDArray) -> None:
-        choices = ("none", "first", *PENALTIES)
-        if self.protection not in choices:
-            raise ParameterError(
-                f"protection: got {self.protection!r}; allowed: {', '.join(choices)}"
-            )
-        self._rng = np.random.default_rng(self.random_state)
+        hidden = checks.sizes("hidden", self.hidden, at_least=1)
+        checks.choice("protection", self.protection, ("none", "first", *PENALTIES))
+        checks.number("strength", self.strength, at_least=0)
+        checks.whole("replay", self.replay, at_least=0)
+        checks.truth("separate_tasks", self.separate_tasks)
+        checks.number("learning_rate", self.learning_rate, at_least=0)
+        checks.number("readout_learning_rate", self.readout_learning_rate, at_least=0)
+        checks.whole("window", self.window, at_least=1)
+        self._rng = np.random.default_rng(checks.seed("random_state", self.random_state))
         self.classes_ = classes
-        sizes = (features, *self.hidden)
+        sizes = (features, *hidden)
         self.weights_ = [_drawn(self._rng, *pair) for pair in itertools.pairwise(sizes)]
         self.weights_.append(np.zeros((sizes[-1] + 1, len(classes)), np.float32))
         self._anchors = [w.copy() for w in self.weights_]
@@ -346,6 +361,12 @@ class ProtectedNetwork(_Chosen):
             importance += gained
             anchor[...] = w
         self._tasks_over += 1
+
+
+def _check_estimator(name: str, value: Any, *, optional: bool = False) -> None:
+    """Refuse what scikit-learn could not copy."""
+    if not (optional and value is None):
+        checks.instance(name, value, BaseEstimator, "an estimator of scikit-learn's kind")
 
 
 def _probabilities(logits: Array, compared: NDArray) -> Array:

@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets, unique_labels
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
-from spikeconsol.parameters import ParameterError
+from spikeconsol import checks
+from spikeconsol.bottleneck.settings import samples
 
 __all__ = ["PoolClassifier"]
 
@@ -63,7 +64,7 @@ class PoolClassifier(ClassifierMixin, BaseEstimator):
         ndarray, shape (n, classes); for two classes (n,), the difference of the second to the first
         """
         check_is_fitted(self, "classes_")
-        X = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
+        X = samples(self, X, dtype=[np.float64, np.float32], reset=False)
         scores = self._scores(X)
         return scores[:, 1] - scores[:, 0] if len(self.classes_) == 2 else scores
 
@@ -76,18 +77,19 @@ class PoolClassifier(ClassifierMixin, BaseEstimator):
     def _checked(self, X: Any, y: Any, *, reset: bool) -> tuple[NDArray, NDArray]:
         """Check settings and samples before anything is changed."""
         self._check_settings()
-        X, y = validate_data(self, X, y, dtype=[np.float64, np.float32], order="C", reset=reset)
+        X, y = samples(self, X, y, dtype=[np.float64, np.float32], order="C", reset=reset)
         check_classification_targets(y)
         return X, y
 
     def _check_settings(self) -> None:
-        if isinstance(self.cells, bool) or self.cells != int(self.cells) or self.cells < 1:
-            raise ParameterError(f"cells: got {self.cells!r}; allowed: a whole number >= 1")
-        rate = 1.0 if self.plasticity == "use" else self.plasticity
-        if isinstance(rate, str | bool) or not 0 <= rate <= 1:
-            raise ParameterError(
-                f"plasticity: got {self.plasticity!r}; allowed: 'use' or a number from 0 to 1"
-            )
+        checks.whole("cells", self.cells, at_least=1)
+        if not (isinstance(self.plasticity, str) and self.plasticity == "use"):
+            try:
+                checks.number("plasticity", self.plasticity, at_least=0, at_most=1)
+            except ValueError:
+                allowed = "'use' or a number from 0 to 1"
+                raise checks.wrong("plasticity", self.plasticity, allowed) from None
+        checks.random_state("random_state", self.random_state)
 
     def _numbered(self, y: NDArray) -> NDArray[np.int64]:
         unknown = np.setdiff1d(y, self.classes_)

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from spikeconsol import checks
 from spikeconsol.bottleneck import memory, signals
 from spikeconsol.bottleneck.estimator import BottleneckEstimator
 from spikeconsol.bottleneck.hsic import Objective, cosine, layer_objective, sliding_signals
@@ -196,9 +197,7 @@ class BottleneckClassifier(BottleneckEstimator):
         )
 
     def _check_settings(self) -> None:
-        allowed = ("auto", "numba", "numpy")
-        if self.backend not in allowed:
-            raise ParameterError(f"backend: got {self.backend!r}; allowed: {', '.join(allowed)}")
+        checks.choice("backend", self.backend, ("auto", "numba", "numpy"))
         kind = type(self._memory)
         if self._chosen("layer").neuron == "leaky" and kind.revise is Memory.revise:
             raise ParameterError(f"neuron: got 'leaky'; allowed: instant, for {self.memory}")

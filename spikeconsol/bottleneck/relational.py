@@ -14,6 +14,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from spikeconsol import checks
 from spikeconsol.bottleneck.hsic import Objective, layer_norm, layer_norm_gradient
 from spikeconsol.bottleneck.memory import CodeReservoir, PastCodes
 from spikeconsol.bottleneck.network import DECAYS
@@ -189,7 +190,7 @@ class RelationalBottleneck(RelationalEstimator):
         """Draw a new network."""
         # Streams of their own, so that all memories start from the same weights.
         weights_rng, memory_rng = generator(self.random_state).spawn(2)
-        hidden = [int(units) for units in np.atleast_1d(self.hidden)]
+        hidden = checks.sizes("hidden", self.hidden, at_least=2)
         self.weights_ = []
         for below, units in zip([inputs, *hidden], hidden, strict=False):
             weights = weights_rng.standard_normal((below, units)) / np.sqrt(below)

@@ -8,6 +8,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from spikeconsol import checks
 from spikeconsol.bottleneck.hsic import Objective
 from spikeconsol.bottleneck.memory import (
     Constant,
@@ -195,7 +196,7 @@ class SpikingRelationalBottleneck(RelationalEstimator):
 
     @property
     def _constants(self) -> SpikingLayer:
-        return self.layer or SpikingLayer()
+        return SpikingLayer() if self.layer is None else self.layer
 
     @property
     def _description(self) -> PastCodes:
@@ -223,13 +224,14 @@ class SpikingRelationalBottleneck(RelationalEstimator):
     def _check_settings(self) -> None:
         super()._check_settings()
         if not isinstance(self._kept(), GatedLiquid | Lag):
-            raise ParameterError(
-                f"memory: got {self.memory!r}; allowed: GatedLiquid, Lag or a control of one"
-            )
+            raise checks.wrong("memory", self.memory, "GatedLiquid, Lag or a control of one")
         if isinstance(self._kept(), Lag) and isinstance(self._description, Constant | Shuffled):
             raise ParameterError(
                 f"memory: got {self.memory!r}; allowed: a control of a GatedLiquid, in spikes"
             )
+        checks.instance("layer", self._constants, SpikingLayer)
+        if self.target is not None:
+            backend.checked_target(self.target)
 
     def _checked(self, X: Any, relation: Any, *, reset: bool) -> tuple[Array, Array]:
         X, told = super()._checked(X, relation, reset=reset)
@@ -254,7 +256,7 @@ class SpikingRelationalBottleneck(RelationalEstimator):
     def _begin(self, X: Array) -> None:
         """Draw a new network and fit the readouts of its liquids."""
         weights_rng, memory_rng, self._rng, self._noise_rng = generator(self.random_state).spawn(4)
-        hidden = [int(units) for units in np.atleast_1d(self.hidden)]
+        hidden = checks.sizes("hidden", self.hidden, at_least=2)
         self._sizes = [X.shape[1], *hidden]
         p, kept = self._constants, self._kept()
         expected = X * p.peak_rate * p.sample_time

@@ -13,10 +13,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.linear_model import LogisticRegression
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
+from spikeconsol import checks
 from spikeconsol.bottleneck.hsic import Objective, cosine
 from spikeconsol.bottleneck.memory import PastCodes
+from spikeconsol.bottleneck.settings import samples
 from spikeconsol.parameters import ParameterError
 
 __all__ = [
@@ -179,9 +181,7 @@ class RelationalEstimator(TransformerMixin, BaseEstimator):
     def transform(self, X: ArrayLike, layer: int = -1) -> Array:
         """Codes of one hidden layer (the last by default), shape (n, units)."""
         codes = self._layer_codes(self._seen(X))
-        if not -len(codes) <= layer < len(codes):
-            raise ParameterError(f"layer: got {layer!r}; allowed: 0 to {len(codes) - 1}")
-        return codes[layer]
+        return codes[checks.whole("layer", layer, at_least=-len(codes), at_most=len(codes) - 1)]
 
     def fit_readout(self, X: ArrayLike, y: ArrayLike) -> Self:
         """Fit a logistic readout of classes to the top code; no hidden layer changes."""
@@ -215,35 +215,27 @@ class RelationalEstimator(TransformerMixin, BaseEstimator):
 
     def _check_settings(self) -> None:
         """Refuse impossible settings."""
-        sizes = np.atleast_1d(np.asarray(self.hidden))
-        if sizes.size == 0 or sizes.dtype.kind != "i" or sizes.min() < 2:
-            raise ParameterError(
-                f"hidden: got {self.hidden!r}; allowed: one or more layers of >= 2 units"
-            )
+        checks.sizes("hidden", self.hidden, at_least=2)
         if not isinstance(self._description, PastCodes):
-            raise ParameterError(f"memory: got {self.memory!r}; allowed: a memory of past codes")
-        if not isinstance(self._objective, Objective):
-            raise ParameterError(f"objective: got {self.objective!r}; allowed: an Objective")
+            raise checks.wrong("memory", self.memory, "a memory of past codes")
+        checks.instance("objective", self._objective, Objective, "an Objective")
         for name in ("lag", "update_every"):
-            value = getattr(self, name, 1)
-            if isinstance(value, bool) or int(value) != value or value < 1:
-                raise ParameterError(f"{name}: got {value!r}; allowed: a whole number >= 1")
-        if not 0 <= self.learning_rate < np.inf:
-            raise ParameterError(f"learning_rate: got {self.learning_rate!r}; allowed: >= 0")
-        if not 0 <= self.final_rate <= 1:
-            raise ParameterError(f"final_rate: got {self.final_rate!r}; allowed: >= 0 and <= 1")
+            checks.whole(name, getattr(self, name, 1), at_least=1)
+        checks.number("learning_rate", self.learning_rate, at_least=0)
+        checks.number("final_rate", self.final_rate, at_least=0, at_most=1)
+        checks.random_state("random_state", self.random_state)
 
     def _checked(self, X: Any, relation: Any, *, reset: bool) -> tuple[Array, Array]:
         """Check settings, samples and relations before anything is changed."""
         self._check_settings()
-        X = validate_data(self, X, dtype=np.float64, order="C", reset=reset)
+        X = samples(self, X, dtype=np.float64, order="C", reset=reset)
         if relation is None:
             if self._description.recalls in ("lag", "slots"):
                 raise ParameterError(
                     f"relation: got None; allowed: one value per sample, for {self._description}"
                 )
             return X, np.zeros(len(X))
-        relation = np.asarray(relation, float)
+        relation = checks.array("relation", relation).astype(float)
         if relation.shape != (len(X),) or not np.all((relation >= 0) & (relation <= 1)):
             raise ValueError(
                 f"relation: got shape {relation.shape}; allowed: ({len(X)},), values from 0 to 1"
@@ -252,4 +244,4 @@ class RelationalEstimator(TransformerMixin, BaseEstimator):
 
     def _seen(self, X: Any) -> Array:
         check_is_fitted(self, "weights_")
-        return validate_data(self, X, dtype=np.float64, order="C", reset=False)
+        return samples(self, X, dtype=np.float64, order="C", reset=False)

@@ -1,4 +1,4 @@
-"""Settings of an estimator that are objects, with their constants as nested parameters."""
+"""Settings and samples of estimators: objects with constants as nested parameters, and checks."""
 
 from __future__ import annotations
 
@@ -7,17 +7,37 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator
+from sklearn.utils.validation import validate_data
 
-from spikeconsol.parameters import Declared, ParameterError, unknown_name
+from spikeconsol import checks
+from spikeconsol.parameters import Declared, ParameterError, shown, unknown_name
 
-__all__ = ["ObjectSettings", "generator"]
+__all__ = ["ObjectSettings", "generator", "samples"]
 
 
 def generator(random_state: int | np.random.RandomState | None) -> np.random.Generator:
     """Return a generator of random numbers for what scikit-learn calls a random state."""
+    checks.random_state("random_state", random_state)
     if isinstance(random_state, np.random.RandomState):
         random_state = random_state.randint(2**31)
     return np.random.default_rng(random_state)
+
+
+def samples(estimator: BaseEstimator, X: Any, y: Any = "no_validation", **options: Any) -> Any:
+    """Check samples, and classes if there are any, as scikit-learn does; errors are one line.
+
+    Raises
+    ------
+    ValueError, TypeError
+        In scikit-learn's words; also for masked values, which it would take for numbers.
+    """
+    for name, value in (("X", X), ("y", y)):
+        if np.ma.is_masked(value):
+            raise checks.wrong(name, value, "an array of numbers without masked values")
+    try:
+        return validate_data(estimator, X, y, **options)
+    except (ValueError, TypeError) as error:
+        raise type(error)(" ".join(str(error).split())) from None
 
 
 class ObjectSettings(BaseEstimator):
@@ -43,7 +63,7 @@ class ObjectSettings(BaseEstimator):
             return short[value]
         if not isinstance(value, kind):
             names = "".join(f"{text}, " for text in short)
-            raise ParameterError(f"{name}: got {value!r}; allowed: {names}a {kind.__name__}")
+            raise ParameterError(f"{name}: got {shown(value)}; allowed: {names}a {kind.__name__}")
         return value
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:

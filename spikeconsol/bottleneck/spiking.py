@@ -221,10 +221,8 @@ class SpikingBottleneckClassifier(BottleneckEstimator):
             raise ParameterError(
                 f"optimiser: got {self.optimiser!r}; allowed: a Descent, with update_every=1"
             )
-        if self.target not in (None, *backend.TARGETS):
-            raise ParameterError(
-                f"target: got {self.target!r}; allowed: {', '.join(backend.TARGETS)}"
-            )
+        if self.target is not None:
+            backend.checked_target(self.target)
 
     def _checked(
         self, X: Any, y: Any, sample_weight: Any, *, reset: bool

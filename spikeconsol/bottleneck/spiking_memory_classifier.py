@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
+from spikeconsol import checks
 from spikeconsol.bottleneck.pools import PoolClassifier
 from spikeconsol.bottleneck.settings import generator
 from spikeconsol.brian import backend
@@ -143,7 +144,7 @@ class SpikingMemoryClassifier(PoolClassifier):
 
     @property
     def _constants(self) -> SpikingMemoryCells:
-        return self.constants or SpikingMemoryCells()
+        return SpikingMemoryCells() if self.constants is None else self.constants
 
     @property
     def _shown(self) -> int:
@@ -173,11 +174,14 @@ class SpikingMemoryClassifier(PoolClassifier):
 
     def _check_settings(self) -> None:
         super()._check_settings()
+        if self.constants is not None:
+            checks.instance("constants", self.constants, SpikingMemoryCells)
         reach = self._constants.reach
-        if not 0 <= self.novelty < reach:
-            raise ParameterError(
-                f"novelty: got {self.novelty!r}; allowed: >= 0 and < {reach:g}, the ramp's reach"
-            )
+        if not 0 <= checks.number("novelty", self.novelty) < reach:
+            allowed = f">= 0 and < {reach:g}, the ramp's reach"
+            raise checks.wrong("novelty", self.novelty, allowed)
+        if self.target is not None:
+            backend.checked_target(self.target)
 
     def _checked(self, X: Any, y: Any, *, reset: bool) -> tuple[NDArray, NDArray]:
         X, y = super()._checked(X, y, reset=reset)

@@ -41,7 +41,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from spikeconsol import progress_bar, sources
+from spikeconsol import checks, progress_bar, sources
 from spikeconsol.brian.cache import (
     BuildError,
     cache_folder,
@@ -212,9 +212,7 @@ def default_target() -> str:
 
 def checked_target(target: str, name: str = "target") -> str:
     """Return the name of a target, or say what is allowed."""
-    if not isinstance(target, str) or target not in TARGETS:
-        raise ValueError(f"{name}: got {target!r}; allowed: {', '.join(TARGETS)}")
-    return target
+    return checks.choice(name, target, TARGETS)
 
 
 def _check_names(

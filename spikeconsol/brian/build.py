@@ -114,7 +114,7 @@ def _compile(folder: Path, compiler: Sequence[str]) -> str:
     once = {path for pattern in ONCE for path in folder.glob(pattern)}
     loop = {*folder.rglob("*.cpp")} - once
     flags = [*shlex.split(" ".join(get_compiler_and_args()[1])), *VECTORISE]
-    parts = [("once", once, ["-O1"]), ("loop", loop, [])]
+    parts = [("once", once, ["-Og"]), ("loop", loop, [])]
     compiling = []
     for name, sources, level in parts:
         support = ['#include "support.h"'] if name == "once" else []

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from spikeconsol import checks
 from spikeconsol.consolidation.cortical_parameters import Strengths, Wiring
 
 __all__ = ["Gains", "connect", "gains", "synapse_counts"]
@@ -76,7 +77,12 @@ def gains(
         If k p is too small: the inputs that a cell has from its assembly are a binomial number, of
         relative spread sqrt((1 - p)/(k p)), and cells that have few of them are lost.
     """
+    excitatory = checks.whole("excitatory", excitatory, at_least=4)
+    active = checks.whole("active", active, at_least=1, at_most=excitatory)
+    probability = checks.number("probability", probability, above=0, at_most=1)
+    checks.number("inhibitory_probability", inhibitory_probability, above=0, at_most=1)
     strengths = Strengths() if strengths is None else strengths
+    checks.instance("strengths", strengths, Strengths, "Strengths")
     inputs = active * probability
     inhibitory = excitatory // 4
     if inputs < LEAST_INPUTS:
@@ -97,6 +103,8 @@ def gains(
 
 def synapse_counts(excitatory: int, wiring: Wiring) -> dict[str, int]:
     """Number of synapses of each pathway, the same for every seed of the wiring."""
+    excitatory = checks.whole("excitatory", excitatory, at_least=4)
+    checks.instance("wiring", wiring, Wiring)
     inhibitory = excitatory // 4
     p = wiring.probability
     return {
@@ -115,8 +123,9 @@ def connect(excitatory: int, wiring: Wiring) -> dict[str, Pairs]:
     dict of (i, j)
         Indices of the sending and the receiving cells of each pathway.
     """
-    inhibitory = excitatory // 4
     counts = synapse_counts(excitatory, wiring)
+    excitatory = int(excitatory)
+    inhibitory = excitatory // 4
     seeds = np.random.SeedSequence(wiring.seed).spawn(4)
     rngs = {name: np.random.default_rng(seed) for name, seed in zip(counts, seeds, strict=True)}
     drawn = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -217,9 +217,12 @@ class HopfieldNetwork:
         if not any(np.any(w) for w in self.weights):
             warnings.warn("recall before anything is stored: all weights are 0", stacklevel=2)
         k = np.broadcast_to(0 if active is None else active, states.shape[:-1])
+        networks: Iterable[Any] = zip(np.ndindex(*self._batch), self._rngs, strict=True)
+        if self._batch:
+            networks = progress_bar.steps_of(networks, "recall", len(self._rngs))
         final = [
             self._settle(states[index], self.weights[index], rng, k[index], threshold, steps)
-            for index, rng in zip(np.ndindex(*self._batch), self._rngs, strict=True)
+            for index, rng in networks
         ]
         return np.reshape(final, states.shape)
 
@@ -243,7 +246,7 @@ class HopfieldNetwork:
             others = weights[~np.eye(self.n, dtype=bool)]
             own = float(others.mean() + self.self_coupling * others.std())
         one_size = self.n - int(active[0]) if len(active) and np.ptp(active) == 0 else None
-        for _ in range(steps):
+        for _ in progress_bar.steps_of(range(steps), "recall", steps):
             before = states[moving]
             drive = before - self.homeostasis * before.mean(axis=1, keepdims=True)
             fields = drive.astype(np.float32) @ w

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from spikeconsol import checks
 from spikeconsol.metaplasticity.network import Network
 from spikeconsol.metaplasticity.tasks import Episodes, OneShot
 
@@ -30,7 +31,10 @@ def alpha_sign(alpha: NDArray, label_inputs: int = 0) -> NDArray[np.int_]:
     -------
     ndarray of int, shape (..., Y)
     """
-    part = np.asarray(alpha)[..., label_inputs:]
+    alpha = checks.array("alpha", alpha)
+    if alpha.ndim < 2:
+        raise ValueError(f"alpha: got shape {alpha.shape}; allowed: (..., cells, inputs)")
+    part = alpha[..., checks.whole("label_inputs", label_inputs, at_least=0) :]
     return (part > 0).all(axis=-1).astype(int) - (part < 0).all(axis=-1).astype(int)
 
 
@@ -49,6 +53,10 @@ def trace_growth(trace: NDArray, start: int, stop: int) -> NDArray[np.float64]:
     ndarray, shape (..., Y)
         Negative where traces fade; ln(2) over its magnitude is their half-life in steps.
     """
+    trace = checks.array("trace", trace)
+    start, stop = checks.whole("start", start), checks.whole("stop", stop)
+    if trace.ndim < 2 or not trace.size:
+        raise ValueError(f"trace: got shape {trace.shape}; allowed: (..., steps, cells)")
     if not 0 <= start < stop - 1 < trace.shape[-2]:
         raise ValueError(
             f"start, stop: got {start}, {stop}; allowed: two steps or more of {trace.shape[-2]}"
@@ -79,6 +87,10 @@ def task_curvature(
     -------
     ndarray, shape (R, Y, K)
     """
+    checks.instance("network", network, Network)
+    checks.instance("parameters", parameters, Mapping, "arrays by their names")
+    checks.instance("episodes", episodes, Episodes)
+    step = checks.number("step", step, above=0)
     theta = network.flatten(parameters)
     E, R = episodes.x.shape[:2]
     # Every episode of every run is a run of its own here.
@@ -140,11 +152,15 @@ def transfer(
     rng : numpy.random.Generator
         Of the episodes.
     """
+    checks.instance("network", network, Network)
+    checks.instance("parameters", parameters, Mapping, "arrays by their names")
+    checks.instance("rng", rng, np.random.Generator)
+    fraction = checks.number("fraction", fraction, at_least=0)
+    episodes = checks.whole("episodes", episodes, at_least=1)
+    lives = checks.whole("lives", lives, at_least=1)
     task = network.task
     if not isinstance(task, OneShot) or task.layers > 1:
         raise ValueError(f"task: got {task}; allowed: OneShot, of one layer")
-    if fraction < 0:
-        raise ValueError(f"fraction: got {fraction!r}; allowed: >= 0")
     R = len(parameters["w"])
     # Leading dimensions (lives, runs): every life has its own fixed weights.
     state = {

@@ -19,6 +19,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from spikeconsol import checks
 from spikeconsol.metaplasticity.rules import Array, Hebb, State, TraceRule
 
 __all__ = ["GRADIENTS", "Activity", "LayerGradient", "PlasticLayer", "SteppedActivity", "slopes"]
@@ -183,7 +184,6 @@ class PlasticLayer:
 
 def slopes(y: Array, gradient: str) -> tuple[Array, Array]:
     r"""Return the slope of tanh used inside the episode, and the true one, :math:`1-y^2`."""
-    if gradient not in GRADIENTS:
-        raise ValueError(f"gradient: got {gradient!r}; allowed: one of {', '.join(GRADIENTS)}")
+    checks.choice("gradient", gradient, GRADIENTS)
     true = 1 - y * y
     return (true if gradient == "exact" else 1 - np.tanh(y) ** 2), true

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.random import Generator, RandomState
 from numpy.typing import NDArray
 
+from spikeconsol import checks
 from spikeconsol.metaplasticity.layer import GRADIENTS, Activity
 from spikeconsol.metaplasticity.parameters import Plasticity
 from spikeconsol.metaplasticity.task import Episodes, Task
@@ -69,8 +70,7 @@ class Network:
         gradient: str,
         shapes: Mapping[str, tuple[int, ...]],
     ) -> None:
-        if gradient not in GRADIENTS:
-            raise ValueError(f"gradient: got {gradient!r}; allowed: one of {', '.join(GRADIENTS)}")
+        checks.choice("gradient", gradient, GRADIENTS)
         self.task, self.plasticity, self.gradient = task, plasticity, gradient
         self.shapes = dict(shapes)
         stops = np.cumsum([prod(shape) for shape in self.shapes.values()])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from spikeconsol import checks
 from spikeconsol.metaplasticity.build import build
 from spikeconsol.metaplasticity.network import Network
 from spikeconsol.metaplasticity.optimiser import OPTIMISERS, Optimiser
@@ -67,6 +69,11 @@ class Trained:
     parameters: dict[str, NDArray]
 
     def __post_init__(self) -> None:
+        checks.instance("task", self.task, Task)
+        checks.instance("plasticity", self.plasticity, Plasticity)
+        checks.instance("parameters", self.parameters, Mapping, "arrays by their names")
+        for name, value in self.parameters.items():
+            checks.array(f"parameters: {name}", value, finite=False)
         shapes = self.network.shapes
         unknown = [name for name in self.parameters if name not in shapes]
         if unknown:

@@ -27,6 +27,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from spikeconsol import checks
+
 __all__ = [
     "BCM",
     "RULES",
@@ -117,7 +119,7 @@ def trace_rule(name: str) -> Callable[[type[TraceRule]], type[TraceRule]]:
         number of synapses, or is not differentiable as written.
     """
     if not isinstance(name, str) or not name.isidentifier():
-        raise ValueError(f"name: got {name!r}; allowed: a word, as in @trace_rule('mine')")
+        raise checks.wrong("name", name, "a word, as in @trace_rule('mine')")
 
     def register(kind: type[TraceRule]) -> type[TraceRule]:
         if not (isinstance(kind, type) and issubclass(kind, TraceRule)):
@@ -138,11 +140,11 @@ def trace_rule(name: str) -> Callable[[type[TraceRule]], type[TraceRule]]:
 
 def find_rule(name: str) -> TraceRule:
     """Return the rule of a name."""
-    if name in _REGISTERED:
+    if isinstance(name, str) and name in _REGISTERED:
         return _REGISTERED[name]
     near = difflib.get_close_matches(str(name), _REGISTERED, n=1)
     hint = f"; nearest: {near[0]}" if near else ""
-    raise ValueError(f"rule: got {name!r}; allowed: one of {', '.join(_REGISTERED)}{hint}")
+    raise checks.wrong("rule", name, f"one of {', '.join(_REGISTERED)}{hint}")
 
 
 def _place(kind: type) -> str:

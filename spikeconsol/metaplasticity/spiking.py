@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from spikeconsol import checks
 from spikeconsol.brian import backend
 from spikeconsol.metaplasticity.network import Outcome
 from spikeconsol.metaplasticity.parameters import SpikingParameters
@@ -65,19 +66,23 @@ class SpikingNetwork:
             raise ValueError(f"task: got {trained.task}; allowed: one plastic layer, on spikes")
         if trained.plasticity.rule != "hebb":
             raise ValueError(f"rule: got {trained.plasticity.rule!r}; allowed: hebb, on spikes")
-        if not 0 <= run < trained.runs:
-            raise ValueError(f"run: got {run}; allowed: 0 to {trained.runs - 1}")
+        run = checks.whole("run", run, at_least=0, at_most=trained.runs - 1)
+        if settings is not None:
+            checks.instance("settings", settings, SpikingParameters)
+        if target is not None:
+            backend.checked_target(target)
         self.task = trained.task
         self.parameters = {name: value[run] for name, value in trained.parameters.items()}
         self._rate = trained.network
         (layer,) = self._rate.layers(self.parameters)
         #: Decay of every trace, shape (Y, K): as given, or as learned.
         self.gamma = np.broadcast_to(layer.gamma, self._rate.shapes["w"])
-        self.settings = settings or SpikingParameters()
+        self.settings = SpikingParameters() if settings is None else settings
         self.target = target
         self.activity: NDArray | None = None
         self.trace: NDArray | None = None
-        self._seeds = np.random.SeedSequence(seed)
+        found = checks.seed("seed", seed)
+        self._seeds = np.random.SeedSequence(found) if isinstance(found, int) else found
 
     def program(self) -> backend.Program:
         """Return the program that runs this network: the same for all values of its parameters."""
@@ -118,6 +123,7 @@ class SpikingNetwork:
         Outcome
             With arrays of shape (E,) and (E, T).
         """
+        checks.instance("episodes", episodes, Episodes)
         if episodes.x.ndim != 3 or episodes.x.shape[-1] != self.task.inputs:
             raise ValueError(
                 f"x: got shape {episodes.x.shape}; allowed: (E, T, {self.task.inputs})"

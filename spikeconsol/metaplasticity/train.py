@@ -19,6 +19,7 @@ import numpy as np
 from numpy.random import RandomState, SeedSequence, default_rng
 from numpy.typing import NDArray
 
+from spikeconsol import checks
 from spikeconsol.metaplasticity.build import build
 from spikeconsol.metaplasticity.network import Network
 from spikeconsol.metaplasticity.optimiser import OPTIMISERS, Adam, Optimiser, RMSClip
@@ -26,6 +27,7 @@ from spikeconsol.metaplasticity.parameters import Plasticity
 from spikeconsol.metaplasticity.result import Evaluation, Trained, Training
 from spikeconsol.metaplasticity.task import Episodes, Task, stack
 from spikeconsol.metaplasticity.tasks import AutoAssociation, Completion, Conditioning
+from spikeconsol.parameters import shown
 from spikeconsol.progress_bar import steps_of
 
 __all__ = ["evaluate", "published_protocol", "train"]
@@ -44,6 +46,7 @@ def published_protocol(task: Task) -> tuple[Optimiser, int]:
     For the recurrent task, Adam as it is defined, with ten times the step of the original
     program, whose faulty second-moment decay enlarged its steps about tenfold.
     """
+    _check_kinds(task, None, None, None)
     if isinstance(task, Completion):
         return RMSClip(learning_rate=0.03, clip=0.1, l1=1e-3, l2=1e-4), 5000
     if isinstance(task, AutoAssociation):
@@ -185,7 +188,9 @@ def train(
                 **stream.saved(),
             )
     parameters = {name: value.copy() for name, value in network.views(theta).items()}
-    test = _evaluate(network, parameters, (stream.next(n) for n in _pieces(frozen)))
+    pieces = _pieces(frozen)
+    shown_pieces = pieces if silent else steps_of(pieces, "testing", len(pieces))
+    test = _evaluate(network, parameters, (stream.next(n) for n in shown_pieces))
     errors[learning:], accuracy[learning:] = test.error, test.accuracy
     tell(episodes, episodes)
     return Training(
@@ -230,7 +235,7 @@ def evaluate(
     """
     if not isinstance(trained, Trained):
         raise TypeError(
-            f"trained: got {_short(trained)}; allowed: a Training, or Trained(task, plasticity, "
+            f"trained: got {shown(trained)}; allowed: a Training, or Trained(task, plasticity, "
             "parameters)"
         )
     if seeds is None and not isinstance(trained, Training):
@@ -247,21 +252,17 @@ def evaluate(
     runs = trained.seeds if seeds is None else _runs(seeds)  # type: ignore[attr-defined]
     if len(runs) != trained.runs:
         raise ValueError(f"seeds: got {len(runs)}; allowed: {trained.runs}, one for each run")
-    if episodes < 1:
-        raise ValueError(f"episodes: got {episodes}; allowed: >= 1")
+    episodes = checks.whole("episodes", episodes, at_least=1)
     stream = _Stream(task, network, runs, "bulk", purpose=1)
-    return _evaluate(network, trained.parameters, (stream.next(n) for n in _pieces(episodes)))
-
-
-def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+    pieces = _pieces(episodes)
+    drawn = (stream.next(n) for n in steps_of(pieces, "testing", len(pieces)))
+    return _evaluate(network, trained.parameters, drawn)
 
 
 def _check_kinds(task: object, plasticity: object, optimiser: object, start: object) -> None:
     """Refuse names and numbers in the place of objects."""
     if not isinstance(task, Task):
-        raise TypeError(f"task: got {_short(task)}; allowed: a Task, such as tasks.OneShot()")
+        raise TypeError(f"task: got {shown(task)}; allowed: a Task, such as tasks.OneShot()")
     for name, value, kinds in (
         ("plasticity", plasticity, (Plasticity,)),
         ("optimiser", optimiser, tuple(OPTIMISERS.values())),
@@ -269,7 +270,7 @@ def _check_kinds(task: object, plasticity: object, optimiser: object, start: obj
     ):
         if value is not None and not isinstance(value, kinds):
             allowed = ", ".join(kind.__name__ for kind in kinds)
-            raise TypeError(f"{name}: got {_short(value)}; allowed: an object of {allowed}")
+            raise TypeError(f"{name}: got {shown(value)}; allowed: an object of {allowed}")
 
 
 def _runs(seeds: Sequence[int]) -> tuple[int, ...]:
@@ -278,24 +279,22 @@ def _runs(seeds: Sequence[int]) -> tuple[int, ...]:
     try:
         runs = tuple(operator.index(seed) for seed in seeds)
     except TypeError:
-        raise TypeError(f"seeds: got {_short(seeds)}; {allowed}") from None
+        raise TypeError(f"seeds: got {shown(seeds)}; {allowed}") from None
     if not runs or len(set(runs)) < len(runs) or min(runs) < 0:
-        raise ValueError(f"seeds: got {_short(runs)}; {allowed}")
+        raise ValueError(f"seeds: got {shown(runs)}; {allowed}")
     return runs
 
 
 def _check(episodes: int, frozen: int, draws: str, backend: str) -> None:
     for name, value in (("episodes", episodes), ("frozen", frozen)):
         if isinstance(value, bool) or not isinstance(value, int | np.integer):
-            raise TypeError(f"{name}: got {_short(value)}; allowed: a whole number")
+            raise TypeError(f"{name}: got {shown(value)}; allowed: a whole number")
     if frozen < 1:
         raise ValueError(f"frozen: got {frozen}; allowed: >= 1")
     if episodes < frozen:
         raise ValueError(f"episodes: got {episodes}; allowed: >= frozen, {frozen}")
-    if draws not in DRAWS:
-        raise ValueError(f"draws: got {draws!r}; allowed: one of {', '.join(DRAWS)}")
-    if backend not in BACKENDS:
-        raise ValueError(f"backend: got {backend!r}; allowed: one of {', '.join(BACKENDS)}")
+    checks.choice("draws", draws, DRAWS)
+    checks.choice("backend", backend, BACKENDS)
 
 
 def _check_shapes(network: Network, trained: Network) -> None:

@@ -91,11 +91,12 @@ def spikes(**settings):
 
 
 def test_an_own_memory_drives_rates():
-    net = rates(memory=LastOfClass(), memory__pull=2.0).fit(SPLIT.X, SPLIT.y)
+    settings = {"backend": "numpy", "memory": LastOfClass(), "memory__pull": 2.0}
+    net = rates(**settings).fit(SPLIT.X, SPLIT.y)
     (memory,) = net.network_.memories
     assert type(memory) is LastOfClass
     assert memory.pull == 2.0
-    frozen = rates(signal="frozen").fit(SPLIT.X, SPLIT.y)
+    frozen = rates(signal="frozen", backend="numpy").fit(SPLIT.X, SPLIT.y)
     assert not np.array_equal(net.network_.weights[0], frozen.network_.weights[0])
 
 

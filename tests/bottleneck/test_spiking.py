@@ -124,20 +124,21 @@ def test_input_spikes_are_poisson_at_the_rates_of_the_samples():
 
 
 def test_zero_modulator_leaves_hidden_weights_exactly_unchanged():
+    few = SPLIT.X[:5], SPLIT.y[:5]
     net = classifier(signal="frozen").partial_fit(SPLIT.X[:1], SPLIT.y[:1], classes=[0, 1])
     before, readout = net.weights_[0].copy(), net.readout_.copy()
-    net.partial_fit(SPLIT.X, SPLIT.y)
+    net.partial_fit(*few)
     np.testing.assert_array_equal(net.weights_[0], before)
     assert not np.array_equal(net.readout_, readout)
-    learned = classifier().partial_fit(SPLIT.X, SPLIT.y, classes=[0, 1])
+    learned = classifier().partial_fit(*few, classes=[0, 1])
     assert not np.array_equal(learned.weights_[0], before)
 
 
 def test_tests_change_nothing():
-    net = classifier().partial_fit(SPLIT.X, SPLIT.y, classes=[0, 1])
+    net = classifier().partial_fit(SPLIT.X[:5], SPLIT.y[:5], classes=[0, 1])
     state = {name: array.copy() for name, array in net.network_.state.items()}
-    first = net.transform(SPLIT.X_test)
-    np.testing.assert_array_equal(first, net.transform(SPLIT.X_test))
+    first = net.transform(SPLIT.X_test[:5])
+    np.testing.assert_array_equal(first, net.transform(SPLIT.X_test[:5]))
     for name, array in net.network_.state.items():
         np.testing.assert_array_equal(array, state[name])
 
@@ -159,7 +160,7 @@ def test_memory_is_carried_from_chunk_to_chunk():
 def test_repeats_are_identical_and_seeds_differ():
     first, second = (classifier().fit(SPLIT.X[:5], SPLIT.y[:5]) for _ in range(2))
     np.testing.assert_array_equal(first.weights_[0], second.weights_[0])
-    np.testing.assert_array_equal(first.predict(SPLIT.X_test), second.predict(SPLIT.X_test))
+    np.testing.assert_array_equal(*(net.predict(SPLIT.X_test[:5]) for net in (first, second)))
     other = clone(first).set_params(random_state=1).fit(SPLIT.X[:5], SPLIT.y[:5])
     assert not np.array_equal(first.weights_[0], other.weights_[0])
 
@@ -175,12 +176,12 @@ def test_controls_start_from_the_same_weights():
 
 def test_two_layers_and_the_surprise_gate():
     net = classifier(hidden=(8, 4), memory="prototypes", signal=FromMemory(surprise_gate=True))
-    record = net.record(SPLIT.X, SPLIT.y, classes=[0, 1])
-    assert [counts.shape for counts in record.counts] == [(40, 8), (40, 4)]
+    record = net.record(SPLIT.X[:20], SPLIT.y[:20], classes=[0, 1])
+    assert [counts.shape for counts in record.counts] == [(20, 8), (20, 4)]
     assert record.counts[1].sum() > 0
     assert all(np.any(modulators) for modulators in record.modulators)
-    assert net.transform(SPLIT.X_test, layer=0).shape == (20, 8)
-    np.testing.assert_allclose(net.predict_proba(SPLIT.X_test).sum(axis=1), 1)
+    assert net.transform(SPLIT.X_test[:3], layer=0).shape == (3, 8)
+    np.testing.assert_allclose(net.predict_proba(SPLIT.X_test[:3]).sum(axis=1), 1)
 
 
 @pytest.mark.parametrize(

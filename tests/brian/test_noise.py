@@ -16,13 +16,14 @@ from spikeconsol.brian.backend import TARGETS, Program, run
 ALPHA = 1e-3
 STEPS, NEURONS = 1000, 200
 EXCESS = -(4 + 1 / 60) / (8 + 1 / 6) ** 2  # -0.060
-N = 50
+N = 10
+#: The program of test_backend.py, so that it is compiled once.
 PROGRAM = Program(
-    name="noise",
+    name="counting",
     builder=f"{Path(__file__).with_name('counting.py')}:build",
-    structure={"dt": 1e-3, "n": N},
-    inputs=("cells.noise_seed", "cells.stream"),
-    outputs=("cells.normal_draw", "cells.uniform_draw"),
+    structure={"dt": 1e-4, "n": N},
+    inputs=("cells.gain", "cells.noise_seed", "cells.stream", "cells.y", "table"),
+    outputs=("cells.y", "cells.steps", "cells.shown", "cells.normal_draw", "cells.uniform_draw"),
 )
 
 
@@ -66,9 +67,9 @@ def correlation(x, y):
     return 2 * stats.norm.sf(abs(r) * np.sqrt(x.size))
 
 
-def battery(normal, uniform, seed):
+def battery(normal, uniform, seed, duration=STEPS):
     """p-values of a generator, two functions of (seed, stream, step, neuron)."""
-    steps, neurons = np.arange(STEPS)[:, None], np.arange(NEURONS)
+    steps, neurons = np.arange(duration)[:, None], np.arange(NEURONS)
     z = normal(seed, 1, steps, neurons)
     u = uniform(seed, 1, steps, neurons)
     n = z.size
@@ -83,8 +84,8 @@ def battery(normal, uniform, seed):
         "variance": two_sided(np.mean(z**2), 1, 2 + EXCESS),
         "skewness": two_sided(np.mean(z**3), 0, 15 + 15 * EXCESS),
         "kurtosis": two_sided(np.mean(z**4) - 6 * np.mean(z**2), EXCESS - 3, 24),
-        "means of neurons": stats.chi2.sf(STEPS * np.sum(z.mean(axis=0) ** 2), NEURONS),
-        "means of steps": stats.chi2.sf(NEURONS * np.sum(z.mean(axis=1) ** 2), STEPS),
+        "means of neurons": stats.chi2.sf(duration * np.sum(z.mean(axis=0) ** 2), NEURONS),
+        "means of steps": stats.chi2.sf(NEURONS * np.sum(z.mean(axis=1) ** 2), duration),
         "uniform, chi-square": stats.chisquare(cells).pvalue,
         "uniform, Kolmogorov-Smirnov": stats.kstest(u.ravel(), "uniform").pvalue,
         "uniform, pairs of steps": stats.chisquare(pairs).pvalue if len(pairs) == 256 else 0.0,
@@ -117,7 +118,7 @@ def test_p_values_are_calibrated():
     """Of a perfect generator, and of ours, each p-value is uniform: one in twenty below 0.05."""
     ours, numpys = [], []
     for seed in range(20):
-        ours += battery(noise.normal, noise.uniform, seed + 1000).values()
+        ours += battery(noise.normal, noise.uniform, seed + 1000, NEURONS).values()
         rng = np.random.default_rng(seed)
 
         def draw_normal(seed, stream, step, neuron, rng=rng):
@@ -129,7 +130,7 @@ def test_p_values_are_calibrated():
         def draw_uniform(seed, stream, step, neuron, rng=rng):
             return rng.random(np.broadcast_shapes(np.shape(step), np.shape(neuron)))
 
-        numpys += battery(draw_normal, draw_uniform, seed).values()
+        numpys += battery(draw_normal, draw_uniform, seed, NEURONS).values()
     for p in (ours, numpys):
         n = len(p)
         below = np.sum(np.array(p) < 0.05)

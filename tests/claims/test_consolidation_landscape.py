@@ -89,7 +89,7 @@ def test_protocol_of_the_source_program(name, mean, half):
     ("kind", "mean", "half"),
     [
         (10, 7.2, 2.2),
-        (300, 20.8, 4.5),
+        pytest.param(300, 20.8, 4.5, marks=pytest.mark.slow),
         ("history", 38.4, 3.2),
         (0, 4.0, 0.0),
         ("instant", 38.0, 6.3),

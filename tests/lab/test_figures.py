@@ -9,6 +9,8 @@ from spikeconsol.lab.pipeline import result_files
 @pytest.fixture
 def installed(toy, tmp_path, monkeypatch):
     """The toy as an installed model, in a file that may be changed."""
+    import matplotlib.font_manager  # noqa: F401  (before its list of fonts has to be made anew)
+
     own = tmp_path / "own.py"
     own.write_text(toy.read_text())
 
@@ -115,8 +117,8 @@ def test_drawing_twice_gives_the_same_files(cli, installed, tmp_path):
 
 
 def test_results_are_found_by_name_or_beside(cli, installed, tmp_path):
-    cli("run", "toy/lines", "--out", "named/toy/lines")
-    cli("run", "toy/lines", "--out", "beside")
+    cli("run", "toy/batch", "--out", "named/toy/batch")
+    cli("run", "toy/batch", "--out", "beside")
     for root in ("named", "beside"):
-        assert len(result_files("toy/lines", [tmp_path / root])) == 3
-    assert result_files("toy/batch", [tmp_path / "named", tmp_path / "beside"]) == []
+        assert len(result_files("toy/batch", [tmp_path / root])) == 3
+    assert result_files("toy/lines", [tmp_path / "named", tmp_path / "beside"]) == []

@@ -47,62 +47,73 @@ def test_a_run_writes_files_prints_the_table_and_draws_the_figure(cli, toy, tmp_
 
 
 def test_seed_by_seed_in_processes_equals_all_seeds_at_once(cli, toy, tmp_path):
-    assert cli("run", toy, "--out", "out", "--jobs", "2").returncode == 0
+    assert cli("run", toy, "--out", "out", "--jobs", 2, "--seeds", 2).returncode == 0
     lines, batch = (numbers(tmp_path / "out" / "toy" / name) for name in ("lines", "batch"))
     for stem in lines:
         xr.testing.assert_allclose(lines[stem], batch[stem], rtol=1e-12)
         assert lines[stem].example.dims == ("time",)
 
 
-@pytest.mark.parametrize("name", ["lines", "batch"])
-@pytest.mark.parametrize("stop", ["SIGKILL", "SIGINT"])
+@pytest.mark.parametrize(
+    ("stop", "name"),
+    [
+        ("SIGKILL", "lines"),
+        ("SIGINT", "batch"),
+        pytest.param("SIGKILL", "batch", marks=pytest.mark.slow),
+        pytest.param("SIGINT", "lines", marks=pytest.mark.slow),
+    ],
+)
 def test_an_interrupted_run_goes_on_where_it_stopped(
     cli, process, toy, tmp_path, computed, name, stop
 ):
-    assert cli("run", f"{toy}/{name}", "--out", "whole").returncode == 0
+    assert cli("run", f"{toy}/{name}", "--seeds", 2, "--out", "whole").returncode == 0
     before = len(computed())
-    command = ("run", f"{toy}/{name}", "--out", "out")
+    command = ("run", f"{toy}/{name}", "--seeds", 2, "--out", "out")
     stopped = process(*command, TOY_STOP_AT="spiking-steep 101", TOY_SIGNAL=stop)
     assert stopped.returncode == (-9 if stop == "SIGKILL" else 130)
     if stop == "SIGINT":
         assert "interrupted: 2 of 3 cells are finished and kept" in stopped.stdout
-        assert f"continue with: spikeconsol run {toy}/{name} --out out --resume" in stopped.stdout
+        assert f"continue with: spikeconsol run {toy}/{name} --seeds 2 --out out --resume" in (
+            stopped.stdout
+        )
     stopped_at = len(computed())
     resumed = cli(*command, "--resume")
     assert resumed.returncode == 0, resumed.stderr
     assert "2 of 3 cells were finished already" in resumed.stdout
     twice = set(computed()[before:stopped_at]) & set(computed()[stopped_at:])
-    in_flight = {"lines": "spiking-steep 101", "batch": "spiking-steep 100 101 102"}
+    in_flight = {"lines": "spiking-steep 101", "batch": "spiking-steep 100 101"}
     assert twice == {in_flight[name]}
     assert_same(numbers(tmp_path / "out"), numbers(tmp_path / "whole"))
 
 
 def test_resume_refuses_other_parameters_and_says_which_file(cli, toy, tmp_path):
-    assert cli("run", toy, "--out", "out").returncode == 0
+    command = ("run", f"{toy}/batch", "--out", "out")
+    assert cli(*command).returncode == 0
     before = numbers(tmp_path / "out")
-    ran = cli("run", toy, "--out", "out", "--resume", "--set", "noise=0.5")
+    ran = cli(*command, "--resume", "--set", "noise=0.5")
     assert ran.returncode == 2
     assert ONE_LINE.fullmatch(ran.stderr)
-    assert "error: out/toy/lines/rate-steep.nc: other parameters than asked for" in ran.stderr
+    assert "error: out/rate-steep.nc: other parameters than asked for" in ran.stderr
     assert_same(numbers(tmp_path / "out"), before)
 
 
 def test_a_truncated_result_is_said_so_and_computed_again(cli, toy, tmp_path):
-    assert cli("run", toy, "--out", "out").returncode == 0
+    assert cli("run", f"{toy}/batch", "--out", "out").returncode == 0
     before = numbers(tmp_path / "out")
-    path = tmp_path / "out" / "toy" / "lines" / "rate-flat.nc"
+    path = tmp_path / "out" / "rate-flat.nc"
     path.write_bytes(path.read_bytes()[:-100])
     shown = cli("show", path)
     assert shown.returncode == 2
     assert ONE_LINE.fullmatch(shown.stderr)
     assert "rate-flat.nc: truncated" in shown.stderr
-    ran = cli("run", toy, "--out", "out", "--resume")
-    assert "computed again: damaged: out/toy/lines/rate-flat.nc" in ran.stdout
+    ran = cli("run", f"{toy}/batch", "--out", "out", "--resume")
+    assert "computed again: damaged: out/rate-flat.nc" in ran.stdout
     assert_same(numbers(tmp_path / "out"), before)
 
 
 def test_a_failing_condition_leaves_the_others_and_its_traceback(cli, toy, tmp_path):
-    ran = cli("run", toy, "--out", "out", TOY_FAIL="rate-flat")
+    command = ("run", toy, "--out", "out", "--seeds", 1)
+    ran = cli(*command, TOY_FAIL="rate-flat")
     assert ran.returncode == 1
     assert "RuntimeError: the line broke; traceback: out/toy/" in ran.stderr
     assert "Traceback" not in ran.stderr
@@ -110,7 +121,7 @@ def test_a_failing_condition_leaves_the_others_and_its_traceback(cli, toy, tmp_p
     assert sorted(path.stem for path in lines.glob("*.nc")) == ["rate-steep", "spiking-steep"]
     errors = list((tmp_path / "out").rglob("*.error.txt"))
     assert all("the line broke" in path.read_text() for path in errors)
-    assert cli("run", toy, "--out", "out", "--resume").returncode == 0
+    assert cli(*command, "--resume").returncode == 0
     assert not list((tmp_path / "out").rglob("*.error.txt"))
 
 
@@ -181,8 +192,8 @@ def test_debug_shows_the_traceback(cli, tmp_path):
 
 
 def test_show_prints_variables_parameters_and_provenance(cli, toy):
-    cli("run", toy, "--out", "out")
-    shown = cli("show", "out/toy/lines/rate-steep.nc")
+    cli("run", f"{toy}/batch", "--out", "out")
+    shown = cli("show", "out/rate-steep.nc")
     assert shown.returncode == 0
     for text in ("1.98 ± 0.11", "example (second)", "time 50", "noise", "cpu", "revision"):
         assert text in shown.stdout

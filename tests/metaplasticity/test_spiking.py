@@ -34,8 +34,13 @@ def run(parameters=PARAMETERS, seed=0, episodes=2, target="numpy", settings=SETT
     return network, network.run(drawn), FeedForward(TASK, Plasticity()).run(PARAMETERS, drawn)
 
 
-def test_activity_and_traces_follow_the_rate_network():
-    network, outcome, rate = run()
+@pytest.fixture(scope="module")
+def two_episodes():
+    return run()
+
+
+def test_activity_and_traces_follow_the_rate_network(two_episodes):
+    network, outcome, rate = two_episodes
     y = rate.activity.y
     assert network.activity.shape == (2, 6, 2)
     assert np.abs(network.activity - y).max() < 0.25
@@ -47,25 +52,26 @@ def test_activity_and_traces_follow_the_rate_network():
     np.testing.assert_array_equal(outcome.accuracy, 1)
 
 
-def test_a_new_episode_starts_without_traces():
+def test_a_new_episode_starts_without_traces(two_episodes):
     """The second of two episodes is like one that was run alone, up to noise."""
-    network, _, rate = run()
+    network, _, rate = two_episodes
     assert np.abs(network.activity[1] - rate.activity.y[1]).max() < 0.25
     # The first steps are known exactly: labels alone.
     np.testing.assert_allclose(network.activity[1, 0], [1, -1], atol=0.15)
 
 
 def test_without_plasticity_patterns_do_nothing():
-    network, outcome, _ = run({**PARAMETERS, "alpha": np.zeros((2, 6))})
+    network, outcome, _ = run({**PARAMETERS, "alpha": np.zeros((2, 6))}, episodes=1)
     assert np.abs(network.activity[:, 2:] - np.tanh(PARAMETERS["b"])).max() < 0.3
     assert network.trace.any()
     assert outcome.accuracy.mean() < 0.9
 
 
 def test_same_seed_same_spikes():
-    one, _, _ = run(episodes=1)
-    two, _, _ = run(episodes=1)
-    other, _, _ = run(episodes=1, seed=1)
+    short = SETTINGS.replace(present="50 ms", gap="10 ms")
+    one, _, _ = run(episodes=1, settings=short)
+    two, _, _ = run(episodes=1, settings=short)
+    other, _, _ = run(episodes=1, seed=1, settings=short)
     np.testing.assert_array_equal(one.activity, two.activity)
     np.testing.assert_array_equal(one.trace, two.trace)
     assert (one.activity != other.activity).any()
@@ -101,7 +107,7 @@ def test_wrong_parameters_are_refused():
         trained({**PARAMETERS, "beta": np.zeros(2)})
     with pytest.raises(TypeError, match="trained: got OneShot; allowed: a Training"):
         SpikingNetwork(TASK, seed=0)
-    with pytest.raises(ValueError, match="run: got 1; allowed: 0 to 0"):
+    with pytest.raises(ValueError, match="run: got 1; allowed: a whole number >= 0 and <= 0"):
         SpikingNetwork(trained(), 1, seed=0)
     two = train(OneShot(layers=2), seeds=[0], episodes=2, frozen=1)
     with pytest.raises(ValueError, match=r"task: got OneShot.*layers=2"):

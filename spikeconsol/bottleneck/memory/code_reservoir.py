@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from spikeconsol import checks
 from spikeconsol.bottleneck.memory.past import (
     BLOCK,
     Array,
@@ -116,7 +117,10 @@ class _Echo(LiveMemory):
 
 def recall_quality(memory: CodeReservoir, units: int, lag: int, seed: int) -> float:
     """R2 of what a reservoir recalls of random codes that its readout was not fitted to."""
-    rng = np.random.default_rng(seed)
+    checks.instance("memory", memory, CodeReservoir)
+    checks.whole("units", units, at_least=2)
+    checks.whole("lag", lag, at_least=1)
+    rng = np.random.default_rng(checks.seed("seed", seed))
     live, exact = memory.begin(units, lag, rng), memory.of.begin(units, lag, rng)
     codes = memory.of.rehearsal(units, 2000, rng)
     blank, told = np.zeros((len(codes), 1)), np.zeros(len(codes))

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from spikeconsol import checks
 from spikeconsol.bottleneck.equations.reservoirs import GATED, RESERVOIR, RESERVOIR_STEP
 from spikeconsol.bottleneck.hsic import layer_norm
 from spikeconsol.bottleneck.memory.base import Array, Memory, Place, require_sample
@@ -353,6 +354,12 @@ def class_structured_stream(
     activity : ndarray, shape (samples, units)
         Rectified; its layer-normalised form is a code.
     """
+    for name, value in (("inputs", inputs), ("units", units), ("classes", classes)):
+        checks.whole(name, value, at_least=1)
+    checks.whole("samples", samples, at_least=1)
+    checks.whole("block", block, at_least=1)
+    checks.instance("rng", rng, np.random.Generator)
+    checks.memory(f"samples: {samples} of {inputs} inputs", 8.0 * samples * (inputs + units))
     X, activity = np.empty((samples, inputs)), np.empty((samples, units))
     y = rng.integers(classes, size=samples)
     cluster = 2 * y + rng.integers(2, size=samples)
