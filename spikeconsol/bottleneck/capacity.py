@@ -120,7 +120,7 @@ def memory_capacity(
             f"X, y, Z: got {len(X)}, {len(y)} and {len(Z)} samples; allowed: as many of each, more "
             f"than {max(window - 1, lags) + 2}"
         )
-    checks.whole("y", np.min(y), at_least=0)
+    checks.whole("y", int(np.min(y)), at_least=0)
     one_hot = np.eye(int(np.max(y)) + 1)[y]
     echoes, signals = [], []
     for x, label, z in zip(X, y, Z, strict=True):

@@ -81,8 +81,8 @@ class SpikingNetwork:
         self.target = target
         self.activity: NDArray | None = None
         self.trace: NDArray | None = None
-        found = checks.seed("seed", seed)
-        self._seeds = np.random.SeedSequence(found) if isinstance(found, int) else found
+        given = checks.seed("seed", seed)
+        self._seeds = np.random.SeedSequence(given) if isinstance(given, int) else given
 
     def program(self) -> backend.Program:
         """Return the program that runs this network: the same for all values of its parameters."""

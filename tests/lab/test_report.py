@@ -1,4 +1,6 @@
 import re
+import shutil
+import subprocess
 from html.parser import HTMLParser
 
 import pytest
@@ -133,3 +135,34 @@ def test_xarray_opens_a_folder_of_results_by_itself(cli, toy, tmp_path):
         one = load(tmp_path / "out" / "duration=0.01,noise=0.2" / "rate-flat.nc")
         here = opened.sel(duration=0.01, noise=0.2, condition="rate-flat")
         assert (here.slope.values == one.slope.values).all()
+
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+BROWSER = next(filter(None, map(shutil.which, BROWSERS)), None)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(BROWSER is None, reason="needs Chromium")
+@pytest.mark.usefixtures("without_dask")
+def test_a_page_of_1200_pixels_needs_no_horizontal_scrolling(cli, toy, tmp_path):
+    own = tmp_path / "own.py"
+    long = "a line whose noise has been chosen with care, " * 3
+    own.write_text(toy.read_text().replace("steep line", long))
+    over = ("--over", "points=60,120", "--over", "noise=0.1,0.2", "--over", "duration=1 ms,2 ms")
+    for number, words in enumerate((("run", own), ("sweep", f"{own}/batch", *over))):
+        assert cli(*words, "--seeds", 1, "--out", f"out/{number}").returncode == 0
+    path = write_report(tmp_path / "out", tmp_path / "report.html")
+    measure = "document.title = document.documentElement.scrollWidth + ' of ' + window.innerWidth"
+    path.write_text(path.read_text() + f"<script>{measure}</script>")
+    # No sandbox: it does not start as root, and the page is our own.
+    options = ["--headless", "--no-sandbox", "--disable-gpu", "--window-size=1200,900"]
+    options += [f"--user-data-dir={tmp_path / 'profile'}", "--virtual-time-budget=5000"]
+    drawn = subprocess.run(
+        [BROWSER, *options, "--dump-dom", path.as_uri()],
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    needed, given = map(int, re.search(r"<title>(\d+) of (\d+)</title>", drawn.stdout).groups())
+    assert given == 1200
+    assert needed <= given
