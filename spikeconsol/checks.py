@@ -122,15 +122,15 @@ def array(
     if found.dtype.kind not in "biuf":
         raise wrong(name, value, allowed)
     if ndim is not None and found.ndim != ndim:
-        raise ValueError(f"{name}: got shape {found.shape}; allowed: {ndim} dimensions")
+        raise ParameterError(f"{name}: got shape {found.shape}; allowed: {ndim} dimensions")
     if binary and found.dtype != bool:
         strange = found[(found != 0) & (found != 1)]
         if strange.size:
-            raise ValueError(f"{name}: got the value {strange[0].item()}; allowed: 0 and 1")
+            raise ParameterError(f"{name}: got the value {strange[0].item()}; allowed: 0 and 1")
         return found.astype(bool)
     if finite and found.dtype.kind == "f" and not np.isfinite(found).all():
         strange = found[~np.isfinite(found)]
-        raise ValueError(f"{name}: got the value {strange[0].item()}; allowed: finite numbers")
+        raise ParameterError(f"{name}: got the value {strange[0].item()}; allowed: finite numbers")
     return found
 
 

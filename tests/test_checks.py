@@ -71,6 +71,7 @@ INNER = {"change_by", "raise_to", "probability"}
 INNER |= {"contrast", "pair_weights", "layer_norm", "layer_norm_gradient"}
 INNER |= {"match_signal", "trace_signal", "window_signal", "require_sample", "require_own_text"}
 INNER |= {"random_signs", "stack", "samples", "BottleneckEstimator", "ObjectSettings"}
+INNER |= {"agreement", "generator", "PoolClassifier", "RelationalEstimator"}
 #: Modules of which the same is true: what estimators and trainings are made of.
 INNER_MODULES = {
     *("archive", "equations", "kernels", "memory_network", "network", "program"),

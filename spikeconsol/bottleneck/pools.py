@@ -83,7 +83,12 @@ class PoolClassifier(ClassifierMixin, BaseEstimator):
 
     def _check_settings(self) -> None:
         checks.whole("cells", self.cells, at_least=1)
-        check_plasticity(self.plasticity)
+        if not (isinstance(self.plasticity, str) and self.plasticity == "use"):
+            try:
+                checks.number("plasticity", self.plasticity, at_least=0, at_most=1)
+            except ValueError:
+                allowed = "'use' or a number from 0 to 1"
+                raise checks.wrong("plasticity", self.plasticity, allowed) from None
         checks.random_state("random_state", self.random_state)
 
     def _numbered(self, y: NDArray) -> NDArray[np.int64]:
@@ -105,13 +110,3 @@ class PoolClassifier(ClassifierMixin, BaseEstimator):
     @abstractmethod
     def _scores(self, X: NDArray) -> NDArray[np.floating]:
         """Return the score of every class, shape (n, classes)."""
-
-
-def check_plasticity(value: str | float) -> None:
-    """Refuse what is neither ``"use"`` nor a rate."""
-    if isinstance(value, str) and value == "use":
-        return
-    try:
-        checks.number("plasticity", value, at_least=0, at_most=1)
-    except ValueError:
-        raise checks.wrong("plasticity", value, "'use' or a number from 0 to 1") from None

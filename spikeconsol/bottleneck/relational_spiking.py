@@ -225,13 +225,13 @@ class SpikingRelationalBottleneck(RelationalEstimator):
         super()._check_settings()
         if not isinstance(self._kept(), GatedLiquid | Lag):
             raise checks.wrong("memory", self.memory, "GatedLiquid, Lag or a control of one")
-        checks.instance("layer", self._constants, SpikingLayer)
-        if self.target is not None:
-            backend.checked_target(self.target)
         if isinstance(self._kept(), Lag) and isinstance(self._description, Constant | Shuffled):
             raise ParameterError(
                 f"memory: got {self.memory!r}; allowed: a control of a GatedLiquid, in spikes"
             )
+        checks.instance("layer", self._constants, SpikingLayer)
+        if self.target is not None:
+            backend.checked_target(self.target)
 
     def _checked(self, X: Any, relation: Any, *, reset: bool) -> tuple[Array, Array]:
         X, told = super()._checked(X, relation, reset=reset)

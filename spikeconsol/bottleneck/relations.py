@@ -181,8 +181,7 @@ class RelationalEstimator(TransformerMixin, BaseEstimator):
     def transform(self, X: ArrayLike, layer: int = -1) -> Array:
         """Codes of one hidden layer (the last by default), shape (n, units)."""
         codes = self._layer_codes(self._seen(X))
-        layer = checks.whole("layer", layer, at_least=-len(codes), at_most=len(codes) - 1)
-        return codes[layer]
+        return codes[checks.whole("layer", layer, at_least=-len(codes), at_most=len(codes) - 1)]
 
     def fit_readout(self, X: ArrayLike, y: ArrayLike) -> Self:
         """Fit a logistic readout of classes to the top code; no hidden layer changes."""
@@ -216,7 +215,7 @@ class RelationalEstimator(TransformerMixin, BaseEstimator):
 
     def _check_settings(self) -> None:
         """Refuse impossible settings."""
-        checks.sizes("hidden", self.hidden, at_least=2, of="units")
+        checks.sizes("hidden", self.hidden, at_least=2)
         if not isinstance(self._description, PastCodes):
             raise checks.wrong("memory", self.memory, "a memory of past codes")
         checks.instance("objective", self._objective, Objective, "an Objective")

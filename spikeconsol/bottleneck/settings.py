@@ -17,12 +17,13 @@ __all__ = ["ObjectSettings", "generator", "samples"]
 
 def generator(random_state: int | np.random.RandomState | None) -> np.random.Generator:
     """Return a generator of random numbers for what scikit-learn calls a random state."""
+    checks.random_state("random_state", random_state)
     if isinstance(random_state, np.random.RandomState):
         random_state = random_state.randint(2**31)
     return np.random.default_rng(random_state)
 
 
-def samples(estimator: BaseEstimator, X: Any, y: Any = None, **options: Any) -> Any:
+def samples(estimator: BaseEstimator, X: Any, y: Any = "no_validation", **options: Any) -> Any:
     """Check samples, and classes if there are any, as scikit-learn does; errors are one line.
 
     Raises
@@ -33,10 +34,8 @@ def samples(estimator: BaseEstimator, X: Any, y: Any = None, **options: Any) -> 
     for name, value in (("X", X), ("y", y)):
         if np.ma.is_masked(value):
             raise checks.wrong(name, value, "an array of numbers without masked values")
-    if y is not None:
-        options["y"] = y
     try:
-        return validate_data(estimator, X, **options)
+        return validate_data(estimator, X, y, **options)
     except (ValueError, TypeError) as error:
         raise type(error)(" ".join(str(error).split())) from None
 

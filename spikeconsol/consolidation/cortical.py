@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
-from spikeconsol import display
+from spikeconsol import checks, display
 from spikeconsol.brian import backend
 from spikeconsol.brian.recording import Recording
 from spikeconsol.consolidation import cortical_wiring
@@ -88,11 +88,12 @@ class CorticalMemory(display.Shown):
         parameters: CorticalParameters | None = None,
         target: str | None = None,
     ) -> None:
-        if not isinstance(excitatory, int | np.integer) or excitatory < 8:
-            raise ValueError(f"excitatory: got {excitatory!r}; allowed: a whole number >= 8")
-        self.n = int(excitatory)
-        self.seed = seed
+        self.n = checks.whole("excitatory", excitatory, at_least=8)
+        self.seed = checks.whole("seed", seed, at_least=0)
         self.parameters = CorticalParameters() if parameters is None else parameters
+        checks.instance("parameters", self.parameters, CorticalParameters, "CorticalParameters")
+        if target is not None:
+            backend.checked_target(target)
         self.active = active_units(self.n, self.parameters.coding_level)
         self.rule = rule if isinstance(rule, EventDriven) else EventDriven(rule)
         self.target = target
@@ -108,7 +109,7 @@ class CorticalMemory(display.Shown):
         )
         self._wiring = cortical_wiring.connect(self.n, wiring)
         # Probing draws from seeds of its own: what happens next does not depend on it.
-        self._seeds, self._probe_seeds, start = np.random.SeedSequence(seed).spawn(3)
+        self._seeds, self._probe_seeds, start = np.random.SeedSequence(self.seed).spawn(3)
         self._state = self._at_rest(np.random.default_rng(start))
 
     @property

@@ -81,8 +81,8 @@ class SpikingNetwork:
         self.target = target
         self.activity: NDArray | None = None
         self.trace: NDArray | None = None
-        drawn = checks.seed("seed", seed)
-        self._seeds = np.random.SeedSequence(drawn) if isinstance(drawn, int) else drawn
+        given = checks.seed("seed", seed)
+        self._seeds = np.random.SeedSequence(given) if isinstance(given, int) else given
 
     def program(self) -> backend.Program:
         """Return the program that runs this network: the same for all values of its parameters."""

@@ -124,10 +124,10 @@ def test_protection_holds_for_its_time_and_more_after_more_uses():
         ({"cells": 0}, "cells: got 0; allowed: a whole number >= 1"),
         ({"plasticity": "age"}, "plasticity: got 'age'; allowed: 'use' or a number from 0 to 1"),
         ({"plasticity": 1.5}, "plasticity: got 1.5"),
-        ({"novelty": -1.0}, "novelty: got -1.0; allowed: >= 0"),
-        ({"novelty": np.nan}, "novelty: got nan; allowed: >= 0"),
+        ({"novelty": -1.0}, "novelty: got -1.0; allowed: a number >= 0"),
+        ({"novelty": np.nan}, "novelty: got nan; allowed: a number >= 0"),
         ({"replacement": "newest"}, "replacement: got 'newest'; allowed: none, oldest"),
-        ({"protection": 0.0}, "protection: got 0.0; allowed: > 0"),
+        ({"protection": 0.0}, "protection: got 0.0; allowed: a number > 0"),
     ],
 )
 def test_impossible_settings_are_refused_before_any_work(settings, message):

@@ -342,7 +342,7 @@ def test_results_that_do_not_belong_together_are_refused(cli, toy, tmp_path):
 def test_rerun_says_whether_the_numbers_match(cli, toy, tmp_path):
     own = tmp_path / "own.py"
     own.write_text(toy.read_text())
-    cli("run", f"{own}/batch", "--set", "points=20", "--set", "duration=30 ms", "--out", "out")
+    cli("run", f"{own}/lines", "--set", "points=20", "--set", "duration=30 ms", "--out", "out")
     same = cli("rerun", "out/rate-steep.nc", "--trust")
     assert same.returncode == 0, same.stderr
     assert "every number matches" in same.stdout

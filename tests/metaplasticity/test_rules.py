@@ -211,5 +211,5 @@ def test_legacy_gradient_has_its_two_slips(layer_arguments):
 def test_unknown_gradient_is_refused(layer_arguments):
     x, w, alpha, b, e = layer_arguments
     layer = PlasticLayer(w, alpha, b, GAMMA)
-    with pytest.raises(ValueError, match="gradient: got 'approximate'; allowed: one of exact"):
+    with pytest.raises(ValueError, match="gradient: got 'approximate'; allowed: exact"):
         layer.gradient(layer.forward(x), e, "approximate")
