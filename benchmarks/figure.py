@@ -13,7 +13,7 @@ from spikeconsol.figures import style
 LOOKS = {
     "spikeconsol": (style.COLORS["gate"], "o"),
     "Brian2 standalone": (style.COLORS["leaky"], "s"),
-    "dense C loop": ("0.4", "^"),
+    "loop in C": ("0.4", "^"),
 }
 
 

@@ -21,29 +21,28 @@ CELLS = """
 dv/dt = (drive - v)/tau + noise*xi/sqrt(tau) : 1 (unless refractory)
 drive = input_current*shown(t, i)            : 1
 dg/dt = -g/(20*ms)                           : 1
-dx/dt = -x/(20*ms)                           : 1
 dfacilitation/dt = -facilitation/(80*ms)     : 1
-u = clip((x/0.7 - 0.25)/0.75, 0, 1)          : 1
+u = clip((facilitation - 0.4)/0.05, 0, 1)    : 1
 h                                            : 1
 """
 RESET = """
 v = 0
 h = clip((facilitation - 0.4)/0.05, 0, 1)
-x += 0.4*(1 - x)
 facilitation += 0.3*(1 - facilitation)
 """
-PAIRS = "w : 1\nc : 1\nm : 1\ntrace : 1"
+PAIRS = "w : 1\nc : 1\nheard : 1\ntrace : 1"
 SPIKE = """
-c += learn(t)*u_{partner}
-m += learn(t)*(1 - u_{partner})
+c += learn(t)*h_{own}*u_{partner}
+heard += learn(t)*h_{own}
 """
 LATCH = """
-A = clip((c - 6)*0.4, 0, 1)
-M = clip((m - 6)/6, 0, 1)*(1 - A)
+share = c/clip(heard, 1e-6, inf)
+A = clip(heard/2 - 1, 0, 1)*clip((share - 0.5)*5, 0, 1)
+M = clip(heard/2 - 1, 0, 1)*clip((0.5 - share)*5, 0, 1)
 ceiling = 1.0
 {rule}
 c = 0
-m = 0
+heard = 0
 """
 REPORT = """
 std::cout << "{\\"loop\\": " << double(clock() - started)/CLOCKS_PER_SEC << "}" << std::endl;
@@ -79,8 +78,8 @@ def network(n, patterns):
         cells,
         cells,
         PAIRS,
-        on_pre="g_post += w*h_pre" + SPIKE.format(partner="post"),
-        on_post=SPIKE.format(partner="pre"),
+        on_pre="g_post += w*h_pre" + SPIKE.format(own="pre", partner="post"),
+        on_post=SPIKE.format(own="post", partner="pre"),
         delay={"pre": 1 * ms, "post": 1 * ms},
         namespace=namespace,
     )

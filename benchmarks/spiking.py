@@ -1,4 +1,4 @@
-"""The spiking memory against plain Brian2 and against a dense C loop.
+"""The spiking memory against plain Brian2 and against a loop in C.
 
 All contenders store the same patterns with the same rule. Their time is the CPU time of the time
 loop, compared per event: a spike of a cell at each of its 2 (N - 1) connections in the full matrix,
@@ -24,7 +24,7 @@ from spikeconsol.statistics import dice, mean_and_interval
 
 #: Patterns that are stored at each size.
 SIZES = {200: 100, 400: 60, 1000: 20, 2000: 8, 4000: 3}
-OURS, PLAIN, DENSE = "spikeconsol", "Brian2 standalone", "dense C loop"
+OURS, PLAIN, LAZY = "spikeconsol", "Brian2 standalone", "loop in C"
 MEMORY = "peak memory per ordered pair"
 OUR_PROGRAM, PLAIN_PROGRAM = ([PYTHON, "-m", f"benchmarks.{name}"] for name in ("ours", "plain"))
 
@@ -78,11 +78,11 @@ def run(quick: bool) -> list[Row]:
 
 def _size(n: int, count: int, folder: Path, repeats: int) -> list[Row]:
     """All contenders at one size."""
-    input_file, dense, plain = folder / f"patterns-{n}", folder / "dense", folder / f"plain-{n}"
+    input_file, lazy, plain = folder / f"patterns-{n}", folder / "lazy", folder / f"plain-{n}"
     patterns_of(n, count).astype(np.uint8).tofile(input_file)
-    source = Path(__file__).with_name("dense.c")
+    source = Path(__file__).with_name("lazy.c")
     options = ["-O3", "-ffast-math", "-march=native"]
-    subprocess.run(["gcc", *options, source, "-lm", "-o", dense], check=True)
+    subprocess.run(["gcc", *options, source, "-lm", "-o", lazy], check=True)
     process([*PLAIN_PROGRAM, "standalone", n, count, plain])  # compiles
     process([*OUR_PROGRAM, n, 1, 0])  # compiles
 
@@ -95,7 +95,7 @@ def _size(n: int, count: int, folder: Path, repeats: int) -> list[Row]:
     contenders = {
         OURS: lambda: process([*OUR_PROGRAM, n, count, 0]),
         PLAIN: plain_run,
-        DENSE: lambda: process([dense, n, count, input_file]),
+        LAZY: lambda: process([lazy, n, count, input_file]),
     }
     if n == 200:  # Brian2's runtime targets, with fewer patterns: they are compared per event
         for target, fewer in {"cython": 10, "numpy": 3}.items():

@@ -151,6 +151,7 @@ ROWS = """
     }
     {% endif %}
 {% endset %}
+{% if fades %}
 {% set catch_up %}
     int32_t missed = now - std::max({{seen}}[i], {{seen}}[j]);
     if (missed > 0) {
@@ -160,6 +161,7 @@ ROWS = """
         }
     }
 {% endset %}
+{% endif %}
 """
 
 VISIT = (

@@ -146,14 +146,15 @@ COUNT = "c += learn_pre*h_{own}*u_{partner}"
 
 #: Coincidence A and mismatch M of a pair, from the share of its heard spikes that met a bursting
 #: partner; the ceiling of its weight, from the size of the pattern as the pool and the pair tell
-#: it; and the activity S of either cell. Of c + m = n_i + n_j spikes m need not be counted.
+#: it; and the activity S of either cell. Of c + m = n_i + n_j spikes m need not be counted. No rule
+#: may have names that end with _j, as `RandomGate` has a ``share``.
 EVIDENCE = """
-spikes = heard_pre + heard_post
-share = c/clip(spikes, 1e-6, inf)
-enough = clip(spikes/evidence - 1, 0, 1)
-A = enough*clip((share - coincident_share)*slope, 0, 1)
-M = enough*clip((coincident_share - share)*slope, 0, 1)
-ceiling = clip(sqrt(ceiling_size*spikes/clip(2*crowd_pre, 1e-6, inf)), 0, 1)
+spikes_i_j = heard_pre + heard_post
+share_i_j = c/clip(spikes_i_j, 1e-6, inf)
+enough_i_j = clip(spikes_i_j/evidence - 1, 0, 1)
+A = enough_i_j*clip((share_i_j - coincident_share)*slope, 0, 1)
+M = enough_i_j*clip((coincident_share - share_i_j)*slope, 0, 1)
+ceiling = clip(sqrt(ceiling_size*spikes_i_j/clip(2*crowd_pre, 1e-6, inf)), 0, 1)
 """
 ACTIVITY = """
 S_i = clip(heard_pre/evidence - 1, 0, 1)

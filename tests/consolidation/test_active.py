@@ -28,7 +28,10 @@ def forms():
     found = {}
     for kind in registry.values():
         try:
-            form = spiking_form(kind())
+            rule = kind()
+            if "coding_level" in kind.fields():
+                rule = kind(coding_level=F)
+            form = spiking_form(rule)
         except ParameterError:
             continue
         found[type(form).__name__] = form

@@ -95,10 +95,10 @@ class Cascade(Stochastic):
     model: ClassVar[str] = "w : 1\nstate_depth : 1"
     change_text: ClassVar[str] = EVENTS + (
         "bottom = int(state_depth > depths - 1.5)\n"
-        "switch = ratio**state_depth*(1 + bottom*int(depths > 1.5)*ratio/(1 - ratio))\n"
+        "switching = ratio**state_depth*(1 + bottom*int(depths > 1.5)*ratio/(1 - ratio))\n"
         "deeper = ratio**(state_depth + 1)/(1 - ratio)*(1 - bottom)\n"
         "chance = rand()\n"
-        "switched = (up*(1 - w) + down*w)*int(chance < switch)\n"
+        "switched = (up*(1 - w) + down*w)*int(chance < switching)\n"
         "sunk = (up*w + down*(1 - w))*int(chance < deeper)\n"
         "w += switched*(1 - 2*w)\n"
         "state_depth = (state_depth + sunk)*(1 - switched)"
