@@ -44,10 +44,10 @@ def draw(results: Mapping[str, Mapping[str, xr.Dataset]]) -> Drawing:
     for ax in (learning, trials):
         ax.axhline(0.5, color=style.COLORS["control"], lw=0.6)
         ax.set(ylim=(0.45, 1.02))
-    learning.set(xlabel="Episodes learned (thousands)", ylabel="Right answers")
+    learning.set(xlabel="Episodes of training (thousands)", ylabel="Right answers")
     learning.legend(loc="upper left", fontsize=5.5)
     trials.set(xlabel="Trial of an episode", ylabel="Right answers after training")
-    trials.legend(loc="lower right", fontsize=5.5)
+    trials.legend(loc="center right", bbox_to_anchor=(1, 0.78), fontsize=5.5)
     _modulator(modulator, found)
     for ax, letter in zip(axes, "abc", strict=True):
         style.panel_label(ax, letter)

@@ -70,8 +70,6 @@ class ClosedLoop(Network):
         if plasticity.decay != "fixed":
             shapes["logit_gamma"] = (1, 1)
         super().__init__(task, plasticity, gradient, shapes)
-        #: Room for the traces and eligibilities of one episode.
-        self._scratch = np.empty((2, task.steps + 1, N, N))
 
     def initial(self, rng: Generator | RandomState) -> dict[str, NDArray]:
         """Draw the parameters of one run, the same for every kind of modulation."""
@@ -193,7 +191,8 @@ class ClosedLoop(Network):
             part[...] = 0
         N = self.task.cells[0]
         runs, silent = len(p["w"]), np.zeros(N)
-        o, (H, E) = np.empty((runs, self.task.steps)), self._scratch
+        T = episode.x.shape[-2]
+        o, (H, E) = np.empty((runs, T)), np.empty((2, T + 1, N, N))
         for r in range(runs):
             m, d = (p["m"][r], p["d"][r, 0]) if "m" in p else (silent, 0.0)
             gamma = self.gamma(p)[r, 0, 0] if "logit_gamma" in p else self.task.gamma

@@ -107,7 +107,7 @@ class CueReward(Task):
         ndarray, shape (E, trials)
             Probability of a right answer; nan where an episode has fewer trials than another.
         """
-        trials = int(episodes.scored.sum(axis=(1, 2)).max())
+        trials = int(np.max(episodes.scored.sum(axis=(1, 2))))
         right: Floats = np.full((len(episodes.x), trials), np.nan)
         for e, (x, target) in enumerate(zip(episodes.x, episodes.target, strict=True)):
             # Cues by the order in which they are first seen; those not seen yet are alike.

@@ -166,7 +166,7 @@ def test_one_shot_fades_beyond_the_length_of_training(one_shot):
 @pytest.mark.slow
 def test_recurrent_network_recalls_blanked_elements_and_needs_plasticity():
     task = AutoAssociation()
-    learned = train(task, seeds=[100, 101], episodes=3000, frozen=300, backend=FASTEST)
+    learned = train(task, seeds=[100, 101], episodes=3000, frozen=300)
     assert learned.test_accuracy.mean() >= 0.98
     assert learned.solved.all()
     alpha = learned.parameters["alpha"]
@@ -176,7 +176,7 @@ def test_recurrent_network_recalls_blanked_elements_and_needs_plasticity():
     own = np.diagonal(learned.parameters["w"], axis1=1, axis2=2)[:, :28]
     assert (own < 0).mean() > 0.9
     none = Plasticity(alpha="fixed", alpha_scale=0)
-    control = train(task, seeds=[100], episodes=600, frozen=300, plasticity=none)
+    control = train(task, seeds=[100], episodes=1000, frozen=300, plasticity=none)
     assert control.test_accuracy.mean() == pytest.approx(0.5, abs=0.05)
 
 
@@ -186,7 +186,7 @@ def test_spiking_network_is_as_good_as_the_rate_network():
     from spikeconsol.metaplasticity.spiking import SpikingNetwork
 
     task = OneShot()
-    training = train(task, seeds=[100, 101], backend=FASTEST)
+    training = train(task, seeds=[100, 101, 102])
     lesioned = training.with_parameters(alpha=0 * training.parameters["alpha"])
     below, without = [], []
     for n, seed in enumerate(training.seeds):
