@@ -14,6 +14,7 @@ from spikeconsol.statistics import mean_and_interval
 NEED = "consolidation-rules/steady"
 LINES = (
     ("rate-depression-gate", "depression gate", "accent", "-"),
+    ("rate-timer", "timer", "shuffled", "-"),
     ("rate-mas", "memory aware synapses", "gate", "-"),
     ("rate-bcpnn", "BCPNN", "rate", "-"),
     ("rate-hard-bounds", "hard bounds", "bounds", "-"),
@@ -39,7 +40,8 @@ def draw(results: Mapping[str, Mapping[str, Any]]) -> Any:
             plain, place, xerr=plain_half, fmt="o", ms=3, mfc="white", color=color, lw=0.8
         )
         left.errorbar(mean, place, xerr=half, fmt="o", ms=3.5, color=color, lw=0.8)
-    left.set_yticks(range(len(order)), [found[stem].attrs["label"] for stem in order], fontsize=6)
+    labels = [found[stem].attrs["label"] + ", batch" * stem.startswith("limit") for stem in order]
+    left.set_yticks(range(len(order)), labels, fontsize=6)
     left.set(xlabel="P90 (patterns)", xlim=(0, None))
     left.plot([], [], "o", ms=3, mfc="white", color=COLORS["gate"], label="c = h = 0")
     left.plot([], [], "o", ms=3.5, color=COLORS["gate"], label="recall tuned")
@@ -55,7 +57,7 @@ def draw(results: Mapping[str, Mapping[str, Any]]) -> Any:
             age = np.arange(smooth.shape[1]) + (window - 1) / 2
             band(right, age, smooth, color=COLORS[color], label=label, ls=line)
     right.axhline(0.9, color="#888888", lw=0.5, ls=":")
-    right.set(xlabel="patterns stored since", ylabel="fraction recalled", ylim=(0, 1.03))
+    right.set(xlabel="patterns stored since", ylabel="fraction recalled", ylim=(0, 1.15))
     right.legend(loc="lower left", fontsize=6)
     state_n(right, found[order[-1]].sizes["seed"], corner="upper right")
     panel_label(left, "a")
