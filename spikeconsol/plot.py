@@ -41,12 +41,16 @@ __all__ = [
 @contextmanager
 def _drawing(ax: Axes | None, width: float = style.ONE_COLUMN, height: float = 2.6) -> Iterator:
     """Give the axes asked for, or those of a new figure that a notebook shows."""
+    import matplotlib as mpl
+
     with style.context():
         if ax is None:
             import matplotlib.pyplot as plt
 
             ax = plt.subplots(figsize=(width, height), layout="constrained")[1]
+        interactive = mpl.is_interactive()  # a notebook turns it on with its first figure
         yield ax
+    mpl.interactive(interactive)
 
 
 def _matrix(memory: Any, name: str) -> NDArray[np.float64]:

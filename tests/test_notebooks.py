@@ -7,6 +7,8 @@ from pathlib import Path
 import matplotlib
 import pytest
 
+import spikeconsol
+
 FOLDER = Path(__file__).parents[1] / "docs" / "notebooks"
 SOURCES = sorted(FOLDER.glob("*.py"))
 #: Sizes at which each runs here.
@@ -58,6 +60,7 @@ def test_the_source_runs_at_a_small_size(path, tmp_path, monkeypatch):
     finally:
         pyplot.close("all")
         matplotlib.rcParams.update(before)
+        spikeconsol.progress(True)
         restore()
 
 

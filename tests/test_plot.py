@@ -128,3 +128,18 @@ def test_classifiers_and_trainings():
 def test_what_cannot_be_drawn_is_one_line(call, message, recording):
     with pytest.raises(ValueError, match=message):
         call(recording)
+
+
+def test_a_notebook_goes_on_showing_figures_after_the_first(memory, monkeypatch):
+    real = plt.subplots
+
+    def first(*args, **options):  # the backend of notebooks turns it on when it is first needed
+        matplotlib.interactive(True)
+        return real(*args, **options)
+
+    monkeypatch.setattr(plt, "subplots", first)
+    try:
+        plot.weights(memory)
+        assert matplotlib.is_interactive()
+    finally:
+        matplotlib.interactive(False)

@@ -7,12 +7,13 @@
 # %%
 import numpy as np
 
-from spikeconsol import plot
+from spikeconsol import plot, progress
 from spikeconsol.consolidation import HopfieldNetwork, SpikingMemory
 from spikeconsol.consolidation.rules import CurvatureGate, HardBounds
 from spikeconsol.data import corrupt, sparse_patterns
 from spikeconsol.statistics import dice, mean_and_interval
 
+progress(False)  # no bars on a page
 CELLS = 200
 STORED = 400
 TESTED = 100

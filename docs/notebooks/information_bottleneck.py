@@ -8,10 +8,11 @@
 import numpy as np
 from matplotlib import pyplot as plt
 
-from spikeconsol import plot
+from spikeconsol import plot, progress
 from spikeconsol.bottleneck import BottleneckClassifier
 from spikeconsol.data import digits_task
 
+progress(False)  # no bars on a page
 HIDDEN = (64, 32)
 EPOCHS = 8
 task = digits_task(seed=0)

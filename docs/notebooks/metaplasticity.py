@@ -6,9 +6,10 @@
 # network that cannot change within the episode cannot follow.
 
 # %%
-from spikeconsol import plot
+from spikeconsol import plot, progress
 from spikeconsol.metaplasticity import Plasticity, tasks, train
 
+progress(False)  # no bars on a page
 RUNS = 8
 EPISODES = 2000
 FROZEN = 200

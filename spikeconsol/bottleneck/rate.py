@@ -91,7 +91,7 @@ class BottleneckClassifier(BottleneckEstimator):
     >>> from sklearn.datasets import load_digits
     >>> X, y = load_digits(return_X_y=True)
     >>> net = BottleneckClassifier((64, 16), epochs=2, random_state=0).fit(X[:1400] / 16, y[:1400])
-    >>> bool(net.score(X[1400:] / 16, y[1400:]) > 0.85)
+    >>> bool(net.score(X[1400:] / 16, y[1400:]) > 0.8)
     True
     """
 

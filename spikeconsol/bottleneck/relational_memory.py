@@ -20,10 +20,11 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.cluster import SpectralClustering
 from sklearn.metrics import pairwise_distances_argmin
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
+from spikeconsol import checks
 from spikeconsol.bottleneck.memory_classifier import MemoryClassifier
-from spikeconsol.parameters import ParameterError
+from spikeconsol.bottleneck.settings import samples
 
 __all__ = ["RelationalMemory"]
 
@@ -96,21 +97,17 @@ class RelationalMemory(BaseEstimator):
     def nearest(self, X: ArrayLike) -> NDArray[np.int64]:
         """Nearest cell of each sample, shape (n,)."""
         check_is_fitted(self)
-        X = validate_data(self, X, dtype=np.float64, reset=False)
+        X = samples(self, X, dtype=np.float64, reset=False)
         return pairwise_distances_argmin(X, self.memory_.centres_[0, : self._taken])
 
     def groups(self, number: int) -> NDArray[np.int64]:
         """Group, from 0 to `number` - 1, of each cell in use, shape (cells in use,)."""
         check_is_fitted(self)
-        if isinstance(number, bool) or number != int(number) or not 2 <= number < self._taken:
-            raise ParameterError(
-                f"number: got {number!r}; allowed: a whole number from 2 to {self._taken - 1}, "
-                "fewer than cells in use"
-            )
+        number = checks.whole("number", number, at_least=2, at_most=self._taken - 1)
         bonds = self.bonds_ / np.maximum(self.met_, 1)
         # A trace of a bond between all, so that the graph hangs together.
         bonds = np.maximum(bonds[: self._taken, : self._taken], 0) + 1e-6
-        clusters = SpectralClustering(int(number), affinity="precomputed", random_state=0)
+        clusters = SpectralClustering(number, affinity="precomputed", random_state=0)
         return clusters.fit_predict(bonds).astype(np.int64)
 
     @property
@@ -118,10 +115,9 @@ class RelationalMemory(BaseEstimator):
         return int(self.memory_.recruited_[0])
 
     def _checked(self, X: Any, relation: Any, *, reset: bool) -> tuple[NDArray, NDArray]:
-        if isinstance(self.lag, bool) or int(self.lag) != self.lag or self.lag < 1:
-            raise ParameterError(f"lag: got {self.lag!r}; allowed: a whole number >= 1")
-        X = validate_data(self, X, dtype=np.float64, reset=reset)
-        relation = np.asarray(relation, float)
+        checks.whole("lag", self.lag, at_least=1)
+        X = samples(self, X, dtype=np.float64, reset=reset)
+        relation = checks.array("relation", relation).astype(float)
         if relation.shape != (len(X),) or not np.all((relation >= 0) & (relation <= 1)):
             raise ValueError(
                 f"relation: got shape {relation.shape}; allowed: ({len(X)},), values from 0 to 1"
