@@ -112,7 +112,8 @@ def _closed_loop_loss(
 
     @jax.checkpoint
     def step(carry: Any, now: Any) -> tuple[Any, Array]:
-        carry, (o, _) = network.step(p, carry, *now, jnp)
+        x_now, wanted = now
+        carry, (o, _) = network.step(p, carry, x_now, wanted, jnp)
         return carry, o
 
     _, o = lax.scan(step, network.silent(p, x.shape[2:], jnp), (x, target))

@@ -75,7 +75,7 @@ def test_the_cell_used_is_the_one_that_moves():
         ({"lag": 0}, "lag: got 0; allowed: a whole number >= 1"),
         ({"lag": 1.5}, "lag: got 1.5"),
         ({"cells": 0}, "cells: got 0; allowed: a whole number >= 1"),
-        ({"novelty": -1.0}, "novelty: got -1.0; allowed: >= 0"),
+        ({"novelty": -1.0}, "novelty: got -1.0; allowed: a number >= 0"),
     ],
 )
 def test_impossible_settings_are_refused_before_any_work(settings, message):
