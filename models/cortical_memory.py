@@ -6,8 +6,8 @@ branches of the last state, with the same dynamics and with plasticity on. An as
 kept if those who are active after the cue have a Dice coefficient of 0.8 with it. Assemblies that
 were never stored are cued too: what the network makes of them is chance.
 
-The constants of the gate were chosen on seed 0 among four settings, those of hard bounds among
-three; the other controls are not tuned. See docs/cortical_memory.md.
+The constants of the gate were chosen on seed 0 among four settings, those of hard and soft bounds
+among as many; the other controls are not tuned. See docs/cortical_memory.md.
 """
 
 from __future__ import annotations
@@ -276,7 +276,9 @@ def stream(protocol: Protocol) -> Sequence[Condition]:
     if protocol.controls:
         trials |= {
             "bounds": ("hard bounds", Trial(bounds(0.003))),
+            "slow-bounds": ("hard bounds, slow depression", Trial(bounds(0.00075))),
             "soft-bounds": ("soft bounds, slow depression", Trial(ungated(0.003))),
+            "slow-soft-bounds": ("soft bounds, slower depression", Trial(ungated(0.00075))),
             "ungated": ("ungated, the gate's rates", Trial(ungated())),
             "random-gate": ("random gate", Trial(random_gate(0.85))),
         }

@@ -55,6 +55,8 @@ def load_patterns(
         With what was found, if it is not binary and neither `threshold` nor `coding_level` is
         given, if a pattern has no active unit, or if the file cannot be read.
     """
+    if not isinstance(path, str | Path):
+        raise checks.wrong("path", path, "a path")
     path = Path(path)
     if threshold is not None and coding_level is not None:
         raise ValueError("threshold, coding_level: got both; allowed: one of them")
