@@ -60,7 +60,7 @@ def draw(results: Results) -> Drawing:
         "permuted pixels": (results[PERMUTED], "rate", "...."),
         "domains in spikes": (results[SPIKING], "spiking", "////"),
     }
-    _bars(axes[0, 1], streams, (*CELLS, *BESIDE), "final", low=40)
+    _bars(axes[0, 1], streams, (*CELLS, *BESIDE), "final")
     axes[0, 1].set_title("At the end of the stream")
     kinds = [
         Patch(facecolor="white", edgecolor="black", hatch=hatch, label=name, lw=0.5)
@@ -69,7 +69,7 @@ def draw(results: Results) -> Drawing:
     axes[0, 1].legend(handles=kinds, fontsize=5.5, loc="upper right")
     _ages(axes[1, 0], results[POOL])
     told = {"": (results[RELATIONS], "rate", "")}
-    _bars(axes[1, 1], told, (*CELLS, *TOLD), "accuracy", low=20)
+    _bars(axes[1, 1], told, (*CELLS, *TOLD), "accuracy")
     axes[1, 1].set_title("Bits of n-back for labels, digits")
     n = results[RELATIONS]["rate-use-novelty"].sizes["seed"]
     style.state_n(axes[1, 1], n, corner="upper right")
@@ -100,8 +100,6 @@ def _bars(
     streams: Mapping[str, tuple[Mapping[str, xr.Dataset], str, str]],
     shown: Sequence[tuple[str, str, str]],
     variable: str,
-    *,
-    low: float,
 ) -> None:
     """Bars of every condition side by side, one for each stream in which it has been measured."""
     shown = [
@@ -122,7 +120,7 @@ def _bars(
             ax.bar(at, mean, 0.92 * width, color=style.COLORS[color], alpha=0.8, hatch=hatch)
             ax.errorbar([at], [mean], [np.nan_to_num(half)], color="black", capsize=1.5, lw=0.8)
     ax.set_xticks(range(len(shown)), [label for _, label, _ in shown], rotation=35, ha="right")
-    ax.set(ylabel="Accuracy (%)", ylim=(low, 100))
+    ax.set(ylabel="Accuracy (%)", ylim=(0, 112))
 
 
 def _ages(ax: Axes, found: Mapping[str, xr.Dataset]) -> None:
