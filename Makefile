@@ -16,7 +16,7 @@ CORES ?= $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)
 .DELETE_ON_ERROR:
 
 help:
-	@echo "make demo       set up and run the sequential memory, rate and spiking, with its figures"
+	@echo "make demo       set up and run small memories, in rates, in spikes and always on, with figures"
 	@echo "make test       set up and run the tests"
 	@echo "make test-slow  run the heavy claims"
 	@echo "make claims     run every claim of the papers, fast and heavy"
@@ -29,6 +29,7 @@ help:
 
 demo: .venv/installed
 	@$(BIN)/spikeconsol run sequential-memory --preset demo --jobs $(CORES) --out $(RESULTS)/demo
+	@$(BIN)/spikeconsol run cortical-memory/stream --preset demo --out $(RESULTS)/demo-cortical
 
 test: .venv/installed-test
 	@$(BIN)/pytest -n $(JOBS) -q

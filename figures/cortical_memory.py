@@ -19,6 +19,7 @@ Results = Mapping[str, xr.Dataset]
 RULES = (
     ("gate", "curvature gate", "gate"),
     ("bounds", "hard bounds", "bounds"),
+    ("slow-bounds", "hard bounds, slow", "rate"),
     ("soft-bounds", "soft bounds, slow", "accent"),
     ("ungated", "ungated", "leaky"),
     ("random-gate", "random gate", "shuffled"),
@@ -29,6 +30,8 @@ SMOOTHING = 5
 def draw(results: Mapping[str, Results]) -> Drawing:
     """Fraction recalled against age, and the numbers kept, of each rule."""
     found = results["cortical-memory/stream"]
+    if found["gate"].sizes["age"] < SMOOTHING:
+        raise KeyError(f"{SMOOTHING} assemblies or more to draw against age")
     fig, axes = style.figure(style.TWO_COLUMNS, 2.7, columns=2, width_ratios=[1.3, 1])
     _ages(axes[0], found)
     _kept(axes[1], found)

@@ -215,8 +215,8 @@ def test_epochs_are_told_if_asked_for(make, capsys):
             memory="prototypes",
             input_code=InputCode(6, (-3.0, 3.0)),
             layer=SpikingLayer(time_step="5 ms", sample_time="50 ms"),
-            optimiser=Descent(0.02, 0.3),
-            epochs=10,
+            optimiser=Descent(0.02, 0.1),
+            epochs=5,
             target="numpy",
             random_state=0,
         )
