@@ -190,7 +190,7 @@ CONTENDERS: tuple[Contender, ...] = (
     ),
     _rule(
         "bcpnn", BCPNN, "BCPNN palimpsest", c=6, h=0.5,
-        averaging_rate=(0.005, 0.0025, 0.0035, 0.007), noise=(0.02, 0.005, 0.01, 0.04),
+        averaging_rate=(0.005, 0.0025, 0.0035, 0.007), chance=(0.02, 0.005, 0.01, 0.04),
     ),
     _rule(
         "hard-bounds", HardBounds, "hard bounds", c=6, h=1.0,

@@ -169,16 +169,12 @@ class SpikingMemory(display.Shown):
 
     @property
     def weights(self) -> NDArray[np.float64]:
-        """Weights, shape (N, N), in [0, 1] with a zero diagonal; assign to replace them."""
+        """Weights, shape (N, N), with a zero diagonal, in [0, 1] if stored; assign to replace them."""
         return self._matrix("w", "weights")
 
     @weights.setter
     def weights(self, weights: ArrayLike) -> None:
-        values = checks.array("weights", weights, finite=False)
-        outside = values[(values < 0) | (values > 1)]
-        if outside.size:
-            raise ValueError(f"weights: got {outside[0]:g}; allowed: 0 to 1")
-        self._pairs.assign("w", values, "weights")
+        self._pairs.assign("w", checks.array("weights", weights, finite=False), "weights")
 
     @property
     def trace(self) -> NDArray[np.float64]:
@@ -220,6 +216,10 @@ class SpikingMemory(display.Shown):
             need the continuous trace, since the latched one has a clock.
         """
         patterns = check_patterns(patterns, n=self.n)
+        weights = self._pairs.state["w"]
+        outside = weights[(weights < 0) | (weights > 1)]
+        if outside.size:  # bounds would be put in force where cells fire, and nowhere else
+            raise ValueError(f"weights: got {outside[0]:g}; allowed: 0 to 1, to store more")
         warn_activity(patterns, self.coding_level)
         phases = self.parameters.phases
         shown = np.full(len(patterns), self._bins(phases.present))

@@ -13,6 +13,7 @@ from spikeconsol.consolidation.rules import (
     spiking_form,
 )
 from spikeconsol.consolidation.rules.base import Rule
+from spikeconsol.data import sparse_patterns
 from spikeconsol.parameters import ParameterError
 from spikeconsol.testing import weights_stay_in_unit_interval
 
@@ -120,5 +121,6 @@ def test_a_rule_of_ones_own_that_changes_silent_pairs_visits_all():
 @pytest.mark.parametrize("wrong", [-0.1, 1.1])
 def test_weights_that_no_rule_for_spikes_leaves_are_refused(wrong):
     memory = SpikingMemory(N, rule=GATE, seed=1, parameters=DOUBLE)
+    memory.weights = np.full((N, N), wrong)  # recall reads any weights
     with pytest.raises(ValueError, match=r"weights: got .*1; allowed: 0 to 1"):
-        memory.weights = np.full((N, N), wrong)
+        memory.store(sparse_patterns(1, N, coding_level=memory.coding_level, seed=1))

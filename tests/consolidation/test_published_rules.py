@@ -56,7 +56,7 @@ def test_importance_protects_and_fades(rule):
 
 
 def test_bcpnn_settles_at_the_log_ratio_of_probabilities():
-    rule = BCPNN(averaging_rate=0.004, noise=1e-3)
+    rule = BCPNN(averaging_rate=0.004, chance=1e-3)
     rng = np.random.default_rng(1)
     state = rule.state((2, 2))
     for _ in range(2500):

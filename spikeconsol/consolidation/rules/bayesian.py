@@ -22,7 +22,7 @@ class BCPNN(Rule):
 
     .. math:: w = \ln \frac{p_{ij}}{p_i p_j}
 
-    with p_i, p_j and p_ij of activity and coincidence, which a share `noise` of chance firing keeps
+    with p_i, p_j and p_ij of activity and coincidence, which a share `chance` of chance firing keeps
     from zero.
 
     References
@@ -34,14 +34,14 @@ class BCPNN(Rule):
     averaging_rate: float = parameter(
         0.005, above=0, at_most=1, doc="alpha, update of the averages per presentation"
     )
-    noise: float = parameter(0.01, above=0, below=1, doc="lambda_0, share of chance firing")
+    chance: float = parameter(0.01, above=0, below=1, doc="lambda_0, share of chance firing")
 
     model: ClassVar[str] = "w : 1\njoint : 1"
     cell_model: ClassVar[str] = "usage : 1"
     initial: ClassVar[dict[str, float | str]] = {"usage": "coding_level", "joint": "chance"}
-    cell_text: ClassVar[str] = "usage += averaging_rate*((1 - noise)*S + noise - usage)"
+    cell_text: ClassVar[str] = "usage += averaging_rate*((1 - chance)*S + chance - usage)"
     remember_text: ClassVar[str] = (
-        "joint += averaging_rate*((1 - noise**2)*A + noise**2 - joint)\n"
+        "joint += averaging_rate*((1 - chance**2)*A + chance**2 - joint)\n"
         "w = log((joint + 1e-12)/(usage_i*usage_j + 1e-12))"
     )
 
@@ -62,14 +62,14 @@ class BoundedBCPNN(Rule):
     averaging_rate: float = parameter(
         0.005, above=0, at_most=1, doc="alpha, update of the averages per presentation"
     )
-    noise: float = parameter(0.01, above=0, below=1, doc="lambda_0, share of chance firing")
+    chance: float = parameter(0.01, above=0, below=1, doc="lambda_0, share of chance firing")
     top: float = parameter(3.0, above=0, doc="log-ratio at which a weight is 1")
 
     model: ClassVar[str] = "w : 1\njoint : 1\nusage : 1"
     initial: ClassVar[dict[str, float | str]] = {"usage": "coding_level", "joint": "chance"}
     remember_text: ClassVar[str] = (
-        "joint += averaging_rate*((1 - noise**2)*A + noise**2 - joint)\n"
-        "usage += averaging_rate*((1 - noise)*(A + M/2) + noise - usage)\n"
+        "joint += averaging_rate*((1 - chance**2)*A + chance**2 - joint)\n"
+        "usage += averaging_rate*((1 - chance)*(A + M/2) + chance - usage)\n"
         "w = clip(log((joint + 1e-12)/(usage**2 + 1e-12))/top, 0, 1)*clip(ceiling, 0, 1)"
     )
 
@@ -123,5 +123,5 @@ class MESU(Rule):
 
 
 FORMS[BCPNN] = lambda rule: BoundedBCPNN(
-    coding_level=rule.coding_level, averaging_rate=rule.averaging_rate, noise=rule.noise
+    coding_level=rule.coding_level, averaging_rate=rule.averaging_rate, chance=rule.chance
 )
