@@ -169,7 +169,7 @@ class SpikingMemory(display.Shown):
 
     @property
     def weights(self) -> NDArray[np.float64]:
-        """Weights, shape (N, N), with a zero diagonal, in [0, 1] if stored; assign to replace them."""
+        """Weights, shape (N, N), in [0, 1] if they were stored; assign to replace them."""
         return self._matrix("w", "weights")
 
     @weights.setter

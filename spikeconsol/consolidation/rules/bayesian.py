@@ -22,7 +22,7 @@ class BCPNN(Rule):
 
     .. math:: w = \ln \frac{p_{ij}}{p_i p_j}
 
-    with p_i, p_j and p_ij of activity and coincidence, which a share `chance` of chance firing keeps
+    with p_i, p_j and p_ij of activity and coincidence, which a share `chance` of firing keeps
     from zero.
 
     References
