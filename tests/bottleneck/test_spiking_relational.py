@@ -128,7 +128,7 @@ def test_a_liquid_holds_counts_that_it_loses_when_silenced_and_late_recalls_late
         held, told = (counts - counts.mean(axis=0) for counts in (past[103:], wanted))  # by cell
         norm = np.linalg.norm(held) * np.linalg.norm(told)
         quality[name] = np.sum(held * told) / norm if norm else 0.0
-    assert quality["liquid"] > 0.85
+    assert quality["liquid"] > 0.8
     assert quality["late"] > 0.75
     assert quality["permuted"] == pytest.approx(quality["liquid"], abs=0.1)
     for control in ("silenced", "constant", "shuffled"):
