@@ -15,8 +15,9 @@ import json
 import os
 import re
 import secrets
+import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,8 +36,10 @@ __all__ = [
     "check_contents",
     "load",
     "load_object",
+    "replacing",
     "save",
     "save_object",
+    "sync",
     "verify",
     "write",
 ]
@@ -142,12 +145,33 @@ def write(path: str | Path, content: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
-        _sync_folder(path.parent)
+        sync(path.parent)
     except OSError as error:
         raise ResultError(f"{path}: cannot be written ({error.strerror or error})") from error
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def replacing(path: Path, suffix: str) -> Iterator[Path]:
+    """Give a name to write to, a file's or a folder's, which takes the place of `path` when done.
+
+    Raises
+    ------
+    ResultError
+        If it cannot be written; nothing partial is left, and what was there before stays.
+    """
+    temporary = path.with_name(f".{secrets.token_hex(4)}.{os.getpid()}{suffix}")
+    try:
+        yield temporary
+        temporary.replace(path)
+    except OSError as error:
+        raise ResultError(f"{path}: cannot be written ({error.strerror or error})") from error
+    finally:
+        if temporary.is_dir():
+            shutil.rmtree(temporary)
+        temporary.unlink(missing_ok=True)
 
 
 def verify(path: str | Path) -> None:
@@ -233,10 +257,11 @@ def one_line(error: BaseException) -> str:
     return printable(" ".join(str(error).split())[:200]) or type(error).__name__
 
 
-def _sync_folder(folder: Path) -> None:
+def sync(path: Path) -> None:
+    """Force what a file or a folder holds to the disk."""
     if sys.platform == "win32":
         return
-    descriptor = os.open(folder, os.O_RDONLY)
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

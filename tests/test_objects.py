@@ -187,6 +187,22 @@ def test_neo_and_nwb_hold_all_spikes_and_what_was_shown(recording, tmp_path):
         np.testing.assert_allclose(trials.start_time, recording.onsets)
 
 
+def test_a_file_that_could_not_be_written_leaves_the_one_before(recording, tmp_path, monkeypatch):
+    pytest.importorskip("pynwb")
+    path = tmp_path / "a.nwb"
+    path.write_text("before")
+
+    def full(dataset, path):
+        path.write_text("half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("spikeconsol.brian.recording.write_nwb", full)
+    with pytest.raises(ValueError, match=r"a\.nwb: cannot be written \(No space left"):
+        recording.to_nwb(path)
+    assert [file.name for file in tmp_path.iterdir()] == ["a.nwb"]
+    assert path.read_text() == "before"
+
+
 # ----------------------------------------------------------------------------------- display
 
 

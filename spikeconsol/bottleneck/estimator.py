@@ -43,7 +43,6 @@ class BottleneckEstimator(
     warm_start: bool
     random_state: int | np.random.RandomState | None
 
-    #: Settings that may change while a network learns.
     _free: ClassVar[frozenset[str]] = frozenset(
         {"optimiser", "epochs", "verbose", "warm_start", "random_state", "backend", "target"}
     )
@@ -179,15 +178,7 @@ class BottleneckEstimator(
             raise ValueError(
                 f"classes: got {list(classes)}; allowed: {list(self.classes_)}, as at first"
             )
-        for name, before in self._made_for.items():
-            if (now := self._fixed_setting(name)) != before:
-                raise ParameterError(
-                    f"{name}: got {now!r}; allowed: {before!r}, as when learning began (fit "
-                    "begins anew)"
-                )
-
-    def _fixed_setting(self, name: str) -> Any:
-        return self._chosen(name) if name in self._kinds else getattr(self, name)
+        self._require_settings()
 
     def _checked(
         self, X: Any, y: Any, sample_weight: Any, *, reset: bool
@@ -233,8 +224,7 @@ class BottleneckEstimator(
         self._n_features_out = hidden[-1]
         self.classes_ = classes
         self.n_epochs_ = 0
-        fixed = [name for name in self.get_params(deep=False) if name not in self._free]
-        self._made_for = {name: self._fixed_setting(name) for name in fixed}
+        self._note_settings()
 
     def _told(self, labels: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the labels that the memory is told."""

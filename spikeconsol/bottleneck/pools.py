@@ -7,17 +7,17 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets, unique_labels
 from sklearn.utils.validation import check_is_fitted
 
 from spikeconsol import checks
-from spikeconsol.bottleneck.settings import samples
+from spikeconsol.bottleneck.settings import GoingOn, samples
 
 __all__ = ["PoolClassifier"]
 
 
-class PoolClassifier(ClassifierMixin, BaseEstimator):
+class PoolClassifier(ClassifierMixin, GoingOn):
     """Base of the classifiers that keep a pool of memory cells for every class."""
 
     cells: int
@@ -26,10 +26,13 @@ class PoolClassifier(ClassifierMixin, BaseEstimator):
     random_state: int | np.random.RandomState | None
     classes_: NDArray
 
+    _free = ("plasticity", "novelty", "replacement", "protection", "target", "random_state")
+
     def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
         """Learn from the beginning, from samples of shape (n, features) in the order given."""
         X, y = self._checked(X, y, reset=True)
         self._begin(unique_labels(y), X)
+        self._note_settings()
         self._learn(X, self._numbered(y))
         return self
 
@@ -49,10 +52,12 @@ class PoolClassifier(ClassifierMixin, BaseEstimator):
             if classes is None:
                 raise ValueError("classes: got None; allowed: all classes, at the first call")
             self._begin(unique_labels(classes), X)
+            self._note_settings()
         elif classes is not None and not np.array_equal(unique_labels(classes), self.classes_):
             raise ValueError(
                 f"classes: got {classes!r}; allowed: {self.classes_.tolist()}, as at first"
             )
+        self._require_settings()
         self._learn(X, self._numbered(y))
         return self
 

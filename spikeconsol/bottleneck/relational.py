@@ -138,6 +138,7 @@ class RelationalBottleneck(RelationalEstimator):
         X, relation = self._checked(X, relation, reset=first)
         if first:
             self._begin(X.shape[1])
+        self._require_settings()
         return self._learn(X, relation, np.ones(len(X)))
 
     def fidelity(
@@ -199,6 +200,7 @@ class RelationalBottleneck(RelationalEstimator):
             self._description.begin(units, int(self.lag), own_rng)
             for units, own_rng in zip(hidden, memory_rng.spawn(len(hidden)), strict=True)
         ]
+        self._note_settings()
         self.kernel_means_ = [0.5] * len(hidden)
         self._moments = [[np.zeros_like(weights)] * 2 for weights in self.weights_]
         self._updates = 0

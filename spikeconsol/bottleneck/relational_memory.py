@@ -17,19 +17,18 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator
 from sklearn.cluster import SpectralClustering
 from sklearn.metrics import pairwise_distances_argmin
 from sklearn.utils.validation import check_is_fitted
 
 from spikeconsol import checks
 from spikeconsol.bottleneck.memory_classifier import MemoryClassifier
-from spikeconsol.bottleneck.settings import samples
+from spikeconsol.bottleneck.settings import GoingOn, samples
 
 __all__ = ["RelationalMemory"]
 
 
-class RelationalMemory(BaseEstimator):
+class RelationalMemory(GoingOn):
     """Prototypes from a stream, grouped by what is said of pairs of samples.
 
     Parameters
@@ -125,11 +124,12 @@ class RelationalMemory(BaseEstimator):
         return X, relation
 
     def _learn(self, X: NDArray, relation: NDArray, *, first: bool) -> Self:
-        memory = (
-            self.memory_
-            if not first
-            else MemoryClassifier(self.cells, self.plasticity, self.novelty)
-        )
+        if first:
+            self._note_settings()
+            memory = MemoryClassifier(self.cells, self.plasticity, self.novelty)
+        else:
+            self._require_settings()
+            memory = self.memory_
         memory.partial_fit(X, np.zeros(len(X), int), classes=[0])
         if first:
             self.memory_ = memory

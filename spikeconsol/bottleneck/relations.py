@@ -11,14 +11,14 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.base import TransformerMixin
 from sklearn.linear_model import LogisticRegression
 from sklearn.utils.validation import check_is_fitted
 
 from spikeconsol import checks
 from spikeconsol.bottleneck.hsic import Objective, cosine
 from spikeconsol.bottleneck.memory import PastCodes
-from spikeconsol.bottleneck.settings import samples
+from spikeconsol.bottleneck.settings import GoingOn, samples
 from spikeconsol.parameters import ParameterError
 
 __all__ = [
@@ -167,7 +167,7 @@ def agreement(
     return cosine(exact, signals)[compared].mean(), 1 - error / spread
 
 
-class RelationalEstimator(TransformerMixin, BaseEstimator):
+class RelationalEstimator(TransformerMixin, GoingOn):
     """Base of the networks that learn from relations; a readout is fitted to finished codes."""
 
     hidden: tuple[int, ...]
@@ -177,6 +177,8 @@ class RelationalEstimator(TransformerMixin, BaseEstimator):
     learning_rate: float
     final_rate: float
     random_state: int | np.random.RandomState | None
+
+    _free = ("objective", "learning_rate", "final_rate", "update_every", "target", "random_state")
 
     def transform(self, X: ArrayLike, layer: int = -1) -> Array:
         """Codes of one hidden layer (the last by default), shape (n, units)."""

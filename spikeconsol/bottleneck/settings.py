@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -12,7 +12,7 @@ from sklearn.utils.validation import validate_data
 from spikeconsol import checks
 from spikeconsol.parameters import Declared, ParameterError, shown, unknown_name
 
-__all__ = ["ObjectSettings", "generator", "samples"]
+__all__ = ["GoingOn", "ObjectSettings", "generator", "samples"]
 
 
 def generator(random_state: int | np.random.RandomState | None) -> np.random.Generator:
@@ -40,7 +40,31 @@ def samples(estimator: BaseEstimator, X: Any, y: Any = "no_validation", **option
         raise type(error)(" ".join(str(error).split())) from None
 
 
-class ObjectSettings(BaseEstimator):
+class GoingOn(BaseEstimator):
+    """Estimator that learns on and on, with the settings that it was made for."""
+
+    #: Settings that may change while it learns.
+    _free: ClassVar[Collection[str]] = ()
+
+    def _note_settings(self) -> None:
+        """Remember the settings with which learning begins."""
+        fixed = [name for name in self.get_params(deep=False) if name not in self._free]
+        self._made_for = {name: self._fixed_setting(name) for name in fixed}
+
+    def _require_settings(self) -> None:
+        """Refuse to go on with other settings."""
+        for name, before in self._made_for.items():
+            if (now := self._fixed_setting(name)) != before:
+                raise ParameterError(
+                    f"{name}: got {now!r}; allowed: {before!r}, as when learning began (fit "
+                    "begins anew)"
+                )
+
+    def _fixed_setting(self, name: str) -> Any:
+        return getattr(self, name)
+
+
+class ObjectSettings(GoingOn):
     """Estimator whose settings may be objects.
 
     A setting is an object, one of the short forms in `_short`, or None for the default in
@@ -65,6 +89,9 @@ class ObjectSettings(BaseEstimator):
             names = "".join(f"{text}, " for text in short)
             raise ParameterError(f"{name}: got {shown(value)}; allowed: {names}a {kind.__name__}")
         return value
+
+    def _fixed_setting(self, name: str) -> Any:
+        return self._chosen(name) if name in self._kinds else super()._fixed_setting(name)
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Return settings by name, those of objects as ``memory__length`` if `deep`."""

@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING, Any
 from platformdirs import user_cache_path
 
 from spikeconsol import progress_bar, sources
+from spikeconsol.sealed import sync
 
 if TYPE_CHECKING:
     from spikeconsol.brian.backend import Program
@@ -247,10 +248,10 @@ def _build(program: Program, folder: Path) -> None:
         path.write_text(json.dumps(manifest, indent=1))
         path.chmod(0o600)
         for made in (binary, path, building):
-            _sync(made)
+            sync(made)
         shutil.rmtree(folder, ignore_errors=True)
         building.rename(folder)
-        _sync(folder.parent)
+        sync(folder.parent)
     finally:
         shutil.rmtree(building, ignore_errors=True)
 
@@ -263,16 +264,6 @@ def _import_folders(program: Program) -> list[str]:
         depth = place.count(".") + _is_package(program.builder)
         found.append(_origin(program.builder).parents[depth])
     return [str(folder) for folder in dict.fromkeys(found)]
-
-
-def _sync(path: Path) -> None:
-    if sys.platform == "win32":
-        return
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 # ------------------------------------------------------------------------------------- identity

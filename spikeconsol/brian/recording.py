@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from spikeconsol import checks, display
 from spikeconsol.formats import needing, neo_block, write_nwb
+from spikeconsol.sealed import replacing
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -218,5 +219,6 @@ class Recording(display.Shown):
         """Write an NWB file: cells as units; `patterns`, as for `to_dataset`, as trials."""
         unique = hashlib.sha256(self.times.tobytes() + self.cells.tobytes()).hexdigest()
         made = {"started": datetime.now(UTC).isoformat(), "condition": unique[:16]}
-        with needing("export"):
-            write_nwb(self.to_dataset(patterns).assign_attrs(made), Path(path))
+        dataset = self.to_dataset(patterns).assign_attrs(made)
+        with replacing(Path(path), ".nwb") as temporary, needing("export"):
+            write_nwb(dataset, temporary)

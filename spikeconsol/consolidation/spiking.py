@@ -174,7 +174,7 @@ class SpikingMemory(display.Shown):
 
     @weights.setter
     def weights(self, weights: ArrayLike) -> None:
-        self._pairs.assign("w", checks.array("weights", weights, finite=False), "weights")
+        self._pairs.assign("w", weights, "weights")
 
     @property
     def trace(self) -> NDArray[np.float64]:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import csv
 import itertools
 import json
-import os
-import secrets
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +14,7 @@ import xarray as xr
 
 from spikeconsol.formats import find_signals, find_spikes, needing, write_neo, write_nwb
 from spikeconsol.lab.results import ResultError, load, writable_folder
+from spikeconsol.sealed import replacing
 
 __all__ = ["FORMATS", "export"]
 
@@ -56,17 +55,10 @@ def export(path: Path, kind: str, out: Path | None = None, *, large: bool = Fals
     if out.resolve() == path.resolve():
         raise ResultError(f"out: got the result file {out} itself; allowed: another file")
     writable_folder(out.parent)
-    temporary = out.with_name(f".{secrets.token_hex(4)}.{os.getpid()}{suffix or '.csv'}")
-    try:
-        with needing("export"):
-            write(dataset, temporary)
+    with replacing(out, suffix or ".csv") as temporary, needing("export"):
+        write(dataset, temporary)
         if out.is_dir():
             raise ResultError(f"{out}: is a folder that exists already; give another --out")
-        temporary.replace(out)
-    except OSError as error:
-        raise ResultError(f"{out}: cannot be written ({error.strerror or error})") from error
-    finally:
-        _remove(temporary)
     return out
 
 
@@ -99,12 +91,3 @@ FORMATS: dict[str, tuple[str, Callable[[xr.Dataset, Path], None]]] = {
     "npz": (".npz", _write_npz),
     "csv": ("", _write_csv),
 }
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        for file in path.iterdir():
-            file.unlink()
-        path.rmdir()
-    else:
-        path.unlink(missing_ok=True)

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from spikeconsol.bottleneck import MemoryClassifier, RelationalMemory
+from spikeconsol.bottleneck import MemoryClassifier, RelationalBottleneck, RelationalMemory
+from spikeconsol.bottleneck.memory import Lag
 
 
 def corners(length=400, lag=3, seed=0):
@@ -97,3 +98,28 @@ def test_relations_and_groups_are_checked():
     for number in (1, 99, 2.5):
         with pytest.raises(ValueError, match=rf"^number: got {number}; allowed: a whole number"):
             memory.groups(number)
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [{"lag": 1}, {"lag": 3}, {"cells": 9}, {"novelty": 1.0}, {"plasticity": 0.1}],
+    ids=str,
+)
+def test_what_a_memory_was_made_for_does_not_change_while_it_learns(setting):
+    X, _, bits = corners(30)
+    memory = RelationalMemory(6, novelty=0.25, lag=2).fit(X, bits)
+    before = memory.bonds_.copy()
+    (name,) = setting
+    with pytest.raises(ValueError, match=f"^{name}: got .* as when learning began"):
+        memory.set_params(**setting).partial_fit(X, bits)
+    np.testing.assert_array_equal(memory.bonds_, before)
+
+
+def test_cells_of_a_classifier_and_lag_of_layers_neither():
+    X, y, bits = corners(30)
+    for made, name, told in (
+        (MemoryClassifier(5, novelty=0.25).fit(X, y), "cells", y),
+        (RelationalBottleneck((4, 2), memory=Lag(), lag=2).fit(X, bits), "lag", bits),
+    ):
+        with pytest.raises(ValueError, match=f"^{name}: got 3; allowed: .* as when learning"):
+            made.set_params(**{name: 3}).partial_fit(X, told)
