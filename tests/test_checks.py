@@ -71,11 +71,12 @@ INNER = {"change_by", "raise_to", "probability"}
 INNER |= {"contrast", "pair_weights", "layer_norm", "layer_norm_gradient"}
 INNER |= {"match_signal", "trace_signal", "window_signal", "require_sample", "require_own_text"}
 INNER |= {"random_signs", "stack", "samples", "BottleneckEstimator", "ObjectSettings"}
-INNER |= {"agreement", "generator", "PoolClassifier", "RelationalEstimator"}
+INNER |= {"agreement", "generator", "GoingOn", "PoolClassifier", "RelationalEstimator"}
 #: Modules of which the same is true: what estimators and trainings are made of.
 INNER_MODULES = {
     *("archive", "equations", "kernels", "memory_network", "network", "program"),
-    *("build", "jax_backend", "kernel", "layer", "rate", "recurrent", "recurrent_kernel"),
+    *("build", "closed_loop_kernel", "jax_backend", "kernel", "layer", "rate", "recurrent"),
+    "recurrent_kernel",
 }
 
 

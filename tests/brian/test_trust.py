@@ -195,7 +195,7 @@ def test_a_damaged_program_is_built_again(copied, monkeypatch, file, content):
 
 def test_what_is_built_is_on_the_disk_and_closed_to_others(tmp_path, monkeypatch):
     synced = []
-    monkeypatch.setattr(cache, "_sync", lambda path: synced.append(path.name))
+    monkeypatch.setattr(cache, "sync", lambda path: synced.append(path.name))
     monkeypatch.setenv("SPIKECONSOL_CACHE", str(tmp_path / "cache"))
 
     def compile_nothing(command, **_):
