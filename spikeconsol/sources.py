@@ -82,7 +82,10 @@ _library_content = cache(_hash)
 @cache
 def _model_folders() -> tuple[Path, ...]:
     """Folders of the library's packages that lie elsewhere in a checkout."""
-    import spikeconsol.models
+    try:
+        import spikeconsol.models
+    except ModuleNotFoundError:  # a checkout in the current folder, which is not installed
+        return (_LIBRARY.parent / "models",)
 
     return tuple(Path(folder).resolve() for folder in spikeconsol.models.__path__)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import multiprocessing
 import os
 import signal
 import sys
@@ -26,15 +27,18 @@ def dask_setup(worker: object = None) -> None:
 
 def end_with_parent() -> None:
     """End this process when the one that started it is gone, however that came about."""
-    parent = os.getppid()
+    started_by, parent = multiprocessing.parent_process(), os.getppid()
     if sys.platform == "linux":
         # From <sys/prctl.h>: the signal at the death of the thread that started this process.
         set_parent_death_signal = 1
         ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGTERM)
 
     def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(1)
+        if started_by is not None:
+            started_by.join()  # returns also if it was gone before this process came so far
+        else:
+            while os.getppid() == parent:
+                time.sleep(1)
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()

@@ -197,3 +197,10 @@ def test_the_listing_is_that_of_the_models_and_is_kept(tmp_path, monkeypatch):
     monkeypatch.undo()
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert listing() == first
+
+
+def test_a_checkout_in_the_current_folder_knows_its_models(monkeypatch):
+    """As in ``python -c`` in a clone beside which another copy is installed."""
+    monkeypatch.setitem(sys.modules, "spikeconsol.models", None)
+    folders = sources._model_folders.__wrapped__()
+    assert folders == (Path(sources.__file__).resolve().parent.parent / "models",)

@@ -60,6 +60,34 @@ def test_batch_systems_and_closed_terminals_end_a_run_as_ctrl_c_does(process, to
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks at /proc")
+def test_a_worker_whose_parent_was_gone_before_it_began_ends(tmp_path):
+    (tmp_path / "late.py").write_text(
+        "import multiprocessing, os, sys, time\n"
+        "def begin(late):\n"
+        "    os.write(late, str(os.getpid()).encode())\n"
+        "    while os.getppid() == multiprocessing.parent_process().pid: time.sleep(0.01)\n"
+        "    from spikeconsol.lab.worker import end_with_parent\n"
+        "    end_with_parent()\n"
+        "    time.sleep(600)\n"
+    )
+    code = (
+        "import multiprocessing, os, signal, sys\n"
+        "from late import begin\n"
+        "context = multiprocessing.get_context('fork')\n"
+        "context.Process(target=begin, args=(1,)).start()\n"
+        "signal.pause()\n"
+    )
+    running = subprocess.Popen(
+        [sys.executable, "-c", code], cwd=tmp_path, stdout=subprocess.PIPE, text=False
+    )
+    (pid,) = wait_for(lambda: children(running.pid))
+    assert running.stdout.read(len(str(pid))) == str(pid).encode()
+    running.send_signal(signal.SIGKILL)
+    running.wait()
+    wait_for(lambda: not alive(pid))
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks at /proc")
 @pytest.mark.parametrize("command", ["run", "sweep"])
 def test_no_worker_outlives_a_killed_parent(toy, tmp_path, command):
     words = ["run", f"{toy}/lines", "--jobs", "2"]
