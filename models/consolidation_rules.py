@@ -67,7 +67,7 @@ Grid = Mapping[str, tuple[float, ...]]
 #: Grids of recall, the same for every rule and every limit.
 RECALL: Grid = {
     "self_coupling": (0.0, 1.0, 2.0, 4.0, 6.0, 8.0, 11.0, 15.0),
-    "homeostasis": (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0),
+    "homeostasis": (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.5),
 }
 #: All constants are screened with these recalls, on so many seeds; so many of them go on.
 SCREENING: Grid = {"self_coupling": (2.0, 6.0, 11.0), "homeostasis": (0.25, 0.75)}
@@ -162,15 +162,15 @@ def _limit(name: str, label: str, *, c: float, h: float, window: tuple[int, ...]
 CONTENDERS: tuple[Contender, ...] = (
     _rule(
         "depression-gate", DepressionGate, "depression gate", c=4, h=0.5,
-        protection_time=(250, 200, 225, 275), learning_rate=(0.8, 0.4, 0.6, 1.0),
+        protection_time=(250, 200, 225, 275), learning_rate=(1.0, 0.4, 0.6, 0.8),
     ),
     _rule(
         "refreshed-gate", RefreshedCurvatureGate, "refreshed curvature gate", c=4, h=0.5,
-        protection_time=(225, 175, 200, 250), steepness=(64, 8, 32, 128),
+        protection_time=(250, 200, 225, 275, 300), steepness=(8, 2, 4, 32, 64),
     ),
     _rule(
-        "curvature-gate", CurvatureGate, "curvature gate", c=4, h=0.5,
-        protection_time=(225, 150, 175, 200, 250), learning_rate=(0.3, 0.2, 0.5),
+        "curvature-gate", CurvatureGate, "curvature gate", c=6, h=0.25,
+        protection_time=(175, 150, 200, 225, 250), learning_rate=(0.2, 0.1, 0.3, 0.5),
     ),
     _rule(
         "timer", Timer, "timer (control)", c=4, h=0.5,
@@ -185,12 +185,12 @@ CONTENDERS: tuple[Contender, ...] = (
         strength=(30, 10, 20, 60), memory_time=(70, 50, 100, 150),
     ),
     _rule(
-        "synaptic-intelligence", SynapticIntelligence, "synaptic intelligence", c=4, h=0.5,
+        "synaptic-intelligence", SynapticIntelligence, "synaptic intelligence", c=6, h=0.5,
         strength=(10, 3, 5, 20), memory_time=(100, 50, 70, 150),
     ),
     _rule(
-        "bcpnn", BCPNN, "BCPNN palimpsest", c=6, h=0.5,
-        averaging_rate=(0.005, 0.0025, 0.0035, 0.007), chance=(0.02, 0.005, 0.01, 0.04),
+        "bcpnn", BCPNN, "BCPNN palimpsest", c=4, h=0.5,
+        averaging_rate=(0.007, 0.0035, 0.005, 0.01, 0.014), chance=(0.04, 0.02, 0.08, 0.16, 0.32),
     ),
     _rule(
         "hard-bounds", HardBounds, "hard bounds", c=6, h=1.0,
@@ -205,7 +205,7 @@ CONTENDERS: tuple[Contender, ...] = (
            window=(225, 150, 175, 200, 250, 275, 300)),
     _limit("willshaw", "Willshaw", c=2, h=0.5, window=(250, 175, 200, 225, 275, 300)),
     _limit("storkey", "Storkey", c=4, h=0.75, window=(150, 125, 175, 200, 225, 250)),
-    _limit("pseudo_inverse", "pseudo-inverse", c=2, h=1.5, window=(140, 100, 120, 160, 180)),
+    _limit("pseudo_inverse", "pseudo-inverse", c=2, h=3.0, window=(140, 100, 120, 160, 180)),
     _limit("perceptron", "perceptron", c=4, h=0.5, window=(320, 200, 250, 300, 340)),
     Contender(
         "saturating", "1 - (1 - share)^n", saturating,
@@ -218,45 +218,45 @@ CONTENDERS: tuple[Contender, ...] = (
         depression=(0.05, 0.0125, 0.025, 0.1), sharpness=(1, 0.5, 2, 4),
     ),
     _rule(
-        "soft-bounds", BoundedLeaky, "soft bounds", c=6, h=0.25,
-        potentiation=(0.8, 0.2, 0.4, 1.0), depression=(0.05, 0.01, 0.025, 0.1),
+        "soft-bounds", BoundedLeaky, "soft bounds", c=6, h=0.5,
+        potentiation=(0.8, 0.2, 0.4, 1.0), depression=(0.025, 0.01, 0.05, 0.1),
     ),
     _rule(
-        "leaky", Leaky, "leaky", c=6, h=0.25,
-        learning_rate=(0.0024, 0.0006, 0.0012, 0.0017, 0.0034, 0.005, 0.007, 0.01, 0.02),
+        "leaky", Leaky, "leaky", c=8, h=0.5,
+        learning_rate=(0.005, 0.0006, 0.0012, 0.0017, 0.0024, 0.0034, 0.007, 0.01, 0.02),
     ),
     _rule(
-        "spike-gated-leaky", SpikeGatedLeaky, "leaky, spike-gated", c=6, h=0.25,
-        learning_rate=(0.025, 0.006, 0.012, 0.018, 0.035, 0.05, 0.07, 0.1, 0.2),
+        "spike-gated-leaky", SpikeGatedLeaky, "leaky, spike-gated", c=8, h=0.75,
+        learning_rate=(0.05, 0.006, 0.012, 0.018, 0.025, 0.035, 0.07, 0.1, 0.2),
     ),
     _rule(
-        "mesu", MESU, "MESU, Bernoulli", c=8, h=0.5,
-        prior_variance=(3, 1, 2, 6), forgetting=(0.03, 0.01, 0.02, 0.06),
+        "mesu", MESU, "MESU, Bernoulli", c=6, h=0.5,
+        prior_variance=(6, 3, 12, 24), forgetting=(0.03, 0.01, 0.02, 0.06),
     ),
     _rule(
-        "multistate", Multistate, "three strengths", c=4, h=0.25,
-        potentiation=(1.0, 0.25, 0.5, 0.75), depression_ratio=(2, 0.5, 1, 4),
+        "multistate", Multistate, "three strengths", c=8, h=0.0,
+        potentiation=(1.0, 0.5, 0.75), depression_ratio=(4, 2, 8, 16, 32),
     ),
     _rule(
-        "amit-fusi", AmitFusi, "Amit-Fusi, binary", c=4, h=0.25,
-        potentiation=(1.0, 0.25, 0.5, 0.75), depression_ratio=(2, 0.5, 1, 4),
+        "amit-fusi", AmitFusi, "Amit-Fusi, binary", c=8, h=0.25,
+        potentiation=(1.0, 0.5, 0.75), depression_ratio=(4, 2, 8, 16, 32),
     ),
     _rule(
-        "cascade", Cascade, "cascade", c=4, h=0.25,
-        depths=(2, 1, 3, 4), depression_ratio=(2, 0.5, 1, 4),
+        "cascade", Cascade, "cascade", c=8, h=0.25,
+        depths=(2, 1, 3, 4), depression_ratio=(4, 2, 8, 16, 32),
     ),
     _rule(
-        "serial-transfer", SerialTransfer, "serial transfer", c=4, h=0.25,
-        transfer=(0.2, 0.05, 0.1, 0.4), depression_ratio=(2, 0.5, 1, 4),
+        "serial-transfer", SerialTransfer, "serial transfer", c=8, h=0.5,
+        transfer=(0.05, 0.0125, 0.025, 0.1), depression_ratio=(4, 2, 8, 16, 32),
     ),
     _rule(
-        "benna-fusi", BennaFusi, "Benna-Fusi chain", c=6, h=0.25,
-        flow=(0.003, 0.001, 0.01), variables=(6, 4, 8),
+        "benna-fusi", BennaFusi, "Benna-Fusi chain", c=8, h=0.5,
+        flow=(0.01, 0.003, 0.03, 0.1), variables=(8, 4, 6, 10, 12),
     ),
     Contender(
         "shuffled", "shuffled gate (control)", _shuffled,
-        {"protection_time": (25.0, 50.0, 100.0), "learning_rate": (0.1, 0.2, 0.4)},
-        {"protection_time": 50, "learning_rate": 0.2, "self_coupling": 4, "homeostasis": 0.5},
+        {"protection_time": (6.0, 12.0, 25.0, 50.0), "learning_rate": (0.025, 0.05, 0.1, 0.2)},
+        {"protection_time": 25, "learning_rate": 0.1, "self_coupling": 8, "homeostasis": 0.5},
     ),
 )  # fmt: skip
 
