@@ -67,7 +67,7 @@ Grid = Mapping[str, tuple[float, ...]]
 #: Grids of recall, the same for every rule and every limit.
 RECALL: Grid = {
     "self_coupling": (0.0, 1.0, 2.0, 4.0, 6.0, 8.0, 11.0, 15.0),
-    "homeostasis": (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.5),
+    "homeostasis": (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.5, 6.0, 9.0),
 }
 #: All constants are screened with these recalls, on so many seeds; so many of them go on.
 SCREENING: Grid = {"self_coupling": (2.0, 6.0, 11.0), "homeostasis": (0.25, 0.75)}
@@ -189,8 +189,8 @@ CONTENDERS: tuple[Contender, ...] = (
         strength=(10, 3, 5, 20), memory_time=(100, 50, 70, 150),
     ),
     _rule(
-        "bcpnn", BCPNN, "BCPNN palimpsest", c=4, h=0.5,
-        averaging_rate=(0.007, 0.0035, 0.005, 0.01, 0.014), chance=(0.04, 0.02, 0.08, 0.16, 0.32),
+        "bcpnn", BCPNN, "BCPNN palimpsest", c=6, h=0.5,
+        averaging_rate=(0.005, 0.0025, 0.0035, 0.007, 0.01), chance=(0.02, 0.005, 0.01, 0.04, 0.08),
     ),
     _rule(
         "hard-bounds", HardBounds, "hard bounds", c=6, h=1.0,
@@ -205,7 +205,7 @@ CONTENDERS: tuple[Contender, ...] = (
            window=(225, 150, 175, 200, 250, 275, 300)),
     _limit("willshaw", "Willshaw", c=2, h=0.5, window=(250, 175, 200, 225, 275, 300)),
     _limit("storkey", "Storkey", c=4, h=0.75, window=(150, 125, 175, 200, 225, 250)),
-    _limit("pseudo_inverse", "pseudo-inverse", c=2, h=3.0, window=(140, 100, 120, 160, 180)),
+    _limit("pseudo_inverse", "pseudo-inverse", c=2, h=6.0, window=(140, 100, 120, 160, 180)),
     _limit("perceptron", "perceptron", c=4, h=0.5, window=(320, 200, 250, 300, 340)),
     Contender(
         "saturating", "1 - (1 - share)^n", saturating,
@@ -246,17 +246,17 @@ CONTENDERS: tuple[Contender, ...] = (
         depths=(2, 1, 3, 4), depression_ratio=(4, 2, 8, 16, 32),
     ),
     _rule(
-        "serial-transfer", SerialTransfer, "serial transfer", c=8, h=0.5,
-        transfer=(0.05, 0.0125, 0.025, 0.1), depression_ratio=(4, 2, 8, 16, 32),
+        "serial-transfer", SerialTransfer, "serial transfer", c=11, h=0.5,
+        transfer=(0.0125, 0.0015, 0.003, 0.006, 0.025), depression_ratio=(8, 4, 16),
     ),
     _rule(
         "benna-fusi", BennaFusi, "Benna-Fusi chain", c=8, h=0.5,
-        flow=(0.01, 0.003, 0.03, 0.1), variables=(8, 4, 6, 10, 12),
+        flow=(0.01, 0.003, 0.03), variables=(12, 8, 10, 14, 16),
     ),
     Contender(
         "shuffled", "shuffled gate (control)", _shuffled,
-        {"protection_time": (6.0, 12.0, 25.0, 50.0), "learning_rate": (0.025, 0.05, 0.1, 0.2)},
-        {"protection_time": 25, "learning_rate": 0.1, "self_coupling": 8, "homeostasis": 0.5},
+        {"protection_time": (1.0, 3.0, 6.0, 12.0, 25.0), "learning_rate": (0.025, 0.05, 0.1)},
+        {"protection_time": 6, "learning_rate": 0.05, "self_coupling": 6, "homeostasis": 1.0},
     ),
 )  # fmt: skip
 

@@ -73,20 +73,20 @@ CONTENDERS: tuple[SpikingContender, ...] = (
     SpikingContender(
         "depression-gate", "depression gate",
         lambda time: BoundedDepressionGate.for_capacity(time).replace(residual_plasticity=0.0),
-        "protection_time", (210, 240, 270), (9, 12, 15), (0.35, 0.45, 0.55), (240, 12, 0.45),
+        "protection_time", (220, 240, 260), (9, 12, 15), (0.35, 0.45, 0.55), (240, 12, 0.45),
     ),
     SpikingContender(
         "curvature-gate", "curvature gate", BoundedCurvatureGate.for_capacity,
-        "protection_time", (190, 220, 250), (12, 15, 18), (0.35, 0.45, 0.55), (220, 15, 0.45),
+        "protection_time", (220, 250, 280), (15, 18, 21), (0.35, 0.45, 0.55), (250, 18, 0.45),
     ),
     SpikingContender(
         "timer", "timer (control)",
         lambda time: Timer(protection_time=time, potentiation=1.0, depression=0.69),
-        "protection_time", (210, 240, 270), (9, 12, 15), (0.35, 0.45, 0.55), (240, 12, 0.45),
+        "protection_time", (220, 240, 260), (12, 15, 18), (0.25, 0.35, 0.45), (240, 15, 0.35),
     ),
     SpikingContender(
         "mas", "memory aware synapses", lambda time: BoundedMAS(memory_time=time),
-        "memory_time", (25, 40, 60), (12, 15, 18), (0.35, 0.45, 0.55), (40, 15, 0.45),
+        "memory_time", (30, 40, 50), (15, 18, 21), (0.35, 0.45, 0.55), (40, 18, 0.45),
     ),
     SpikingContender(
         "bcpnn", "BCPNN palimpsest", lambda rate: BoundedBCPNN(averaging_rate=rate),
@@ -96,7 +96,7 @@ CONTENDERS: tuple[SpikingContender, ...] = (
     SpikingContender(
         "exponential-weight", "gate exp(-w)",
         lambda down: BoundedExponentialWeight(potentiation=0.8, depression=down),
-        "depression", (0.03, 0.05, 0.08), (12, 15, 18), (0.35, 0.45, 0.55), (0.05, 15, 0.45),
+        "depression", (0.015, 0.02, 0.03), (15, 18, 21), (0.35, 0.45, 0.55), (0.03, 18, 0.45),
     ),
     SpikingContender(
         "hard-bounds", "hard bounds", balanced,
@@ -110,7 +110,7 @@ CONTENDERS: tuple[SpikingContender, ...] = (
     SpikingContender(
         "willshaw-clock", "Willshaw with a clock (limit)",
         lambda time: WillshawClock(protection_time=time),
-        "protection_time", (210, 240, 270), (9, 12, 15), (0.35, 0.45, 0.55), (240, 12, 0.45),
+        "protection_time", (220, 240, 260), (9, 12, 15), (0.35, 0.45, 0.55), (240, 12, 0.45),
     ),
 )  # fmt: skip
 

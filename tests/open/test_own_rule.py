@@ -104,6 +104,17 @@ def test_constants_do_not_hide_what_a_rule_can_do(name, clean_registry):
         plasticity_rule(type("Own", (Rule,), {"change_text": "w += A", **body}))
 
 
+def test_no_value_in_the_text_hides_a_constant(clean_registry):
+    """A constant of the rule once had no effect: the text had another value of its name."""
+    with pytest.raises(ParameterError, match=r"parameters_in_text\['rate'\] = 0.2 hides"):
+
+        @plasticity_rule
+        class Hidden(Rule):
+            rate: float = parameter(0.1, above=0, doc="rate")
+            change_text = "w += rate*A"
+            parameters_in_text = {"rate": 0.2}  # noqa: RUF012
+
+
 def test_reserved_names_cover_what_brian2_defines():
     from brian2.core.functions import DEFAULT_FUNCTIONS
     from brian2.units import allunits, stdunits

@@ -38,7 +38,7 @@ class BCPNN(Rule):
 
     model: ClassVar[str] = "w : 1\njoint : 1"
     cell_model: ClassVar[str] = "usage : 1"
-    initial: ClassVar[dict[str, float | str]] = {"usage": "coding_level", "joint": "chance"}
+    initial: ClassVar[dict[str, float | str]] = {"usage": "coding_level", "joint": "independent"}
     cell_text: ClassVar[str] = "usage += averaging_rate*((1 - chance)*S + chance - usage)"
     remember_text: ClassVar[str] = (
         "joint += averaging_rate*((1 - chance**2)*A + chance**2 - joint)\n"
@@ -47,7 +47,8 @@ class BCPNN(Rule):
 
     @property
     def parameters_in_text(self) -> dict[str, float]:
-        return super().parameters_in_text | {"chance": self.coding_level**2}
+        # Coincidences of units that are active independently of each other.
+        return super().parameters_in_text | {"independent": self.coding_level**2}
 
 
 @plasticity_rule
@@ -66,7 +67,7 @@ class BoundedBCPNN(Rule):
     top: float = parameter(3.0, above=0, doc="log-ratio at which a weight is 1")
 
     model: ClassVar[str] = "w : 1\njoint : 1\nusage : 1"
-    initial: ClassVar[dict[str, float | str]] = {"usage": "coding_level", "joint": "chance"}
+    initial: ClassVar[dict[str, float | str]] = {"usage": "coding_level", "joint": "independent"}
     remember_text: ClassVar[str] = (
         "joint += averaging_rate*((1 - chance**2)*A + chance**2 - joint)\n"
         "usage += averaging_rate*((1 - chance)*(A + M/2) + chance - usage)\n"
@@ -75,7 +76,8 @@ class BoundedBCPNN(Rule):
 
     @property
     def parameters_in_text(self) -> dict[str, float]:
-        return super().parameters_in_text | {"chance": self.coding_level**2}
+        # Coincidences of units that are active independently of each other.
+        return super().parameters_in_text | {"independent": self.coding_level**2}
 
 
 @plasticity_rule
