@@ -47,6 +47,11 @@ POISSON = 79.0
 
 
 @dataclass(frozen=True)
+class Fight(Protocol, stored=900, tested=340):
+    """More patterns than the best rule holds."""
+
+
+@dataclass(frozen=True)
 class SpikingContender:
     """A rule with the grids of one constant of its own and of recall, and the point chosen."""
 
@@ -235,7 +240,7 @@ EXPERIMENTS = (
     Experiment(
         name="consolidation-rules/spikes",
         summary="published models of synaptic memory in spikes, recall tuned for each",
-        parameters=Protocol,
+        parameters=Fight,
         conditions=conditions,
         run=run,
         columns=("p90", "kept"),
@@ -245,7 +250,7 @@ EXPERIMENTS = (
     Experiment(
         name="consolidation-rules/spikes-tuning",
         summary="how the constants and recall of the spiking rules were chosen",
-        parameters=Protocol,
+        parameters=Fight,
         conditions=every_rule,
         run=tuning,
         columns=("p90", "kept"),
