@@ -68,8 +68,8 @@ FIGURES = (
         caption=(
             "How long models of synaptic memory remember, against the number of units, each with "
             "its memory and its recall searched again at every size. (a) At a fixed share of "
-            "active units. (b) At a fixed number of them. Dashed: limits that see all patterns together; "
-            "grey: theory. Mean and 95% CI over {n} seeds."
+            "active units. (b) At a fixed number of them. Dashed: limits that see all patterns "
+            "together; grey: theory. Mean and 95% CI over {n} seeds."
         ),
         draw=draw,
     ),
