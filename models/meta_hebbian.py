@@ -166,7 +166,7 @@ def thousand_bits(protocol: Protocol) -> Sequence[Condition]:
     Coefficients start between 0 and 0.001, too small to recall anything.
     """
     task = tasks.AutoAssociation.thousand_bits()
-    optimiser = Adam(learning_rate=1e-3)
+    optimiser = Adam(learning_rate=2e-3)
     plastic = Plasticity(decay="layer", alpha_scale=0.01)
     none = Plasticity(alpha="fixed", alpha_scale=0)
     return at_rate_level(
