@@ -86,23 +86,28 @@ def test_another_way_of_writing_arrays_stops_the_build():
 @pytest.mark.parametrize("memory", ["64k", "1m"])
 def test_spikes_are_whole_or_refused_on_small_file_systems(tmp_path, memory):
     """A small /dev/shm and a small TMPDIR: the same spikes as with room, or one line."""
-    from spikeconsol.consolidation import SpikingMemory
-    from spikeconsol.consolidation.rules import CurvatureGate
+    from spikeconsol.consolidation import SpikingMemory, SpikingParameters
+    from spikeconsol.consolidation.rules import Leaky
 
+    # The network of tests/consolidation/test_spiking.py, which is compiled once.
+    parameters = SpikingParameters(coding_level=0.1, precision="double")
     script = (
-        "import sys, numpy as np\n"
-        "from spikeconsol.consolidation import SpikingMemory\n"
-        "from spikeconsol.consolidation.rules import CurvatureGate\n"
+        "import numpy as np\n"
+        "from spikeconsol.consolidation import SpikingMemory, SpikingParameters\n"
+        "from spikeconsol.consolidation.rules import Leaky\n"
         "from spikeconsol.data import sparse_patterns\n"
-        "memory = SpikingMemory(100, rule=CurvatureGate(), seed=1)\n"
-        "memory.weights = np.ones((100, 100)) - np.eye(100)\n"
+        "parameters = SpikingParameters(coding_level=0.1, precision='double')\n"
+        "memory = SpikingMemory(60, rule=Leaky(), seed=1, parameters=parameters)\n"
+        "memory.weights = np.ones((60, 60)) - np.eye(60)\n"
         "try:\n"
-        "    memory.recall(sparse_patterns(30, 100, coding_level=0.05, seed=0))\n"
+        "    memory.recall(sparse_patterns(30, 60, coding_level=0.1, seed=0))\n"
         "    print(len(memory.recording.cells), len(memory.recording.times))\n"
         "except Exception as error:\n"
         "    print(str(error).splitlines()[0])\n"
     )
-    SpikingMemory(100, rule=CurvatureGate(), seed=1).recall(np.eye(100, dtype=bool)[:1])
+    compiled = SpikingMemory(60, rule=Leaky(), seed=1, parameters=parameters)
+    with pytest.warns(UserWarning, match="before anything is stored"):
+        compiled.recall(np.eye(60, dtype=bool)[:1])
     room = {"64k": 300, "1m": 64_000}[memory]
     shell = (
         f"mount -t tmpfs -o size={memory} none /dev/shm && mkdir {tmp_path}/tmp && "
