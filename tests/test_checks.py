@@ -306,6 +306,12 @@ def test_whole_numbers_may_come_as_numpy_or_floating_point_numbers():
         assert HopfieldNetwork(n, rule=Leaky(), seed=1).n == 20
 
 
+def test_two_units_are_enough():
+    pair = HopfieldNetwork(2, rule=Leaky(coding_level=0.5), seed=1)
+    pair.store([[1, 0]])
+    np.testing.assert_array_equal(pair.recall([[1, 0]]), [[True, False]])
+
+
 def test_recall_before_anything_is_stored_warns():
     empty = HopfieldNetwork(20, rule=Leaky(), seed=1)
     with pytest.warns(UserWarning, match="recall before anything is stored"):

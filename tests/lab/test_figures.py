@@ -1,4 +1,5 @@
 import json
+import re
 
 import pytest
 
@@ -100,7 +101,7 @@ def test_changed_results_and_changed_code_make_a_figure_stale(
 @pytest.mark.usefixtures("unrendered")
 def test_the_estimate_comes_from_what_the_same_conditions_took(cli, installed, tmp_path):
     cli("run", "toy/lines", "--out", "results/earlier", "--level", "rate")
-    assert "conditions of 3 seeds: about 0.0 min" in cli("figures").stdout
+    assert re.search(r"conditions of 3 seeds: about \d+\.\d min", cli("figures").stdout)
 
 
 @pytest.mark.usefixtures("unrendered")
