@@ -6,7 +6,6 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
@@ -165,7 +164,7 @@ def test_workers_that_do_not_start_are_one_line(cli, toy, monkeypatch):
 @pytest.mark.slow
 def test_a_worker_that_dies_at_its_start_is_one_line(cli, toy, monkeypatch):
     pytest.importorskip("distributed")
-    monkeypatch.setattr(runner, "worker", SimpleNamespace(__name__="no_such_module"))
+    monkeypatch.setattr(runner.worker, "__name__", "no_such_module")
     ran = cli("sweep", f"{toy}/batch", "--over", "points=5,6", "--out", "out")
     assert ran.returncode == 2
     assert ran.stderr.startswith("error: workers: 1 could not be started (")
