@@ -32,10 +32,10 @@ demo: .venv/installed
 	@$(BIN)/spikeconsol run cortical-memory/stream --preset demo --out $(RESULTS)/demo-cortical
 
 test: .venv/installed-test
-	@$(BIN)/pytest -n $(JOBS) -q
+	@$(BIN)/pytest -n $(JOBS) --dist worksteal -q
 
 test-slow: .venv/installed-test
-	@$(BIN)/pytest -n $(JOBS) -q -m slow
+	@$(BIN)/pytest -n $(JOBS) --dist worksteal -q -m slow
 
 claims: .venv/installed-test
 	@$(BIN)/pytest -n $(JOBS) -q -m "slow or not slow" tests/claims

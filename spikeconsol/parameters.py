@@ -121,15 +121,15 @@ def parameter(
         raise ValueError(f"unit: got {unit!r}; allowed: {', '.join(_UNITS)}")
     if unit != "1" and isinstance(default, str):
         default = _to_si(default, unit, "default")
-    metadata = {
-        "doc": doc,
-        "unit": unit,
-        "above": above,
-        "at_least": at_least,
-        "below": below,
-        "at_most": at_most,
-        "choices": choices,
-    }
+    if not isinstance(doc, str):
+        raise ParameterError(f"doc: got {shown(doc)}; allowed: text")
+    if not isinstance(choices, tuple | None):
+        raise ParameterError(f"choices: got {shown(choices)}; allowed: a tuple")
+    bounds = {"above": above, "at_least": at_least, "below": below, "at_most": at_most}
+    for name, bound in bounds.items():
+        if bound is not None and not (isinstance(bound, int | float) and bound == bound):
+            raise ParameterError(f"{name}: got {shown(bound)}; allowed: a number")
+    metadata = {"doc": doc, "unit": unit, **bounds, "choices": choices}
     if isinstance(default, Parameters):
         # Frozen, hence safe to share between instances.
         return dataclasses.field(default_factory=lambda: default, metadata=metadata)
@@ -357,6 +357,8 @@ def in_si(value: Any, name: str) -> tuple[float, str]:
     ParameterError
         If it is none of these.
     """
+    if not isinstance(name, str):
+        raise ParameterError(f"name: got {shown(name)}; allowed: text")
     dimension = getattr(value, "dim", None)
     if dimension is not None:
         exponents = tuple(getattr(dimension, "_dims", ()))

@@ -55,6 +55,7 @@ def longest_load(kept: ArrayLike, fraction: float = 0.9) -> Any:
         0 where there is no such m.
     """
     kept = checks.array("kept", kept, binary=True)
+    fraction = checks.number("fraction", fraction, at_least=0, at_most=1)
     m = np.arange(1, kept.shape[-1] + 1)
     passed = np.cumsum(kept, axis=-1) >= fraction * m - 1e-9
     return np.max(passed * m, axis=-1, initial=0)

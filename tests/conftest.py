@@ -1,17 +1,37 @@
 """Fixtures for all tests."""
 
+import gc
 import json
 import os
 import sys
 import warnings
 
-import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
+
+# Before NumPy comes: workers of the suite share the cores, and threads would wait for each other.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+import numpy as np
 
 # How fast examples are made says something about the machine's load, not about the code.
 settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("suite")
+
+
+def pytest_collection_finish():
+    """Keep what is imported out of the garbage collection that Brian2 asks for at every run."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_waiting_for_the_disk():
+    """Leave files where the system has them: a power cut does not happen here."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda descriptor: None)
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -2,6 +2,7 @@
 
 import io
 import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -10,6 +11,7 @@ import pytest
 
 import spikeconsol
 from spikeconsol import progress_bar
+from spikeconsol.bottleneck import BottleneckClassifier
 from spikeconsol.brian.backend import Program, run
 from spikeconsol.consolidation import HopfieldNetwork
 from spikeconsol.consolidation.rules import Leaky
@@ -63,7 +65,12 @@ def learn():
     return train(OneShot(steps=4), seeds=[0], episodes=4, frozen=2)
 
 
+def fit():
+    BottleneckClassifier((3,), epochs=3, backend="numpy").fit(np.eye(4), [0, 1, 0, 1])
+
+
 LONG = {
+    "fit [": fit,
     "store [": store,
     "recall [": recall,
     "recall [#": recall_of_several,
@@ -88,6 +95,32 @@ def test_one_switch_hides_all(terminal):
     with progress_bar.shown("compiling"):
         pass
     assert terminal.getvalue() == ""
+
+
+def test_notebooks_show_bars_and_other_shells_without_a_terminal_do_not(terminal, monkeypatch):
+    monkeypatch.setattr(terminal, "isatty", lambda: False, raising=False)
+
+    class ZMQInteractiveShell:
+        """Named as that of a notebook's kernel."""
+
+    class SomeShell:
+        """Named as no notebook's."""
+
+    for shell, seen in ((None, False), (SomeShell(), False), (ZMQInteractiveShell(), True)):
+        python = SimpleNamespace(get_ipython=lambda shell=shell: shell)
+        monkeypatch.setattr(progress_bar.sys, "modules", {"IPython": python})
+        store()
+        assert ("store [" in terminal.getvalue()) == seen
+
+
+def test_compiling_shows_how_long_it_has_taken(terminal, monkeypatch):
+    shown_after = []
+    with progress_bar.shown("compiling this"):
+        while "compiling this: 0:00" not in terminal.getvalue():
+            shown_after.append(1)
+            time.sleep(0.01)
+            assert len(shown_after) < 3000
+    assert terminal.getvalue().endswith("\r")
 
 
 def test_nothing_is_shown_in_a_pipe_or_of_a_short_call(capsys, monkeypatch):

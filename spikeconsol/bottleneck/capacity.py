@@ -108,6 +108,8 @@ def memory_capacity(
         Of the ridge regression, per sample and relative to the mean square of the features.
     """
     checks.instance("memory", memory, Memory)
+    if not isinstance(memory, Recorded) and not hasattr(memory, "place"):
+        raise checks.wrong("memory", memory, "one that serves a layer: memory.begin(Place(...))")
     checks.instance("objective", objective, Objective, "an Objective")
     X, Z = checks.array("X", X, ndim=2), checks.array("Z", Z, ndim=2)
     y = checks.array("y", y, ndim=1).astype(np.int64)

@@ -327,7 +327,7 @@ def _fisher(
     values: NDArray[np.float64], probability: NDArray[np.float64], temperature: float, full: bool
 ) -> NDArray[np.float64]:
     """Covariance of the coincidences over states of given probability."""
-    if full:
+    if checks.truth("full", full):
         first, second = np.triu_indices(values.shape[1], 1)
         coincidence = values[:, first] * values[:, second]
         coincidence -= probability @ coincidence

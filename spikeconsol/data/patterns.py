@@ -101,20 +101,20 @@ def _sizes(
     """Numbers of active units of all patterns."""
     if isinstance(sizes, str) and sizes == "binomial":
         return np.clip(rng.binomial(n, coding_level, count), 1, n - 1)
-    if (
-        isinstance(sizes, str)
-        or np.shape(sizes) != (2,)
-        or not all(isinstance(size, int | np.integer) for size in sizes)
-        or not 1 <= sizes[0] <= sizes[1] < n
-    ):
-        raise ValueError(f"sizes: got {sizes!r}; allowed: 'binomial', or (low, high) below {n}")
-    mean = sum(sizes) / 2
+    allowed = f"'binomial', or (low, high) below {n}"
+    try:
+        low, high = (checks.whole("sizes", size, at_least=1, at_most=n - 1) for size in sizes)
+    except (TypeError, ValueError):
+        raise checks.wrong("sizes", sizes, allowed) from None
+    if low > high:
+        raise checks.wrong("sizes", sizes, allowed)
+    mean = (low + high) / 2
     if abs(mean - coding_level * n) > 0.5:
         raise ValueError(
             f"sizes: got {sizes!r}, {mean:g} active units on average; allowed: "
             f"{coding_level * n:g}, as of a coding level of {coding_level:g}"
         )
-    return rng.integers(sizes[0], sizes[1] + 1, count)
+    return rng.integers(low, high + 1, count)
 
 
 def correlated_patterns(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from spikeconsol import checks
+
 __all__ = ["nback_stream", "stay_stream"]
 
 
@@ -39,10 +41,10 @@ def nback_stream(
     ((6,), (6,))
     """
     classes, members = _members(y)
-    lag, length = _whole("lag", lag, 1), _whole("length", length, 1)
-    if not 0 <= match_probability <= 1:
-        raise ValueError(f"match_probability: got {match_probability!r}; allowed: 0 to 1")
-    rng = np.random.default_rng(seed)
+    lag = checks.whole("lag", lag, at_least=1)
+    length = checks.whole("length", length, at_least=1)
+    checks.number("match_probability", match_probability, at_least=0, at_most=1)
+    rng = np.random.default_rng(checks.seed("seed", seed))
     label = rng.integers(classes, size=length)
     same = rng.random(length) < match_probability
     # Another class: that of the sample before, moved on by 1 to classes - 1.
@@ -72,8 +74,9 @@ def stay_stream(y: ArrayLike, stay: int, length: int, seed: int) -> NDArray[np.i
         Rows of the samples, drawn with replacement within the classes.
     """
     classes, members = _members(y)
-    stay, length = _whole("stay", stay, 1), _whole("length", length, 1)
-    rng = np.random.default_rng(seed)
+    stay = checks.whole("stay", stay, at_least=1)
+    length = checks.whole("length", length, at_least=1)
+    rng = np.random.default_rng(checks.seed("seed", seed))
     steps = rng.integers(1, classes, size=-(-length // stay))
     label = np.repeat(np.cumsum(steps) % classes, stay)[:length]
     return _draw(label, members, rng)
@@ -96,9 +99,3 @@ def _draw(
     sizes = np.array([len(rows) for rows in members])
     chosen = (rng.random(len(label)) * sizes[label]).astype(np.int64)
     return np.array([members[k][i] for k, i in zip(label, chosen, strict=True)], np.int64)
-
-
-def _whole(name: str, value: int, least: int) -> int:
-    if isinstance(value, bool) or int(value) != value or value < least:
-        raise ValueError(f"{name}: got {value!r}; allowed: a whole number >= {least}")
-    return int(value)

@@ -115,16 +115,15 @@ def task_stream(
     [[0, 1], [0, 1]]
     """
     X, y = _samples(X, y)
-    if scenario not in SCENARIOS:
-        raise ValueError(f"scenario: got {scenario!r}; allowed: {', '.join(SCENARIOS)}")
+    checks.choice("scenario", scenario, SCENARIOS)
+    tasks = checks.whole("tasks", tasks, at_least=1)
     original = np.unique(y)
     if scenario != "permuted":
         if len(original) % 2:
             raise ValueError(f"y: got {len(original)} classes; allowed: an even number, for pairs")
         tasks = len(original) // 2
-    if isinstance(tasks, bool) or int(tasks) != tasks or not 1 <= tasks <= len(X):
-        raise ValueError(f"tasks: got {tasks!r}; allowed: a whole number from 1 to {len(X)}")
-    rng = np.random.default_rng(seed)
+    checks.whole("tasks", tasks, at_most=len(X))
+    rng = np.random.default_rng(checks.seed("seed", seed))
     rows = _divided(y, original, scenario, tasks, rng.permutation(len(y)))
     orders = [np.arange(X.shape[1])]
     orders += [rng.permutation(X.shape[1]) for _ in range(tasks - 1)]
@@ -189,7 +188,7 @@ def _answers(learner: Any, test: Task, stream: TaskStream) -> NDArray:
 
 
 def _samples(X: ArrayLike, y: ArrayLike, features: int | None = None) -> tuple[NDArray, NDArray]:
-    X, y = np.asarray(X), np.asarray(y)
+    X, y = checks.array("X", X), np.asarray(y)
     if X.ndim != 2 or (features is not None and X.shape[1] != features):
         raise ValueError(f"X: got shape {X.shape}; allowed: (n, {features or 'features'})")
     if y.shape != X.shape[:1] or y.dtype.kind not in "iu" or not len(y):

@@ -219,6 +219,7 @@ def _client(distributed: Any, workers: int, scheduler: str) -> Iterator[Any]:
         with client:
             yield client
         return
+    worker.outlive_terminal()
     with contextlib.ExitStack() as stack:
         try:
             cluster = stack.enter_context(
@@ -240,6 +241,7 @@ def _client(distributed: Any, workers: int, scheduler: str) -> Iterator[Any]:
 @contextmanager
 def _pool(jobs: int) -> Iterator[concurrent.futures.ProcessPoolExecutor]:
     """Open a pool of processes that ends at once when this one is interrupted."""
+    worker.outlive_terminal()
     # A forked child would share locks and threads of numerical libraries: start afresh.
     pool = concurrent.futures.ProcessPoolExecutor(
         jobs, mp_context=multiprocessing.get_context("spawn"), initializer=worker.dask_setup

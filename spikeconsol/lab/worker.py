@@ -12,7 +12,7 @@ import time
 
 from spikeconsol.lab.cells import one_thread
 
-__all__ = ["dask_setup", "end_with_parent"]
+__all__ = ["dask_setup", "end_with_parent", "outlive_terminal"]
 
 
 def dask_setup(worker: object = None) -> None:
@@ -23,6 +23,23 @@ def dask_setup(worker: object = None) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     end_with_parent()
     one_thread()
+
+
+def outlive_terminal() -> None:
+    """Let Python's tracker of shared resources outlive a closed terminal, which ends the rest.
+
+    It ignores Ctrl-C and SIGTERM by itself; what it is asked to forget after its own end, it
+    reports as tracebacks.
+    """
+    if os.name != "posix" or threading.current_thread() is not threading.main_thread():
+        return
+    from multiprocessing import resource_tracker
+
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # which a new process inherits
+    try:
+        resource_tracker.ensure_running()
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def end_with_parent() -> None:

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from spikeconsol import checks
 from spikeconsol.metaplasticity.build import build
+from spikeconsol.metaplasticity.layer import GRADIENTS
 from spikeconsol.metaplasticity.network import Network
 from spikeconsol.metaplasticity.optimiser import OPTIMISERS, Adam, Optimiser, RMSClip
 from spikeconsol.metaplasticity.parameters import Plasticity
@@ -132,7 +133,11 @@ def train(
     optimiser = optimiser or published_optimiser
     episodes = published_episodes if episodes is None else episodes
     runs = _runs(seeds)
-    _check(episodes, frozen, draws, backend)
+    _check(episodes, frozen, gradient, draws, backend)
+    if not isinstance(checkpoint, str | Path | None):
+        raise TypeError(f"checkpoint: got {shown(checkpoint)}; allowed: a path")
+    if not (progress is None or isinstance(progress, bool) or callable(progress)):
+        raise TypeError(f"progress: got {shown(progress)}; allowed: a function, True or False")
     network = build(task, plasticity, gradient)
     stage = 0 if start is None else getattr(start, "stage", 0) + 1
     learn_chunk = _numpy_chunk
@@ -279,6 +284,8 @@ def _runs(seeds: Sequence[int]) -> tuple[int, ...]:
     """Return seeds as whole numbers."""
     allowed = "allowed: different whole numbers >= 0, at least one, as in range(20)"
     try:
+        if isinstance(seeds, bytes):
+            raise TypeError
         runs = tuple(operator.index(seed) for seed in seeds)
     except TypeError:
         raise TypeError(f"seeds: got {shown(seeds)}; {allowed}") from None
@@ -287,7 +294,7 @@ def _runs(seeds: Sequence[int]) -> tuple[int, ...]:
     return runs
 
 
-def _check(episodes: int, frozen: int, draws: str, backend: str) -> None:
+def _check(episodes: int, frozen: int, gradient: str, draws: str, backend: str) -> None:
     for name, value in (("episodes", episodes), ("frozen", frozen)):
         if isinstance(value, bool) or not isinstance(value, int | np.integer):
             raise TypeError(f"{name}: got {shown(value)}; allowed: a whole number")
@@ -295,6 +302,7 @@ def _check(episodes: int, frozen: int, draws: str, backend: str) -> None:
         raise ValueError(f"frozen: got {frozen}; allowed: >= 1")
     if episodes < frozen:
         raise ValueError(f"episodes: got {episodes}; allowed: >= frozen, {frozen}")
+    checks.choice("gradient", gradient, GRADIENTS)
     checks.choice("draws", draws, DRAWS)
     checks.choice("backend", backend, BACKENDS)
 

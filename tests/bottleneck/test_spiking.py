@@ -44,6 +44,12 @@ def classifier(**settings):
     return SpikingBottleneckClassifier(**(defaults | settings))
 
 
+@pytest.fixture(scope="module")
+def learned():
+    """A network that has seen five samples; for tests that leave it as it is."""
+    return classifier().partial_fit(SPLIT.X[:5], SPLIT.y[:5], classes=[0, 1])
+
+
 def numpy_memory(memory):
     # The same stream of random numbers as in the network.
     rng = np.random.default_rng(0).spawn(4)[2]
@@ -123,23 +129,21 @@ def test_input_spikes_are_poisson_at_the_rates_of_the_samples():
     assert np.all(np.abs(found - expected) <= 4 * np.sqrt(expected))
 
 
-def test_zero_modulator_leaves_hidden_weights_exactly_unchanged():
+def test_zero_modulator_leaves_hidden_weights_exactly_unchanged(learned):
     few = SPLIT.X[:5], SPLIT.y[:5]
     net = classifier(signal="frozen").partial_fit(SPLIT.X[:1], SPLIT.y[:1], classes=[0, 1])
     before, readout = net.weights_[0].copy(), net.readout_.copy()
     net.partial_fit(*few)
     np.testing.assert_array_equal(net.weights_[0], before)
     assert not np.array_equal(net.readout_, readout)
-    learned = classifier().partial_fit(*few, classes=[0, 1])
     assert not np.array_equal(learned.weights_[0], before)
 
 
-def test_tests_change_nothing():
-    net = classifier().partial_fit(SPLIT.X[:5], SPLIT.y[:5], classes=[0, 1])
-    state = {name: array.copy() for name, array in net.network_.state.items()}
-    first = net.transform(SPLIT.X_test[:5])
-    np.testing.assert_array_equal(first, net.transform(SPLIT.X_test[:5]))
-    for name, array in net.network_.state.items():
+def test_tests_change_nothing(learned):
+    state = {name: array.copy() for name, array in learned.network_.state.items()}
+    first = learned.transform(SPLIT.X_test[:5])
+    np.testing.assert_array_equal(first, learned.transform(SPLIT.X_test[:5]))
+    for name, array in learned.network_.state.items():
         np.testing.assert_array_equal(array, state[name])
 
 
@@ -157,12 +161,16 @@ def test_memory_is_carried_from_chunk_to_chunk():
     np.testing.assert_allclose(record.modulators[0][-1], expected, atol=1e-9)
 
 
-def test_repeats_are_identical_and_seeds_differ():
-    first, second = (classifier().fit(SPLIT.X[:5], SPLIT.y[:5]) for _ in range(2))
-    np.testing.assert_array_equal(first.weights_[0], second.weights_[0])
-    np.testing.assert_array_equal(*(net.predict(SPLIT.X_test[:5]) for net in (first, second)))
-    other = clone(first).set_params(random_state=1).fit(SPLIT.X[:5], SPLIT.y[:5])
-    assert not np.array_equal(first.weights_[0], other.weights_[0])
+def test_repeats_are_identical_and_seeds_differ(learned):
+    again, other = (
+        clone(learned)
+        .set_params(random_state=seed)
+        .partial_fit(SPLIT.X[:5], SPLIT.y[:5], classes=[0, 1])
+        for seed in (0, 1)
+    )
+    np.testing.assert_array_equal(learned.weights_[0], again.weights_[0])
+    np.testing.assert_array_equal(*(net.predict(SPLIT.X_test[:5]) for net in (learned, again)))
+    assert not np.array_equal(learned.weights_[0], other.weights_[0])
 
 
 def test_controls_start_from_the_same_weights():

@@ -86,23 +86,26 @@ def test_another_way_of_writing_arrays_stops_the_build():
 @pytest.mark.parametrize("memory", ["64k", "1m"])
 def test_spikes_are_whole_or_refused_on_small_file_systems(tmp_path, memory):
     """A small /dev/shm and a small TMPDIR: the same spikes as with room, or one line."""
-    from spikeconsol.consolidation import SpikingMemory
-    from spikeconsol.consolidation.rules import CurvatureGate
-
+    # The network of tests/consolidation/test_spiking.py, which is compiled once.
+    make = (
+        "SpikingMemory(60, rule=CurvatureGate(coding_level=0.1), seed=1, "
+        "parameters=SpikingParameters(precision='double'))"
+    )
     script = (
-        "import sys, numpy as np\n"
-        "from spikeconsol.consolidation import SpikingMemory\n"
+        "import numpy as np\n"
+        "from spikeconsol.consolidation import SpikingMemory, SpikingParameters\n"
         "from spikeconsol.consolidation.rules import CurvatureGate\n"
         "from spikeconsol.data import sparse_patterns\n"
-        "memory = SpikingMemory(100, rule=CurvatureGate(), seed=1)\n"
-        "memory.weights = np.ones((100, 100)) - np.eye(100)\n"
+        f"memory = {make}\n"
+        "memory.weights = np.ones((60, 60)) - np.eye(60)\n"
         "try:\n"
-        "    memory.recall(sparse_patterns(30, 100, coding_level=0.05, seed=0))\n"
+        "    memory.recall(sparse_patterns(30, 60, coding_level=0.1, seed=0))\n"
         "    print(len(memory.recording.cells), len(memory.recording.times))\n"
         "except Exception as error:\n"
         "    print(str(error).splitlines()[0])\n"
     )
-    SpikingMemory(100, rule=CurvatureGate(), seed=1).recall(np.eye(100, dtype=bool)[:1])
+    whole = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert len({*whole.stdout.split()}) == 1, whole.stderr  # as many cells as times
     room = {"64k": 300, "1m": 64_000}[memory]
     shell = (
         f"mount -t tmpfs -o size={memory} none /dev/shm && mkdir {tmp_path}/tmp && "
@@ -117,9 +120,7 @@ def test_spikes_are_whole_or_refused_on_small_file_systems(tmp_path, memory):
         assert "No space left" in small
         assert "set TMPDIR" in small
         return
-    whole = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert small == whole.stdout.strip()
-    assert len({*small.split()}) == 1
 
 
 # ---------------------------------------------------------------------- the cache of programs

@@ -1,5 +1,8 @@
 """Which memories drive learning where a memory is needed, and what they hold."""
 
+import os
+
+import joblib
 import numpy as np
 import pytest
 
@@ -11,13 +14,12 @@ CONDITIONS = {c.name: c for c in model.memory_conditions(PROTOCOL)}
 CAPACITIES = {c.name: c for c in model.capacity_conditions(model.CapacityProtocol())}
 
 
-def accuracy(name, seeds):
-    return np.array(
-        [
-            float(model.compare_memories(PROTOCOL, CONDITIONS[name], (seed,)).accuracy[0])
-            for seed in seeds
-        ]
+def accuracy(name, seeds, jobs=1):
+    results = joblib.Parallel(n_jobs=jobs)(
+        joblib.delayed(model.compare_memories)(PROTOCOL, CONDITIONS[name], (seed,))
+        for seed in seeds
     )
+    return np.array([float(result.accuracy[0]) for result in results])
 
 
 def test_memories_solve_xor_where_signals_without_memory_cannot():
@@ -33,7 +35,9 @@ def test_memories_solve_xor_where_signals_without_memory_cannot():
 @pytest.mark.slow
 def test_a_reservoir_drives_xor_in_most_seeds_and_its_silenced_twin_in_none():
     """Six of these twenty end with corners of the square merged, so that the mean is 0.93 only."""
-    driven, silenced = (accuracy(f"xor-{name}", TWENTY) for name in ("reservoir", "silenced"))
+    driven, silenced = (
+        accuracy(f"xor-{name}", TWENTY, os.cpu_count()) for name in ("reservoir", "silenced")
+    )
     assert np.median(driven) >= 0.97
     assert (driven >= 0.97).sum() >= 13
     assert silenced.mean() <= 0.85

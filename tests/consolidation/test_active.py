@@ -17,7 +17,8 @@ from spikeconsol.data import sparse_patterns
 from spikeconsol.parameters import ParameterError
 from spikeconsol.testing import weights_stay_in_unit_interval
 
-N, F = 24, 1 / 8
+#: As in test_spiking.py, so that the gate's program is compiled once.
+N, F = 60, 0.1
 DOUBLE = SpikingParameters(coding_level=F, precision="double")
 GATE = BoundedCurvatureGate(protection_time=6.0)
 #: The first three cells fire twice with a presentation between, the last ones never.

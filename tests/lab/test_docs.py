@@ -1,4 +1,5 @@
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,22 @@ def test_the_sweep_of_the_documentation_is_the_one_of_its_command(tmp_path):
     (text,) = blocks("toml")
     (tmp_path / "size.toml").write_text(text)
     assert len(points(read_toml(tmp_path / "size.toml").sweep)) == 10 * 3
+
+
+def test_every_job_of_the_cluster_recipe_has_a_cache_that_nobody_can_guess_or_enter():
+    (prologue,) = re.findall(r'job_script_prologue=\["(.*?)"\]', PAGE.read_text())
+    folders = []
+    for _ in range(2):
+        ran = subprocess.run(
+            ["sh", "-c", f"{prologue}; echo $SPIKECONSOL_CACHE"], capture_output=True, text=True
+        )
+        folders.append(Path(ran.stdout.strip()))
+    try:
+        assert len({*folders}) == 2
+        assert all(folder.stat().st_mode & 0o777 == 0o700 for folder in folders)
+    finally:
+        for folder in folders:
+            folder.rmdir()
 
 
 @pytest.mark.parametrize(

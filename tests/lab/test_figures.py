@@ -1,8 +1,9 @@
 import json
+import re
 
 import pytest
 
-from spikeconsol.lab import experiment
+from spikeconsol.lab import experiment, pipeline
 from spikeconsol.lab.pipeline import result_files
 
 
@@ -23,6 +24,12 @@ def installed(toy, tmp_path, monkeypatch):
     monkeypatch.setattr(experiment, "_modules", modules)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     return change
+
+
+@pytest.fixture
+def unrendered(monkeypatch):
+    """Draw figures but render nothing, where the pictures are not what is tested."""
+    monkeypatch.setattr(pipeline, "_save", lambda drawing, path, **_: path.write_bytes(b"drawn"))
 
 
 def states(printed):
@@ -55,6 +62,7 @@ def test_without_running_it_says_which_command_is_needed(cli, installed, compute
     assert computed() == []
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_a_figure_that_shows_more_than_was_run_is_left_out_not_failed(cli, toy, tmp_path):
     own = tmp_path / "own.py"
     shown = 'results["toy/lines"].items():'
@@ -69,6 +77,7 @@ def test_a_figure_that_shows_more_than_was_run_is_left_out_not_failed(cli, toy, 
     assert "figure: out/figures/toy-lines.pdf" in ran.stdout
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_changed_results_and_changed_code_make_a_figure_stale(
     cli, installed, tmp_path, monkeypatch
 ):
@@ -89,11 +98,13 @@ def test_changed_results_and_changed_code_make_a_figure_stale(
     )
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_the_estimate_comes_from_what_the_same_conditions_took(cli, installed, tmp_path):
     cli("run", "toy/lines", "--out", "results/earlier", "--level", "rate")
-    assert "conditions of 3 seeds: about 0.0 min" in cli("figures").stdout
+    assert re.search(r"conditions of 3 seeds: about \d+\.\d min", cli("figures").stdout)
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_captions_say_what_a_reader_must_know(cli, installed, tmp_path):
     cli("run", "toy/lines", "--seeds", 2, "--out", "out")
     caption = json.loads((tmp_path / "out" / "figures" / "toy-lines.json").read_text())

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from spikeconsol.lab import runner
 from spikeconsol.lab.runner import on_dask
 
 PROGRAM = [sys.executable, "-c", "from spikeconsol.lab.cli import main; main()"]
@@ -158,3 +159,13 @@ def test_workers_that_do_not_start_are_one_line(cli, toy, monkeypatch):
         "error: workers: 1 could not be started (Nanny failed to start worker process)\n"
     )
     assert on_dask(2)
+
+
+@pytest.mark.slow
+def test_a_worker_that_dies_at_its_start_is_one_line(cli, toy, monkeypatch):
+    pytest.importorskip("distributed")
+    monkeypatch.setattr(runner.worker, "__name__", "no_such_module")
+    ran = cli("sweep", f"{toy}/batch", "--over", "points=5,6", "--out", "out")
+    assert ran.returncode == 2
+    assert ran.stderr.startswith("error: workers: 1 could not be started (")
+    assert ran.stderr.count("\n") == 1

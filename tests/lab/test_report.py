@@ -92,14 +92,17 @@ def test_bad_folders_are_one_line(cli, toy, tmp_path, damage):
 
 @pytest.mark.usefixtures("without_dask")
 def test_points_are_sorted_by_value_and_drawn_with_their_interval(cli, toy, tmp_path):
-    command = ("sweep", f"{toy}/batch", "--over", "points=120,60,9", "--level", "rate")
+    own = tmp_path / "own.py"
+    long = '"long_name": "slope of the line"'
+    own.write_text(toy.read_text().replace('"long_name": "slope"', long))
+    command = ("sweep", f"{own}/batch", "--over", "points=120,60,9", "--level", "rate")
     assert cli(*command, "--out", "out").returncode == 0
     page = Page(write_report(tmp_path / "out", tmp_path / "report.html").read_text())
     assert [value for value in page.values if value in ("9", "60", "120")] == [
         *("9", "9", "60", "60", "120", "120"),
     ]
     assert page.tags.count("img") == 1
-    assert "slope against points; mean and 95% CI over 3 seeds." in page.text
+    assert "slope of the line against points; mean and 95% CI over 3 seeds." in page.text
 
 
 @pytest.mark.usefixtures("without_dask")

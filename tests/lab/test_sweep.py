@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 import spikeconsol
 from spikeconsol.lab.cells import Cell, attempt
-from spikeconsol.lab.results import ResultError, load
+from spikeconsol.lab.results import ResultError, load, save
 from spikeconsol.lab.sweep import Sweep, cell_name, points, read_toml, values
 
 pytest.importorskip("distributed")
@@ -150,7 +150,8 @@ def test_a_sweep_of_60_cells_killed_20_times_equals_the_unbroken_one(cli, toy, t
 
 
 @pytest.mark.slow
-def test_an_interrupted_sweep_keeps_what_is_done_and_says_how_to_go_on(toy, tmp_path):
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_an_interrupted_sweep_keeps_what_is_done_and_says_how_to_go_on(toy, tmp_path, name):
     command = [sys.executable, "-c", "from spikeconsol.lab.cli import main; main()", "sweep"]
     command += [f"{toy}/batch", "--over", "points=10:40:1", "--workers", "2", "--out", "out"]
     running = subprocess.Popen(
@@ -161,12 +162,11 @@ def test_an_interrupted_sweep_keeps_what_is_done_and_says_how_to_go_on(toy, tmp_
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
-        preexec_fn=lambda: signal.signal(
-            signal.SIGINT, signal.SIG_DFL
-        ),  # background jobs ignore it
+        # Background jobs ignore some signals.
+        preexec_fn=lambda: signal.signal(getattr(signal, name), signal.SIG_DFL),
     )
     wait_for(lambda: list(tmp_path.rglob("*.nc")))
-    os.killpg(running.pid, signal.SIGINT)  # as a terminal does
+    os.killpg(running.pid, getattr(signal, name))  # as a terminal and a batch system do
     output, errors = running.communicate(timeout=PATIENCE)
     assert running.returncode == 130
     assert errors == ""
@@ -352,6 +352,25 @@ def test_rerun_says_whether_the_numbers_match(cli, toy, tmp_path):
     assert other.returncode == 1
     assert "differs: slope: 3 of 3 values, by " in other.stdout
     assert "note: code: " in other.stdout
+
+
+def test_rerun_explains_with_versions_flags_and_target(cli, toy, tmp_path):
+    cli("run", f"{toy}/batch", "--seeds", 1, "--level", "rate", "--out", "out")
+    made = load(tmp_path / "out" / "rate-flat.nc")
+    versions = json.loads(made.attrs["versions"]) | {"numpy": "0.1", "brian2": "0.2"}
+    then = {"versions": versions, "compiler_flags": "g++ -O0", "target": "cython", "cpu": "486"}
+    save(made.assign(slope=made.slope + 1.0), tmp_path / "then.nc", {**made.attrs, **then})
+    ran = cli("rerun", "then.nc", "--trust")
+    assert ran.returncode == 1
+    assert "differs: slope: 1 of 1 values, by 1" in ran.stdout
+    for note in (
+        f"numpy: 0.1 then, {np.__version__} now",
+        "brian2: 0.2 then, ",
+        "compiler_flags: g++ -O0 then, ",
+        "target: cython then, ",
+        "cpu: 486 then, ",
+    ):
+        assert f"note: {note}" in ran.stdout
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+from spikeconsol import checks
 from spikeconsol.bottleneck.hsic import Objective
 from spikeconsol.parameters import Declared, ParameterError
 
@@ -81,6 +82,12 @@ class Place:
     below: Memory | None = None
     layer: SpikingLayer | None = None
     target: str | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("inputs", "units", "classes"):
+            checks.whole(name, getattr(self, name), at_least=1)
+        checks.instance("objective", self.objective, Objective)
+        checks.instance("rng", self.rng, np.random.Generator)
 
 
 class Memory(Declared, ABC):

@@ -6,13 +6,14 @@ where `spikeconsol.bottleneck.equations.parts` makes Brian2 objects of it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from spikeconsol import checks
 from spikeconsol.bottleneck.equations.memories import (
     CLASS_MEANS,
     MEANS_EQUATIONS,
@@ -82,6 +83,12 @@ class Cells:
     tables: tuple[str, ...] = ()
     recorded: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        checks.whole("size", self.size, at_least=1)
+        _check(self, str, "name", "equations", "threshold", "reset", "method")
+        _check(self, Mapping, "at_end", "links")
+        _check(self, Collection, "tables", "recorded")
+
 
 @dataclass(frozen=True)
 class Wires:
@@ -110,6 +117,11 @@ class Wires:
     per_class: bool = False
     one_to_one: bool = False
 
+    def __post_init__(self) -> None:
+        _check(self, str, "name", "source", "target", "equations", "on_pre")
+        _check(self, Mapping, "at_end")
+        _check(self, bool, "per_class", "one_to_one")
+
 
 @dataclass(frozen=True)
 class SpikingForm:
@@ -130,9 +142,20 @@ class SpikingForm:
     fixed: dict[str, NDArray] = field(default_factory=dict)
     constants: dict[str, float] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        _check(self, tuple, "parts")
+        for part in self.parts:
+            checks.instance("parts", part, Cells | Wires, "Cells and Wires")  # type: ignore[arg-type]
+        _check(self, Mapping, "state", "fixed", "constants")
+
     def structure(self) -> list[dict[str, Any]]:
         """Return the parts as plain data."""
         return [{"kind": type(part).__name__, **asdict(part)} for part in self.parts]
+
+
+def _check(part: Any, kind: type, *names: str) -> None:
+    for name in names:
+        checks.instance(name, getattr(part, name), kind)
 
 
 def numbered(name: str, number: int) -> str:

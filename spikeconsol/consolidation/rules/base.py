@@ -384,7 +384,6 @@ def plasticity_rule(cls: type[AnyRule]) -> type[AnyRule]:
     """
     if not (isinstance(cls, type) and issubclass(cls, Rule)):
         raise TypeError(f"plasticity_rule: got {shown(cls)}; allowed: a subclass of Rule")
-    made = dataclass(frozen=True)(cls)
     before = registry.get(cls.__name__)
     interactive = cls.__module__ == "__main__" and not hasattr(sys.modules["__main__"], "__file__")
     if before is not None and not (interactive and before.__module__ == "__main__"):
@@ -392,6 +391,7 @@ def plasticity_rule(cls: type[AnyRule]) -> type[AnyRule]:
             f"{cls.__name__}: a rule of this name exists, in {before.__module__}; "
             "allowed: another name"
         )
+    made = dataclass(frozen=True)(cls)
     check_definition(made)
     registry[cls.__name__] = made
     return made
