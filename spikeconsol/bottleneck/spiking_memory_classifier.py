@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
 import numpy as np
@@ -12,14 +12,13 @@ from sklearn.utils.validation import check_is_fitted
 
 from spikeconsol import checks
 from spikeconsol.bottleneck.pools import PoolClassifier
+from spikeconsol.bottleneck.runs import Runs
 from spikeconsol.bottleneck.settings import generator
 from spikeconsol.brian import backend
 from spikeconsol.parameters import ParameterError, Parameters, parameter
 
 __all__ = ["SpikingMemoryCells", "SpikingMemoryClassifier"]
 
-#: Input values that a program holds at once, and the most samples.
-_VALUES, _SAMPLES = 2**21, 4096
 #: Weight of a free cell: as much excitation as feed-forward inhibition.
 _FREE = 0.5
 
@@ -47,6 +46,7 @@ class SpikingMemoryCells(Parameters):
                 )
 
 
+@dataclass(eq=False, repr=False)
 class SpikingMemoryClassifier(PoolClassifier):
     """Memory cells whose plasticity falls with their own spike count, recruited by novelty.
 
@@ -77,22 +77,10 @@ class SpikingMemoryClassifier(PoolClassifier):
     n_features_in_ : int
     """
 
-    def __init__(
-        self,
-        cells: int = 100,
-        plasticity: str | float = "use",
-        novelty: float = 80.0,
-        *,
-        constants: SpikingMemoryCells | None = None,
-        target: str | None = None,
-        random_state: int | np.random.RandomState | None = None,
-    ) -> None:
-        self.cells = cells
-        self.plasticity = plasticity
-        self.novelty = novelty
-        self.constants = constants
-        self.target = target
-        self.random_state = random_state
+    novelty: float = 80.0
+    _: KW_ONLY
+    constants: SpikingMemoryCells | None = None
+    target: str | None = None
 
     def _scores(self, X: NDArray) -> NDArray[np.float64]:
         """How long before the end of the ramp every class has fired [s].
@@ -106,7 +94,7 @@ class SpikingMemoryClassifier(PoolClassifier):
                 self._earliness(
                     self._run(X[part], np.full(len(X[part]), -1), seeds[part]), len(X[part])
                 )
-                for part in self._parts(len(X))
+                for part in self._runs.parts(len(X))
             ]
         )
 
@@ -133,7 +121,7 @@ class SpikingMemoryClassifier(PoolClassifier):
                 "dt": float(np.float32(p.time_step)),
                 "shown": self._shown,
                 "read": round(p.read_time / p.time_step),
-                "samples": self._capacity,
+                "samples": self._runs.capacity,
                 "inputs": self.n_features_in_,
                 "classes": len(self.classes_),
                 "cells": int(self.cells),
@@ -155,12 +143,8 @@ class SpikingMemoryClassifier(PoolClassifier):
         return self._shown + round(self._constants.read_time / self._constants.time_step)
 
     @property
-    def _capacity(self) -> int:
-        return max(1, min(_SAMPLES, _VALUES // self.n_features_in_))
-
-    def _parts(self, samples: int) -> list[slice]:
-        starts = range(0, samples, self._capacity)
-        return [slice(start, min(samples, start + self._capacity)) for start in starts]
+    def _runs(self) -> Runs:
+        return Runs.of(self.n_features_in_)
 
     def _scalars(self) -> dict[str, float]:
         p, by_use = self._constants, self.plasticity == "use"
@@ -209,18 +193,12 @@ class SpikingMemoryClassifier(PoolClassifier):
 
     def _learn(self, X: NDArray, labels: NDArray[np.int64]) -> None:
         seeds = self._rng.integers(2**31, size=len(X))
-        for part in self._parts(len(X)):
+        for part in self._runs.parts(len(X)):
             result = self._run(X[part], labels[part], seeds[part])
             self._state = {name: result[name] for name in self._state}
 
     def _run(self, X: NDArray, labels: NDArray, seeds: ArrayLike) -> dict[str, NDArray]:
-        def padded(values: ArrayLike) -> NDArray:
-            values = np.asarray(values)
-            whole = np.zeros((self._capacity, *values.shape[1:]))
-            whole[: len(values)] = values
-            return whole
-
-        program = self.program()
+        program, padded = self.program(), self._runs.padded
         testing = labels[0] < 0
         return backend.run(
             program,
