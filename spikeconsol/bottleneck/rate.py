@@ -257,11 +257,11 @@ class BottleneckClassifier(BottleneckEstimator):
         if self.backend == "numpy":
             return self.network_.learn
         try:
-            from spikeconsol.bottleneck import kernels
+            from spikeconsol.bottleneck import compiled
         except ImportError:
             if self.backend == "numba":
                 raise
             return self.network_.learn
-        if not kernels.supports(self.network_):
+        if not compiled.supports(self.network_):
             return self.network_.learn
-        return lambda *samples: kernels.learn(self.network_, *samples)
+        return lambda *samples: compiled.learn(self.network_, *samples)

@@ -10,7 +10,8 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
 from spikeconsol import checks
-from spikeconsol.parameters import Declared, ParameterError, shown, unknown_name
+from spikeconsol.parameters import Declared, ParameterError, unknown_name
+from spikeconsol.values import shown
 
 __all__ = ["GoingOn", "ObjectSettings", "generator", "samples"]
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from spikeconsol.brian import backend, cache, guard, scratch
+from spikeconsol.brian import backend, cache, guard, scratch, standalone
 from spikeconsol.brian.backend import BuildError, Program, run
 
 HERE = Path(__file__)
@@ -71,11 +71,11 @@ def test_arrays_that_are_not_what_was_written_are_refused(tmp_path):
     wrote = {"i": (tmp_path / "i", 12), "t": (tmp_path / "t", 16)}
     read = {"spikes.i": ("i", "<i4"), "spikes.t": ("t", "<f8")}
     with pytest.raises(BuildError, match=r"spikes\.i has 3 spikes, 2 times"):
-        backend._read("cells", read, wrote)
+        standalone._read("cells", read, wrote)
     with pytest.raises(BuildError, match="has 16 of the 24 bytes"):
-        backend._read("cells", read, wrote | {"t": (tmp_path / "t", 24)})
+        standalone._read("cells", read, wrote | {"t": (tmp_path / "t", 24)})
     with pytest.raises(BuildError, match=r"did not write spikes\.i"):
-        backend._read("cells", read, {"t": (tmp_path / "t", 16)})
+        standalone._read("cells", read, {"t": (tmp_path / "t", 16)})
 
 
 def test_another_way_of_writing_arrays_stops_the_build():

@@ -9,8 +9,9 @@ from __future__ import annotations
 import math
 from typing import ClassVar
 
-from spikeconsol.consolidation.rules.base import Rule, plasticity_rule
+from spikeconsol.consolidation.rules.base import Rule
 from spikeconsol.consolidation.rules.bounded import FORMS
+from spikeconsol.consolidation.rules.definition import plasticity_rule
 from spikeconsol.parameters import parameter
 
 __all__ = ["BCPNN", "MESU", "BoundedBCPNN"]

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikeconsol.consolidation.rules import text as language
-from spikeconsol.consolidation.rules.base import Rule, State, plasticity_rule
+from spikeconsol.consolidation.rules.base import Rule, State
 from spikeconsol.consolidation.rules.covariance import Leaky
+from spikeconsol.consolidation.rules.definition import plasticity_rule
 from spikeconsol.consolidation.rules.gates import CurvatureGate, SmoothCurvatureGate
 from spikeconsol.parameters import ParameterError, parameter
 

@@ -8,8 +8,9 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from spikeconsol.consolidation.rules.base import State, plasticity_rule
+from spikeconsol.consolidation.rules.base import State
 from spikeconsol.consolidation.rules.covariance import CovarianceRule, Leaky
+from spikeconsol.consolidation.rules.definition import plasticity_rule
 from spikeconsol.parameters import parameter
 
 __all__ = ["ContrastiveDivergence", "Gradient", "HistoryMask", "StablePerceptron"]
