@@ -76,7 +76,7 @@ INNER |= {"agreement", "generator", "GoingOn", "PoolClassifier", "RelationalEsti
 INNER_MODULES = {
     *("archive", "compiled", "equations", "kernels", "memory_network", "network", "program"),
     *("build", "closed_loop_kernel", "jax_backend", "kernel", "layer", "rate", "recurrent"),
-    "recurrent_kernel",
+    *("recurrent_kernel", "runs", "stream"),
 }
 
 

@@ -58,9 +58,9 @@ def learn(network: Network, X: NDArray, *samples: NDArray) -> None:
         "importance": network.importance or unused[1:],
         "plasticity": network.plasticity or unused,
     }
-    kernels.learn(
-        X, *samples, Weights(**live), *_memories(network, X.dtype), _constants(network, X)
-    )
+    memories, constants = _memories(network, X.dtype), _constants(network, X)
+    arguments = (X, *samples, Weights(**live), *memories, constants)
+    kernels.learn(*arguments)
 
 
 def _memories(network: Network, dtype: np.dtype) -> tuple[Samples, Windows, Means]:

@@ -36,6 +36,8 @@ _FLOOR1, _FLOOR2 = FLOORS
 
 
 class Weights(NamedTuple):
+    """Arrays of a network, of all layers."""
+
     weights: Any
     gradients: Any
     first_moments: Any
@@ -52,6 +54,8 @@ class Weights(NamedTuple):
 
 
 class Samples(NamedTuple):
+    """The inputs that windows share."""
+
     inputs: Any
     labels: Any
     kernel_row: Any
@@ -59,12 +63,16 @@ class Samples(NamedTuple):
 
 
 class Windows(NamedTuple):
+    """Windows of all layers."""
+
     codes: Any
     code_kernel_row: Any
     contrast: Any
 
 
 class Means(NamedTuple):
+    """Prototypes or class means of all layers."""
+
     means: Any
     seen: Any
     code: Any
@@ -72,6 +80,8 @@ class Means(NamedTuple):
 
 
 class Constants(NamedTuple):
+    """Numbers; real ones in the type of the arrays."""
+
     signal: int
     variant: int
     memory: int

@@ -23,8 +23,6 @@ from spikeconsol.consolidation.equations.cells import (
 )
 from spikeconsol.consolidation.equations.pairs import make_plastic_pairs, make_transmitting_pairs
 
-__all__ = ["build"]
-
 
 def build(structure: Mapping[str, Any]) -> Built:
     """Build the network that stores, or the one that recalls.
