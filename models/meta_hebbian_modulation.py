@@ -22,9 +22,9 @@ from spikeconsol.models.meta_hebbian import (
     SCORES,
     Case,
     Protocol,
-    at_rate_level,
     experiment,
     learn,
+    listed,
     named,
 )
 from spikeconsol.parameters import parameter
@@ -50,7 +50,7 @@ def conditions(protocol: ModulationProtocol) -> Sequence[Condition]:
         return Case(task, learned, optimiser=Adam(learning_rate=2e-3))
 
     none = Plasticity(alpha="fixed", alpha_scale=0)
-    return at_rate_level(
+    return listed(
         {
             "fixed": ("not plastic", Case(task, none, optimiser=Adam(learning_rate=2e-3))),
             "decaying": ("plastic, decaying traces", plastic("none")),

@@ -8,7 +8,7 @@ conditions start from the same weights and see the same stream, and differ in th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -240,14 +240,18 @@ def _judged(
         "cosine": (cosine, "cosine of the signal to that of the exact memory"),
         "recall": (recall, "R2 of the recalled codes in use"),
     }
+    return of_seed(seed, columns, by_layer)
+
+
+def of_seed(
+    seed: int, columns: Mapping[str, tuple[Any, str]], by_layer: Mapping[str, tuple[Any, str]]
+) -> xr.Dataset:
+    """Return what was found for a seed, each with its meaning; arrays are by layer."""
     return xr.Dataset(
         {
-            name: ("seed", [value], {"long_name": meaning, "units": "1"})
-            for name, (value, meaning) in columns.items()
-        }
-        | {
-            name: (("seed", "layer"), [values], {"long_name": meaning, "units": "1"})
-            for name, (values, meaning) in by_layer.items()
+            name: (dims, [value], {"long_name": meaning, "units": "1"})
+            for dims, found in ((("seed",), columns), (("seed", "layer"), by_layer))
+            for name, (value, meaning) in found.items()
         },
         coords={"seed": [seed]},
     )

@@ -16,6 +16,7 @@ import numpy as np
 import xarray as xr
 
 from spikeconsol.lab import Condition, family
+from spikeconsol.models.relational import of_seed
 from spikeconsol.parameters import Parameters, parameter
 
 if TYPE_CHECKING:
@@ -141,17 +142,7 @@ def learn(parameters: SpikingNBack, condition: Condition, seeds: Seeds) -> xr.Da
         "recall": (recall, "R2 of the recalled codes in use"),
         "random_recall": (random_recall, "R2 of recalled random codes"),
     }
-    return xr.Dataset(
-        {
-            name: ("seed", [value], {"long_name": meaning, "units": "1"})
-            for name, (value, meaning) in scores.items()
-        }
-        | {
-            name: (("seed", "layer"), [values], {"long_name": meaning, "units": "1"})
-            for name, (values, meaning) in by_layer.items()
-        },
-        coords={"seed": [seed]},
-    )
+    return of_seed(seed, scores, by_layer)
 
 
 #: Sizes of the liquid and lags of the capacity table.

@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[1]
 LIBRARY = ROOT / "spikeconsol"
 WINGS = ("consolidation", "bottleneck", "metaplasticity")
 NEUTRAL = {"brian", "checks", "data", "optimise", "parameters", "progress_bar", "statistics"}
-NEUTRAL |= {"testing", "sources", "sealed", "plain", "formats", "display"}
+NEUTRAL |= {"testing", "values", "sources", "sealed", "plain", "formats", "display"}
 
 
 def imported(path):

@@ -24,7 +24,7 @@ from spikeconsol.bottleneck import archive
 from spikeconsol.bottleneck.hsic import Objective
 from spikeconsol.bottleneck.memory import Memory
 from spikeconsol.bottleneck.parameters import Optimiser, Protection
-from spikeconsol.bottleneck.settings import ObjectSettings, generator, samples
+from spikeconsol.bottleneck.settings import ObjectSettings, chosen, generator, samples
 from spikeconsol.bottleneck.signals import Signal
 from spikeconsol.optimise import softmax
 from spikeconsol.parameters import ParameterError
@@ -55,25 +55,11 @@ class BottleneckEstimator(
         {"optimiser", "epochs", "verbose", "warm_start", "random_state", "backend", "target"}
     )
 
-    @property
-    def _objective(self) -> Objective:
-        return self._chosen("objective")
-
-    @property
-    def _optimiser(self) -> Optimiser:
-        return self._chosen("optimiser")
-
-    @property
-    def _protection(self) -> Protection:
-        return self._chosen("protection")
-
-    @property
-    def _signal(self) -> Signal:
-        return self._chosen("signal")
-
-    @property
-    def _memory(self) -> Memory:
-        return self._chosen("memory")
+    _objective = chosen("objective", Objective)
+    _optimiser = chosen("optimiser", Optimiser)
+    _protection = chosen("protection", Protection)
+    _signal = chosen("signal", Signal)
+    _memory = chosen("memory", Memory)
 
     # ----------------------------------------------------------------------------- fitting
 

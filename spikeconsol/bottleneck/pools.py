@@ -43,10 +43,8 @@ class PoolClassifier(ClassifierMixin, GoingOn):
 
         Parameters
         ----------
-        X : array_like, shape (n, features)
-        y : array_like, shape (n,)
-        classes : array_like, optional
-            All classes that will ever be shown; needed at the first call.
+        X, y, classes
+            As for `BottleneckClassifier.partial_fit`.
         """
         first = not hasattr(self, "classes_")
         X, y = self._checked(X, y, reset=first)

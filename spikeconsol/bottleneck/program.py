@@ -11,7 +11,13 @@ from numpy.typing import ArrayLike, NDArray
 from spikeconsol.bottleneck.memory import SpikingForm
 from spikeconsol.bottleneck.memory.cells import numbered
 from spikeconsol.bottleneck.parameters import Protection, SpikingLayer
-from spikeconsol.bottleneck.runs import Runs, content_seeds, draw_weights, layer_constants
+from spikeconsol.bottleneck.runs import (
+    Runs,
+    content_seeds,
+    draw_weights,
+    layer_constants,
+    layer_structure,
+)
 from spikeconsol.brian import backend
 
 __all__ = ["LearningRecord", "SpikingProgram"]
@@ -143,11 +149,7 @@ class SpikingProgram:
         recorded : bool
             Record spikes and the modulator too.
         """
-        structure = {
-            "dt": self.layer.exact_step,
-            "sample_time": self.layer.sample_steps * self.layer.exact_step,
-            "samples": self.runs.capacity,
-            "sizes": self.sizes,
+        structure = layer_structure(self.layer, self.sizes, self.runs) | {
             "memories": [form.structure() for form in self.forms],
             "signal": self.signal,
             "importance": self.importance,
@@ -212,11 +214,8 @@ class SpikingProgram:
 
         Parameters
         ----------
-        levels : ndarray, shape (n, inputs)
-        labels, told : ndarray of int, shape (n,)
-            Classes for the readout, and those shown to the memories.
-        schedule : ndarray, shape (n,)
-            Factor on the learning rates.
+        levels, labels, told, schedule
+            As for `Network.learn`, `told` what the memories are shown.
         noise_seed : int
             Of the input's spikes.
         rates : tuple of float

@@ -27,7 +27,13 @@ from spikeconsol.bottleneck.relations import (
     agreement,
     match_signal,
 )
-from spikeconsol.bottleneck.runs import Runs, content_seeds, draw_weights, layer_constants
+from spikeconsol.bottleneck.runs import (
+    Runs,
+    content_seeds,
+    draw_weights,
+    layer_constants,
+    layer_structure,
+)
 from spikeconsol.bottleneck.settings import generator
 from spikeconsol.brian import backend
 from spikeconsol.parameters import ParameterError
@@ -148,10 +154,8 @@ class SpikingRelationalBottleneck(RelationalEstimator):
 
         Returns
         -------
-        cosine : ndarray, shape (layers,)
-            Mean cosine of a layer's signals to those of the exact memory.
-        recall : ndarray, shape (layers,)
-            R2 of the recalled codes.
+        cosine, recall : ndarray, shape (layers,)
+            As of `RelationalBottleneck.fidelity`.
         """
         told = np.asarray(relation, float)
         cosines, recalls = [], []
@@ -272,13 +276,8 @@ class SpikingRelationalBottleneck(RelationalEstimator):
         respond : bool
             Only respond: no memory, nothing is learned.
         """
-        p = self._constants
         liquid = self.liquids_[0].constants.cells if self.liquids_ and not respond else 0
-        structure = {
-            "dt": p.exact_step,
-            "sample_time": p.sample_steps * p.exact_step,
-            "samples": self._runs.capacity,
-            "sizes": self._sizes,
+        structure = layer_structure(self._constants, self._sizes, self._runs) | {
             "slots": 0 if respond else self._ring()[0],
             "liquid": liquid,
         }

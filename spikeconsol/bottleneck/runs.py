@@ -5,13 +5,14 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spikeconsol.bottleneck.parameters import SpikingLayer
 
-__all__ = ["Runs", "content_seeds", "draw_weights", "layer_constants"]
+__all__ = ["Runs", "content_seeds", "draw_weights", "layer_constants", "layer_structure"]
 
 #: Spikes that a hidden cell is expected to fire per sample, which sets the unit of the weights
 #: onto the next layer.
@@ -74,6 +75,16 @@ def draw_weights(
         bound = layer.weight_bound * unit
         weights.append(np.clip(drawn, -bound, bound).astype(np.float32))
     return units, weights
+
+
+def layer_structure(layer: SpikingLayer, sizes: Sequence[int], runs: Runs) -> dict[str, Any]:
+    """What every program of such layers is built from."""
+    return {
+        "dt": layer.exact_step,
+        "sample_time": layer.sample_steps * layer.exact_step,
+        "samples": runs.capacity,
+        "sizes": list(sizes),
+    }
 
 
 def layer_constants(layer: SpikingLayer, number: int, unit: float, rate: float) -> dict[str, float]:

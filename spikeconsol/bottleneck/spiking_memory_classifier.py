@@ -11,11 +11,12 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from spikeconsol import checks
+from spikeconsol.bottleneck.parameters import InputSpikes
 from spikeconsol.bottleneck.pools import PoolClassifier
 from spikeconsol.bottleneck.runs import Runs
 from spikeconsol.bottleneck.settings import generator
 from spikeconsol.brian import backend
-from spikeconsol.parameters import ParameterError, Parameters, parameter
+from spikeconsol.parameters import ParameterError, parameter
 
 __all__ = ["SpikingMemoryCells", "SpikingMemoryClassifier"]
 
@@ -24,26 +25,16 @@ _FREE = 0.5
 
 
 @dataclass(frozen=True)
-class SpikingMemoryCells(Parameters):
+class SpikingMemoryCells(InputSpikes):
     """Constants of input spikes, and of the ramp by which cells compete."""
 
-    time_step: float = parameter("1 ms", unit="second", above=0, doc="integration step")
     shown_time: float = parameter("50 ms", unit="second", above=0, doc="time a sample is shown")
     read_time: float = parameter("100 ms", unit="second", above=0, doc="time of the ramp after it")
-    peak_rate: float = parameter("150 Hz", unit="hertz", above=0, doc="rate of an input of 1")
     reach: float = parameter(
         200.0, above=0, doc="squared distance that the ramp has reached at its end"
     )
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        for name in ("shown_time", "read_time"):
-            steps = getattr(self, name) / self.time_step
-            if abs(steps - round(steps)) > 1e-6:
-                raise ParameterError(
-                    f"{name}: got {getattr(self, name):g} second; allowed: multiples of time_step, "
-                    f"{self.time_step:g} second"
-                )
+    whole = ("shown_time", "read_time")
 
 
 @dataclass(eq=False, repr=False)
@@ -117,10 +108,9 @@ class SpikingMemoryClassifier(PoolClassifier):
             name="spiking-memory-cells",
             builder="spikeconsol.bottleneck.memory_network:build",
             structure={
-                # So few binary digits that its multiples are exact, see `SpikingLayer`.
-                "dt": float(np.float32(p.time_step)),
-                "shown": self._shown,
-                "read": round(p.read_time / p.time_step),
+                "dt": p.exact_step,
+                "shown": p.steps("shown_time"),
+                "read": p.steps("read_time"),
                 "samples": self._runs.capacity,
                 "inputs": self.n_features_in_,
                 "classes": len(self.classes_),
@@ -135,12 +125,8 @@ class SpikingMemoryClassifier(PoolClassifier):
         return SpikingMemoryCells() if self.constants is None else self.constants
 
     @property
-    def _shown(self) -> int:
-        return round(self._constants.shown_time / self._constants.time_step)
-
-    @property
     def _period(self) -> int:
-        return self._shown + round(self._constants.read_time / self._constants.time_step)
+        return self._constants.steps("shown_time") + self._constants.steps("read_time")
 
     @property
     def _runs(self) -> Runs:
@@ -216,7 +202,7 @@ class SpikingMemoryClassifier(PoolClassifier):
 
     def _earliness(self, result: dict[str, NDArray], samples: int) -> NDArray[np.float64]:
         """Time from the first spike of every class to the ramp's end, shape (n, classes) [s]."""
-        step = float(np.float32(self._constants.time_step))
+        step = self._constants.exact_step
         steps = np.round(result["spikes.t"] / step).astype(np.int64)
         found = np.zeros((samples, len(self.classes_)))
         places = steps // self._period, result["spikes.i"] // int(self.cells)

@@ -49,11 +49,6 @@ class Conditioning(Task):
     def outputs(self) -> int:
         return 1
 
-    @property
-    def cells(self) -> tuple[int, ...]:
-        """Cells of each plastic layer."""
-        return (self.hidden,)
-
     def draw(self, rng: Generator, episodes: int) -> Episodes:
         """Draw episodes, arrays of shape (episodes, ...)."""
         shown = rng.integers(0, 2, (episodes, self.steps, 2)).astype(float)
