@@ -22,15 +22,7 @@ from numpy.typing import NDArray
 
 from spikeconsol.lab import Condition
 from spikeconsol.metaplasticity import Plasticity, Training, evaluate, tasks, train
-from spikeconsol.models.meta_hebbian import (
-    SCORES,
-    Case,
-    Protocol,
-    experiment,
-    learn,
-    listed,
-    named,
-)
+from spikeconsol.models.meta_hebbian import SCORES, Case, Protocol, experiment, learn, listed, named
 from spikeconsol.parameters import parameter
 
 MEASURES = ("alpha", "curvature", "fisher")

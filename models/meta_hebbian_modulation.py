@@ -18,15 +18,7 @@ from spikeconsol.lab import Condition
 from spikeconsol.metaplasticity import Adam, Plasticity, Training, tasks
 from spikeconsol.metaplasticity.closed_loop import ClosedLoop
 from spikeconsol.metaplasticity.network import Outcome
-from spikeconsol.models.meta_hebbian import (
-    SCORES,
-    Case,
-    Protocol,
-    experiment,
-    learn,
-    listed,
-    named,
-)
+from spikeconsol.models.meta_hebbian import SCORES, Case, Protocol, experiment, learn, listed, named
 from spikeconsol.parameters import parameter
 
 #: What happens at a step: the column of the input, and what it is.

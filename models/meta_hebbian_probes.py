@@ -16,15 +16,7 @@ from numpy.typing import NDArray
 from spikeconsol.lab import Condition
 from spikeconsol.metaplasticity import evaluate, tasks
 from spikeconsol.metaplasticity.parameters import SpikingParameters
-from spikeconsol.models.meta_hebbian import (
-    SCORES,
-    Case,
-    Protocol,
-    experiment,
-    learn,
-    listed,
-    named,
-)
+from spikeconsol.models.meta_hebbian import SCORES, Case, Protocol, experiment, learn, listed, named
 from spikeconsol.parameters import parameter
 
 # ----------------------------------------------------------------------- tests beyond training

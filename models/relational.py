@@ -275,18 +275,20 @@ WINDOWS, STAYS = (2, 4, 8, 12, 16, 24, 32, 48), (4, 8, 16)
 
 def capacity_conditions(parameters: NBack) -> Sequence[Condition]:
     """Reservoirs of several sizes and the exact memory, at several lags."""
-    return [
-        Condition(
-            f"lag-{lag:02}-{'exact' if cells is None else f'{cells:03}'}",
-            "rate",
-            f"lag {lag}, {'exact memory' if cells is None else f'{cells} cells'}",
-            {"lag": lag, "memory": "exact"}
-            if cells is None
-            else {"lag": lag, "memory": "reservoir", "cells": cells},
-        )
-        for lag in LAGS
-        for cells in (*CELLS, None)
-    ]
+    found = []
+    for lag in LAGS:
+        for cells in CELLS:
+            setup = {"lag": lag, "memory": "reservoir", "cells": cells}
+            found.append(of_lag(lag, f"{cells:03}", f"{cells} cells", setup))
+        found.append(of_lag(lag, "exact", "exact memory", {"lag": lag, "memory": "exact"}))
+    return found
+
+
+def of_lag(
+    lag: int, name: str, label: str, setup: dict[str, Any], level: str = "rate"
+) -> Condition:
+    """Return a condition of the tables of capacity."""
+    return Condition(f"lag-{lag:02}-{name}", level, f"lag {lag}, {label}", setup)
 
 
 def window_conditions(parameters: Contiguity) -> Sequence[Condition]:

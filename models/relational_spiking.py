@@ -16,7 +16,7 @@ import numpy as np
 import xarray as xr
 
 from spikeconsol.lab import Condition, family
-from spikeconsol.models.relational import of_seed
+from spikeconsol.models.relational import of_lag, of_seed
 from spikeconsol.parameters import Parameters, parameter
 
 if TYPE_CHECKING:
@@ -151,12 +151,10 @@ CELLS, LAGS = (25, 100, 400), (1, 2, 4)
 
 def capacity_conditions(parameters: SpikingNBack) -> Sequence[Condition]:
     """Liquids of several sizes at several lags."""
+    liquid = {"memory": "liquid"}
     return [
-        Condition(
-            f"lag-{lag:02}-{cells:03}",
-            "spiking",
-            f"lag {lag}, {cells} cells",
-            {"memory": "liquid", "lag": lag, "cells": cells},
+        of_lag(
+            lag, f"{cells:03}", f"{cells} cells", {**liquid, "lag": lag, "cells": cells}, "spiking"
         )
         for lag in LAGS
         for cells in CELLS

@@ -51,6 +51,13 @@ class BottleneckEstimator(
     warm_start: bool = False
     random_state: int | np.random.RandomState | None = None
 
+    _kinds: ClassVar = {
+        "objective": Objective,
+        "memory": Memory,
+        "signal": Signal,
+        "optimiser": Optimiser,
+        "protection": Protection,
+    }
     _free: ClassVar[frozenset[str]] = frozenset(
         {"optimiser", "epochs", "verbose", "warm_start", "random_state", "backend", "target"}
     )

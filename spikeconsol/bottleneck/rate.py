@@ -23,7 +23,6 @@ from spikeconsol.bottleneck.parameters import (
     Protection,
     RateLayer,
 )
-from spikeconsol.bottleneck.signals import Signal
 from spikeconsol.parameters import ParameterError
 
 __all__ = ["BottleneckClassifier"]
@@ -97,14 +96,7 @@ class BottleneckClassifier(BottleneckEstimator):
     True
     """
 
-    _kinds: ClassVar = {
-        "objective": Objective,
-        "memory": Memory,
-        "signal": Signal,
-        "optimiser": Optimiser,
-        "protection": Protection,
-        "layer": RateLayer,
-    }
+    _kinds: ClassVar = BottleneckEstimator._kinds | {"layer": RateLayer}
     _short: ClassVar = {
         "memory": memory.SHORT_FORMS,
         "signal": signals.SHORT_FORMS,

@@ -17,7 +17,6 @@ from spikeconsol.bottleneck.memory import Memory, Place, Reservoir
 from spikeconsol.bottleneck.parameters import (
     Descent,
     InputCode,
-    Optimiser,
     Protection,
     SpikingLayer,
 )
@@ -97,12 +96,7 @@ class SpikingBottleneckClassifier(BottleneckEstimator):
     networks have no spikes.
     """
 
-    _kinds: ClassVar = {
-        "objective": Objective,
-        "memory": Memory,
-        "signal": Signal,
-        "optimiser": Optimiser,
-        "protection": Protection,
+    _kinds: ClassVar = BottleneckEstimator._kinds | {
         "input_code": InputCode,
         "layer": SpikingLayer,
     }

@@ -54,8 +54,8 @@ class CorticalMemory(display.Shown):
         give the same spikes.
     parameters : CorticalParameters, optional
         All other constants.
-    target : {"standalone", "cython", "numpy"}, optional
-        Where Brian2 runs; see `spikeconsol.brian.backend`.
+    target : str, optional
+        As for `SpikingMemory`.
 
     Attributes
     ----------
