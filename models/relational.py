@@ -278,17 +278,15 @@ def capacity_conditions(parameters: NBack) -> Sequence[Condition]:
     found = []
     for lag in LAGS:
         for cells in CELLS:
-            setup = {"lag": lag, "memory": "reservoir", "cells": cells}
+            setup = {"memory": "reservoir", "cells": cells}
             found.append(of_lag(lag, f"{cells:03}", f"{cells} cells", setup))
-        found.append(of_lag(lag, "exact", "exact memory", {"lag": lag, "memory": "exact"}))
+        found.append(of_lag(lag, "exact", "exact memory", {"memory": "exact"}))
     return found
 
 
-def of_lag(
-    lag: int, name: str, label: str, setup: dict[str, Any], level: str = "rate"
-) -> Condition:
+def of_lag(lag: int, name: str, label: str, setup: Any, level: str = "rate") -> Condition:
     """Return a condition of the tables of capacity."""
-    return Condition(f"lag-{lag:02}-{name}", level, f"lag {lag}, {label}", setup)
+    return Condition(f"lag-{lag:02}-{name}", level, f"lag {lag}, {label}", setup | {"lag": lag})
 
 
 def window_conditions(parameters: Contiguity) -> Sequence[Condition]:

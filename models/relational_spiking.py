@@ -151,14 +151,12 @@ CELLS, LAGS = (25, 100, 400), (1, 2, 4)
 
 def capacity_conditions(parameters: SpikingNBack) -> Sequence[Condition]:
     """Liquids of several sizes at several lags."""
-    liquid = {"memory": "liquid"}
-    return [
-        of_lag(
-            lag, f"{cells:03}", f"{cells} cells", {**liquid, "lag": lag, "cells": cells}, "spiking"
-        )
-        for lag in LAGS
-        for cells in CELLS
-    ]
+    found = []
+    for lag in LAGS:
+        for cells in CELLS:
+            setup = {"memory": "liquid", "cells": cells}
+            found.append(of_lag(lag, f"{cells:03}", f"{cells} cells", setup, "spiking"))
+    return found
 
 
 _experiment = family(
