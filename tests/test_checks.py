@@ -74,7 +74,7 @@ INNER |= {"random_signs", "stack", "samples", "BottleneckEstimator", "ObjectSett
 INNER |= {"agreement", "generator", "GoingOn", "PoolClassifier", "RelationalEstimator"}
 #: Modules of which the same is true: what estimators and trainings are made of.
 INNER_MODULES = {
-    *("archive", "compiled", "equations", "kernels", "memory_network", "network", "program"),
+    *("archive", "compiled", "equations", "kernels", "memory_cells", "network", "program"),
     *("build", "closed_loop_kernel", "jax_backend", "kernel", "layer", "rate", "recurrent"),
     *("recurrent_kernel", "runs", "stream"),
 }

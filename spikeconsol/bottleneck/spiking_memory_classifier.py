@@ -41,7 +41,7 @@ class SpikingMemoryCells(InputSpikes):
 class SpikingMemoryClassifier(PoolClassifier):
     """Memory cells whose plasticity falls with their own spike count, recruited by novelty.
 
-    The network is described in `spikeconsol.bottleneck.memory_network`; the rule is that of
+    The network is described in `spikeconsol.bottleneck.equations.memory_cells`; the rule is that of
     `MemoryClassifier`, with squared distances estimated from spikes.
 
     Parameters
@@ -106,7 +106,7 @@ class SpikingMemoryClassifier(PoolClassifier):
         p = self._constants
         return backend.Program(
             name="spiking-memory-cells",
-            builder="spikeconsol.bottleneck.memory_network:build",
+            builder="spikeconsol.bottleneck.equations.memory_cells:build",
             structure={
                 "dt": p.exact_step,
                 "shown": p.steps("shown_time"),

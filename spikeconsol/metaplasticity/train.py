@@ -345,14 +345,7 @@ def _numpy_chunk(
     episodes: Episodes,
     done: int,
 ) -> tuple[NDArray, NDArray, NDArray, NDArray]:
-    """Learn from the episodes, (E, R, ...), one after another.
-
-    Returns
-    -------
-    theta, state : ndarray
-        Parameters and averages of the optimiser afterwards.
-    error, accuracy : ndarray, shape (E, R)
-    """
+    """Learn from episodes, (E, R, ...); return parameters, averages, errors and accuracies."""
     outputs = []
     for n in range(len(episodes.x)):
         g, o = network.learn(theta, episodes[n])
