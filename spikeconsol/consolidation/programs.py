@@ -214,14 +214,12 @@ class Programs:
         cells["balance"] = p.inhibition.balance
         own = self.pairs.mean_weight()
         cells["load"] = own.mean() + p.inhibition.scaling * (own - own.mean())
-        supporters = float(self.active)  # of an active cell
         if self.pairs.listed:
             share = self.pairs.in_degree / (self.n - 1)
             cells["recurrent_gain"] /= np.where(share > 0, share, 1.0)
-            supporters *= max(share.mean(), 1 / self.n)
         # Its own state weighs more in a cell that fewer others support.
         own_state = cells.pop("afterdepolarisation")
-        cells["afterdepolarisation_peak"] = own_state * (10 / supporters) ** 0.35
+        cells["afterdepolarisation_peak"] = own_state * (10 / self.active) ** 0.35
         cells["inhibition_time"] = p.inhibition.decay_time
         cells["noise_time"] = self.cells.noise_time
         cells |= {name: value for name, (value, _) in self.cells.constants.items()}
