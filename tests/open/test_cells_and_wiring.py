@@ -17,7 +17,7 @@ from spikeconsol.consolidation import (
     SpikingParameters,
     Spread,
 )
-from spikeconsol.consolidation.parameters import Cells, Inhibition, SpikingParameters
+from spikeconsol.consolidation.parameters import Cells, Inhibition
 from spikeconsol.consolidation.rules import (
     BoundedLeaky,
     CurvatureGate,
