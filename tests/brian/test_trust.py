@@ -40,12 +40,12 @@ def full(monkeypatch):
         pytest.skip("there is no /dev/full here")
 
     def fill(folder, files):
-        manifest = backend.compiled(COUNTING)[1]
+        manifest = standalone.compiled(COUNTING)[1]
         for file in manifest["files"]:
             (folder / file).symlink_to("/dev/full")
 
     counted()
-    monkeypatch.setattr(backend, "_discard", fill)
+    monkeypatch.setattr(standalone, "_discard", fill)
 
 
 def test_a_full_disk_ends_the_run_with_the_place_and_its_room(full, monkeypatch, tmp_path):
@@ -128,7 +128,7 @@ def test_spikes_are_whole_or_refused_on_small_file_systems(tmp_path, memory):
 @pytest.fixture
 def copied(tmp_path, monkeypatch):
     """A cache of its own with the program in it."""
-    folder, _ = backend.compiled(COUNTING)
+    folder, _ = standalone.compiled(COUNTING)
     root = tmp_path / "cache"
     root.mkdir(mode=0o700)
     shutil.copytree(folder, root / folder.name)
@@ -151,7 +151,7 @@ def build_copy(original):
 
 
 def test_a_root_that_is_made_is_the_users_own(tmp_path, monkeypatch):
-    original, _ = backend.compiled(COUNTING)
+    original, _ = standalone.compiled(COUNTING)
     monkeypatch.setenv("SPIKECONSOL_CACHE", str(tmp_path / "new" / "cache"))
     monkeypatch.setattr(cache, "_build", build_copy(original))
     before = os.umask(0o002)
@@ -215,7 +215,7 @@ def test_what_is_built_is_on_the_disk_and_closed_to_others(tmp_path, monkeypatch
 
 @pytest.mark.parametrize("fault", ["a file", "no locks", "read-only"])
 def test_without_a_usable_cache_programs_are_kept_for_the_process(tmp_path, monkeypatch, fault):
-    original, _ = backend.compiled(COUNTING)
+    original, _ = standalone.compiled(COUNTING)
     root = tmp_path / "cache"
     if fault == "a file":
         root.write_text("")
