@@ -11,7 +11,7 @@ import time
 import numpy as np
 
 from benchmarks.common import PeakMemory, children_cpu, patterns_of
-from spikeconsol.brian import backend
+from spikeconsol.brian import backend, cache
 from spikeconsol.consolidation import SpikingMemory
 from spikeconsol.consolidation.rules import BoundedCurvatureGate
 
@@ -25,7 +25,7 @@ def measured(function, *arguments):
 
 def main(n, stored, recalled):
     memory = SpikingMemory(n, rule=BoundedCurvatureGate(), seed=1)
-    backend.compiled(memory.program())
+    cache.compiled(memory.program())
     values = memory._programs.state(storing=True)
     step = [
         measured(lambda: backend.run(memory.program(), values, steps=1, outputs=["pairs.w"]))

@@ -6,7 +6,7 @@ import numpy as np
 
 from benchmarks.common import PeakMemory, Row, cpu_of, interleaved, row
 from spikeconsol.bottleneck import SpikingBottleneckClassifier, SpikingLayer
-from spikeconsol.brian import backend
+from spikeconsol.brian import cache
 
 NAME = "spiking bottleneck, 784-100-10"
 SETTINGS = {
@@ -28,7 +28,7 @@ def run(quick: bool) -> list[Row]:
     for name, settings in SETTINGS.items():
         net = SpikingBottleneckClassifier((100,), layer=layer, random_state=0, **settings)
         net.partial_fit(X[:1], y[:1], classes=np.arange(10))
-        built[name] = backend.compiled(net.program())[1]["seconds_build"]
+        built[name] = cache.compiled(net.program())[1]["seconds_build"]
         with PeakMemory("main") as peak:
             net.partial_fit(X[:500], y[:500])
         peaks[name] = peak.bytes / 1e6

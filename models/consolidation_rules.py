@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 
 from spikeconsol.consolidation import HopfieldNetwork
 from spikeconsol.consolidation.batch import batch_rules
+from spikeconsol.consolidation.parameters import Cued
 from spikeconsol.consolidation.rules import (
     BCPNN,
     MAS,
@@ -54,8 +55,8 @@ from spikeconsol.consolidation.rules import (
     WillshawClock,
 )
 from spikeconsol.data import corrupt, sparse_patterns
-from spikeconsol.lab import Condition, Experiment
-from spikeconsol.parameters import Parameters, parameter
+from spikeconsol.lab import Condition, family
+from spikeconsol.parameters import parameter
 from spikeconsol.statistics import dice, longest_load
 
 Seeds = tuple[int, ...]
@@ -86,22 +87,15 @@ NATURAL = {
 
 
 @dataclass(frozen=True)
-class Protocol(Parameters):
+class Protocol(Cued, stored=1000):
     """What is stored, and what is tested."""
 
-    units: int = parameter(200, at_least=10, doc="number of units N")
-    coding_level: float = parameter(0.05, above=0, at_most=0.5, doc="fraction f of active units")
-    stored: int = parameter(1000, at_least=20, doc="number of patterns stored")
     tested: int = parameter(340, at_least=10, doc="number of newest patterns tested")
-    deleted: float = parameter(0.2, at_least=0, at_most=1, doc="cue: share of active units lost")
-    added: float = parameter(0.2, at_least=0, doc="cue: spurious units, as a share of the active")
 
 
 @dataclass(frozen=True)
-class TuningProtocol(Protocol):
+class TuningProtocol(Protocol, stored=800):
     """The same with fewer patterns, still three times what the best rule holds."""
-
-    stored: int = parameter(800, at_least=20, doc="number of patterns stored")
 
 
 @dataclass(frozen=True)
@@ -449,27 +443,26 @@ def at_edge(grids: Grid, chosen: Settings) -> list[str]:
 
 
 DEMO = {"demo": {"stored": 60, "tested": 30, "seeds": 2}}
+_experiment = family("consolidation-rules/", batched=True)
 EXPERIMENTS = (
-    Experiment(
-        name="consolidation-rules/steady",
-        summary="published models of synaptic memory, each at its best",
+    _experiment(
+        "steady",
+        "published models of synaptic memory, each at its best",
+        conditions,
         parameters=Protocol,
-        conditions=conditions,
         run=steady,
         columns=("p90", "kept", "p90_plain", "kept_plain"),
-        batched=True,
         seeds=(100, 10),
         presets=DEMO,
         figures=("consolidation_rules",),
     ),
-    Experiment(
-        name="consolidation-rules/tuning",
-        summary="search of every rule's constants and recall",
+    _experiment(
+        "tuning",
+        "search of every rule's constants and recall",
+        conditions,
         parameters=TuningProtocol,
-        conditions=conditions,
         run=tuning,
         columns=("p90", "kept", "self_coupling", "homeostasis", "settings", "at_edge"),
-        batched=True,
         seeds=(0, 5),
         presets={"demo": {"stored": 40, "tested": 20, "seeds": 1}},
     ),

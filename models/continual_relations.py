@@ -90,8 +90,11 @@ def learn(parameters: RelationStream, condition: Condition, seeds: Seeds) -> xr.
     index, match = parameters.stream(split, seed, mixed=setup.get("mixed", False))
     if setup.get("permuted"):
         match = np.random.default_rng(seed).permutation(match)
-    grouped = _of_cells if "cells" in setup else _of_layers
-    group = grouped(parameters, setup, split, index, match, seed)
+    stream = split.X[index], match
+    if "cells" in setup:
+        group = _of_cells(parameters, setup, split, stream, split.y[index], seed)
+    else:
+        group = _of_layers(parameters, split, stream, seed)
     return xr.Dataset(
         {
             "accuracy": (
@@ -108,8 +111,8 @@ def _of_cells(
     parameters: RelationStream,
     setup: dict[str, Any],
     split: Split,
-    index: NDArray,
-    match: NDArray,
+    stream: tuple[NDArray, NDArray],
+    classes: NDArray,
     seed: int,
 ) -> NDArray:
     """Group of each test image: that of the nearest cell."""
@@ -119,7 +122,7 @@ def _of_cells(
 
     plasticity, novelty = TUNED[setup["cells"]]
     memory = RelationalMemory(parameters.cells, plasticity, novelty, lag=parameters.lag)
-    memory.fit(split.X[index], match)
+    memory.fit(*stream)
     taken = memory.memory_.recruited_[0]
     read = setup.get("read", "bonds")
     if read == "bonds":
@@ -129,18 +132,13 @@ def _of_cells(
         groups = KMeans(10, n_init=10, random_state=seed).fit_predict(centres)
     else:  # the class that each cell has been used for most
         counts = np.zeros((taken, 10))
-        np.add.at(counts, (memory.memory_.used_, split.y[index]), 1)
+        np.add.at(counts, (memory.memory_.used_, classes), 1)
         groups = counts.argmax(axis=1)
     return groups[memory.nearest(split.X_test)]
 
 
 def _of_layers(
-    parameters: RelationStream,
-    setup: dict[str, Any],
-    split: Split,
-    index: NDArray,
-    match: NDArray,
-    seed: int,
+    parameters: RelationStream, split: Split, stream: tuple[NDArray, NDArray], seed: int
 ) -> NDArray:
     """Group of each test image: k-means of the top codes of layers with an exact memory."""
     from sklearn.cluster import KMeans
@@ -149,7 +147,7 @@ def _of_layers(
     from spikeconsol.bottleneck.memory import Lag
 
     net = RelationalBottleneck((32, 8), memory=Lag(), lag=parameters.lag, random_state=seed)
-    net.fit(split.X[index], match)
+    net.fit(*stream)
     groups = KMeans(10, n_init=10, random_state=seed).fit(net.transform(split.X))
     return groups.predict(net.transform(split.X_test))
 

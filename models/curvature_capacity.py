@@ -28,6 +28,7 @@ from spikeconsol.consolidation.capacity import (
     mean_field_capacity,
 )
 from spikeconsol.consolidation.curvature import activity_from_spikes
+from spikeconsol.consolidation.parameters import Cued
 from spikeconsol.consolidation.rules import (
     BayesianWeight,
     Covariance,
@@ -50,7 +51,7 @@ from spikeconsol.consolidation.rules import (
 )
 from spikeconsol.data import correlated_patterns, corrupt, sparse_patterns
 from spikeconsol.lab import Condition, Experiment, family
-from spikeconsol.parameters import Parameters, parameter
+from spikeconsol.parameters import parameter
 
 Seeds = tuple[int, ...]
 Patterns = NDArray[np.bool_]
@@ -59,16 +60,11 @@ TUNING_SEEDS = (0, 1, 2, 3, 4)
 
 
 @dataclass(frozen=True)
-class Protocol(Parameters):
+class Protocol(Cued):
     """What is stored, and how it is tested."""
 
-    units: int = parameter(200, at_least=10, doc="number of units N")
-    coding_level: float = parameter(0.05, above=0, at_most=0.5, doc="fraction f of active units")
-    stored: int = parameter(300, at_least=20, doc="number of patterns stored and tested")
     background: int = parameter(300, at_least=0, doc="patterns stored before, never tested")
     every: int = parameter(5, at_least=1, doc="resolution of the capacity, in patterns")
-    deleted: float = parameter(0.2, at_least=0, at_most=1, doc="cue: share of active units lost")
-    added: float = parameter(0.2, at_least=0, doc="cue: spurious units, as a share of the active")
     correlation: float = parameter(
         0.0, at_least=0, at_most=1, doc="share of active units taken from one of 10 prototypes"
     )

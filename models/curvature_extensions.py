@@ -76,33 +76,22 @@ def tuned(coding_level: float, capacity: float) -> dict[str, tuple[float, Rule]]
     def bounds(bound: float) -> Rule:
         return HardBounds(coding_level=f, bound=bound)
 
+    # Of two times or rates the first is without homeostasis, the second with it.
     if sparse:
-        return {
-            "smooth-gate": (0.0, smooth(1.0)),
-            "smooth-gate-homeostasis": (0.5, smooth(1.1)),
-            "refreshed-gate": (0.0, refreshed(1.0, trace_decay=4.0)),
-            "refreshed-gate-homeostasis": (0.5, refreshed(1.05, trace_decay=4.0)),
-            "depression-gate": (0.0, depression(0.95)),
-            "depression-gate-homeostasis": (0.6, depression(1.15)),
-            "shuffled-depression-gate-homeostasis": (0.6, Shuffled(rule=depression(1.15))),
-            "hard-bounds": (0.0, bounds(0.5)),
-            "hard-bounds-homeostasis": (0.25, bounds(0.5)),
-            "leaky": (0.0, leaky(0.06)),
-            "leaky-homeostasis": (0.75, leaky(0.06)),
-        }
-    return {
-        "smooth-gate": (0.0, smooth(0.7)),
-        "smooth-gate-homeostasis": (0.5, smooth(0.85)),
-        "refreshed-gate": (0.0, refreshed(0.85, learning_rate=0.3)),
-        "refreshed-gate-homeostasis": (0.5, refreshed(1.0, learning_rate=0.3)),
-        "depression-gate": (0.0, depression(0.6)),
-        "depression-gate-homeostasis": (0.6, depression(1.0)),
-        "shuffled-depression-gate-homeostasis": (0.6, Shuffled(rule=depression(1.0))),
-        "hard-bounds": (0.0, bounds(0.75)),
-        "hard-bounds-homeostasis": (0.25, bounds(0.75)),
-        "leaky": (0.0, leaky(0.08)),
-        "leaky-homeostasis": (0.75, leaky(0.04)),
-    }
+        times = {"smooth": (1.0, 1.1), "refreshed": (1.0, 1.05), "depression": (0.95, 1.15)}
+        bound, rates, constants = 0.5, (0.06, 0.06), {"trace_decay": 4.0}
+    else:
+        times = {"smooth": (0.7, 0.85), "refreshed": (0.85, 1.0), "depression": (0.6, 1.0)}
+        bound, rates, constants = 0.75, (0.08, 0.04), {"learning_rate": 0.3}
+    made: dict[str, tuple[float, Rule]] = {}
+    for k, (suffix, on) in enumerate((("", 0.0), ("-homeostasis", 1.0))):
+        made[f"smooth-gate{suffix}"] = 0.5 * on, smooth(times["smooth"][k])
+        made[f"refreshed-gate{suffix}"] = 0.5 * on, refreshed(times["refreshed"][k], **constants)
+        made[f"depression-gate{suffix}"] = 0.6 * on, depression(times["depression"][k])
+        made[f"hard-bounds{suffix}"] = 0.25 * on, bounds(bound)
+        made[f"leaky{suffix}"] = 0.75 * on, leaky(rates[k])
+    shuffled = Shuffled(rule=depression(times["depression"][1]))
+    return made | {"shuffled-depression-gate-homeostasis": (0.6, shuffled)}
 
 
 def homeostasis(p: Protocol) -> list[Condition]:

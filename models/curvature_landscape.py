@@ -14,6 +14,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from spikeconsol.consolidation import HopfieldNetwork, batch, curvature
+from spikeconsol.consolidation.parameters import Stored
 from spikeconsol.consolidation.rules import CurvatureGate
 from spikeconsol.data import corrupt, sparse_patterns
 from spikeconsol.lab import Condition, family
@@ -179,12 +180,9 @@ def _pairs(weights: NDArray, fisher: NDArray, centred: NDArray) -> xr.Dataset:
 
 
 @dataclass(frozen=True)
-class Lesion(Parameters):
+class Lesion(Stored, stored=100):
     """A loaded memory that loses, or has disturbed, part of its synapses."""
 
-    units: int = parameter(200, at_least=20, doc="number of units N")
-    coding_level: float = parameter(0.05, above=0, at_most=0.5, doc="fraction f of active units")
-    stored: int = parameter(100, at_least=2, doc="number of patterns stored")
     protection_time: float = parameter(127.0, above=0, doc="protection time of the rule")
     fractions: tuple[float, ...] = parameter(
         (0.0, 0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.7, 0.9),

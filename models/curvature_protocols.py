@@ -16,6 +16,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from spikeconsol.consolidation import HopfieldNetwork, batch, curvature
+from spikeconsol.consolidation.parameters import Stored
 from spikeconsol.consolidation.rules import (
     BayesianWeight,
     CurvatureGate,
@@ -28,7 +29,7 @@ from spikeconsol.consolidation.rules import (
 )
 from spikeconsol.data import corrupt, sparse_patterns
 from spikeconsol.lab import Condition, family
-from spikeconsol.parameters import Parameters, parameter
+from spikeconsol.parameters import parameter
 from spikeconsol.statistics import dice
 
 Seeds = tuple[int, ...]
@@ -38,12 +39,8 @@ Seeds = tuple[int, ...]
 
 
 @dataclass(frozen=True)
-class FreePhase(Parameters):
+class FreePhase(Stored, units=100, coding_level=0.1, stored=60):
     """Curvature estimated from states the network settles in from random ones between patterns."""
-
-    units: int = parameter(100, at_least=20, doc="number of units N")
-    coding_level: float = parameter(0.1, above=0, at_most=0.5, doc="fraction f of active units")
-    stored: int = parameter(60, at_least=20, doc="number of patterns stored and tested")
 
 
 def free_phase_conditions(p: FreePhase) -> list[Condition]:
@@ -112,13 +109,10 @@ def _free_capacity(p: FreePhase, kind: int | str, cut: float, seed: int) -> floa
 
 
 @dataclass(frozen=True)
-class AuthorsProtocol(Parameters):
+class AuthorsProtocol(Stored, units=100, coding_level=0.1, stored=60):
     """Exact cues, fixed threshold, self-weights kept, several small steps per pattern."""
 
-    units: int = parameter(100, at_least=20, doc="number of units N")
-    coding_level: float = parameter(0.1, above=0, at_most=0.5, doc="fraction f of active units")
     preloaded: int = parameter(10, at_least=0, doc="unrelated patterns learned first, at once")
-    stored: int = parameter(60, at_least=10, doc="patterns stored and tested")
     substeps: int = parameter(5, at_least=1, doc="weight steps per pattern")
 
 
@@ -141,35 +135,27 @@ class SubsteppedNetwork(HopfieldNetwork):
 
 def authors_conditions(p: AuthorsProtocol) -> list[Condition]:
     """Rules of the program with thresholds tuned on other seeds, and the curvature gate."""
-    f = p.coding_level
     made: dict[str, tuple[str, Rule | None]] = {
         "instant": ("batch covariance", None),
-        "leaky-0.005": ("leaky, tuned rate", Leaky(coding_level=f, learning_rate=0.005)),
-        "leaky-0.1": ("leaky, their rate", Leaky(coding_level=f, learning_rate=0.1)),
+        "leaky-0.005": ("leaky, tuned rate", Leaky(learning_rate=0.005)),
+        "leaky-0.1": ("leaky, their rate", Leaky(learning_rate=0.1)),
         "weight-threshold": (
             "weight threshold",
-            WeightThreshold(coding_level=f, learning_rate=0.05, weight_threshold=0.09),
+            WeightThreshold(learning_rate=0.05, weight_threshold=0.09),
         ),
-        "weight-bayes": (
-            "c / (c + |w|)",
-            BayesianWeight(coding_level=f, learning_rate=0.1, weight_scale=0.003),
-        ),
-        "weight-exp": (
-            "exp(-c |w|)",
-            ExponentialWeight(coding_level=f, learning_rate=0.25, sharpness=38.0),
-        ),
-        "mask-5%": (
-            "history mask, top 5 %",
-            HistoryMask(coding_level=f, learning_rate=0.02, fraction=0.05),
-        ),
+        "weight-bayes": ("c / (c + |w|)", BayesianWeight(learning_rate=0.1, weight_scale=0.003)),
+        "weight-exp": ("exp(-c |w|)", ExponentialWeight(learning_rate=0.25, sharpness=38.0)),
+        "mask-5%": ("history mask, top 5 %", HistoryMask(learning_rate=0.02, fraction=0.05)),
         "curvature-gate": (
             "curvature gate",
-            CurvatureGate(
-                coding_level=f, learning_rate=0.05, protection_time=60.0, residual_plasticity=0.06
-            ),
+            CurvatureGate(learning_rate=0.05, protection_time=60.0, residual_plasticity=0.06),
         ),
     }
-    return [Condition(name, "rate", label, rule) for name, (label, rule) in made.items()]
+    f = p.coding_level
+    return [
+        Condition(name, "rate", label, rule and rule.replace(coding_level=f))
+        for name, (label, rule) in made.items()
+    ]
 
 
 def run_authors(p: AuthorsProtocol, condition: Condition, seeds: Seeds) -> xr.Dataset:

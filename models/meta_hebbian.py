@@ -85,7 +85,7 @@ def named(dims: Any, values: Any, long_name: str, units: str = "1") -> tuple[Any
     return dims, values, {"long_name": long_name, "units": units}
 
 
-def at_rate_level(cases: dict[str, tuple[str, Case]]) -> list[Condition]:
+def listed(cases: dict[str, tuple[str, Case]]) -> list[Condition]:
     """Return conditions of the given names, labels and cases."""
     return [Condition(name, "rate", label, case) for name, (label, case) in cases.items()]
 
@@ -100,13 +100,13 @@ def completion(protocol: Protocol) -> Sequence[Condition]:
         task = tasks.Completion(gamma=gamma)
         cases[f"exact-{gamma}"] = (f"exact, γ = {gamma}", Case(task))
         cases[f"legacy-{gamma}"] = (f"2016, γ = {gamma}", Case(task, gradient="legacy2016"))
-    return at_rate_level(cases)
+    return listed(cases)
 
 
 def one_shot(protocol: Protocol) -> Sequence[Condition]:
     """Exact gradients and those of the original program."""
     task = tasks.OneShot()
-    return at_rate_level(
+    return listed(
         {
             "exact": ("exact", Case(task)),
             "legacy": ("2016", Case(task, gradient="legacy2016")),
@@ -118,7 +118,7 @@ def reversal(protocol: Protocol) -> Sequence[Condition]:
     """The same, and what decides between success and failure: the sign of plasticity."""
     task = tasks.Reversal()
     negative = Plasticity(alpha_sign="negative")
-    return at_rate_level(
+    return listed(
         {
             "exact": ("exact", Case(task)),
             "legacy": ("2016", Case(task, gradient="legacy2016")),
@@ -136,7 +136,7 @@ def reversal(protocol: Protocol) -> Sequence[Condition]:
 
 def conditioning(protocol: Protocol) -> Sequence[Condition]:
     """Stimuli one at a time, or independent of each other."""
-    return at_rate_level(
+    return listed(
         {
             name: (name, Case(tasks.Conditioning(stimuli=name)))
             for name in ("exclusive", "uncorrelated")
@@ -147,7 +147,7 @@ def conditioning(protocol: Protocol) -> Sequence[Condition]:
 def auto_association(protocol: Protocol) -> Sequence[Condition]:
     """Recurrent recall, and the same without plastic connections."""
     task = tasks.AutoAssociation()
-    return at_rate_level(
+    return listed(
         {
             "learned": ("α learned", Case(task)),
             "alpha-zero": ("α = 0", Case(task, Plasticity(alpha="fixed", alpha_scale=0))),
@@ -209,7 +209,7 @@ def controls(protocol: Protocol) -> Sequence[Condition]:
             f"{name}, no L1 penalty",
             Case(task, optimiser=published.replace(l1=0.0)),
         )
-    return at_rate_level(cases)
+    return listed(cases)
 
 
 def gamma(protocol: Protocol) -> Sequence[Condition]:
@@ -225,12 +225,12 @@ def gamma(protocol: Protocol) -> Sequence[Condition]:
                 f"{name}, γ learned per {decay}",
                 Case(start, Plasticity(decay=decay)),
             )
-    return at_rate_level(cases)
+    return listed(cases)
 
 
 def rules(protocol: Protocol) -> Sequence[Condition]:
     """Other ways in which traces follow activity."""
-    return at_rate_level(
+    return listed(
         {
             f"{name}-{rule}": (f"{name}, {rule}", Case(task, Plasticity(rule=rule)))
             for name, task in PUBLISHED.items()

@@ -22,15 +22,7 @@ from numpy.typing import NDArray
 
 from spikeconsol.lab import Condition
 from spikeconsol.metaplasticity import Plasticity, Training, evaluate, tasks, train
-from spikeconsol.models.meta_hebbian import (
-    SCORES,
-    Case,
-    Protocol,
-    at_rate_level,
-    experiment,
-    learn,
-    named,
-)
+from spikeconsol.models.meta_hebbian import SCORES, Case, Protocol, experiment, learn, listed, named
 from spikeconsol.parameters import parameter
 
 MEASURES = ("alpha", "curvature", "fisher")
@@ -53,7 +45,7 @@ class CurvatureProtocol(Protocol):
 def conditions(protocol: CurvatureProtocol) -> Sequence[Condition]:
     """Tasks whose pattern elements are alike, and one in which they are not."""
     negative = Plasticity(alpha_sign="negative")
-    return at_rate_level(
+    return listed(
         {
             "one-shot": ("one-shot, elements alike", Case(tasks.OneShot())),
             "reversal": ("reversal, elements alike", Case(tasks.Reversal(), negative)),

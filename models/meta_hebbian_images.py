@@ -16,7 +16,7 @@ import xarray as xr
 from spikeconsol.lab import Condition
 from spikeconsol.metaplasticity import Plasticity
 from spikeconsol.metaplasticity.image_classes import ImageClasses
-from spikeconsol.models.meta_hebbian import Case, Protocol, at_rate_level, experiment, learn, named
+from spikeconsol.models.meta_hebbian import Case, Protocol, experiment, learn, listed, named
 from spikeconsol.parameters import parameter
 
 
@@ -39,7 +39,7 @@ NETWORKS = {
 
 def conditions(protocol: ImagesProtocol) -> Sequence[Condition]:
     """Features given or learned; plastic layers beside one that is not."""
-    return at_rate_level(
+    return listed(
         {
             f"{features}-{name}": (
                 f"{features} features, {label}",

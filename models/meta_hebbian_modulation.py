@@ -18,15 +18,7 @@ from spikeconsol.lab import Condition
 from spikeconsol.metaplasticity import Adam, Plasticity, Training, tasks
 from spikeconsol.metaplasticity.closed_loop import ClosedLoop
 from spikeconsol.metaplasticity.network import Outcome
-from spikeconsol.models.meta_hebbian import (
-    SCORES,
-    Case,
-    Protocol,
-    at_rate_level,
-    experiment,
-    learn,
-    named,
-)
+from spikeconsol.models.meta_hebbian import SCORES, Case, Protocol, experiment, learn, listed, named
 from spikeconsol.parameters import parameter
 
 #: What happens at a step: the column of the input, and what it is.
@@ -50,7 +42,7 @@ def conditions(protocol: ModulationProtocol) -> Sequence[Condition]:
         return Case(task, learned, optimiser=Adam(learning_rate=2e-3))
 
     none = Plasticity(alpha="fixed", alpha_scale=0)
-    return at_rate_level(
+    return listed(
         {
             "fixed": ("not plastic", Case(task, none, optimiser=Adam(learning_rate=2e-3))),
             "decaying": ("plastic, decaying traces", plastic("none")),

@@ -16,15 +16,7 @@ from numpy.typing import NDArray
 from spikeconsol.lab import Condition
 from spikeconsol.metaplasticity import evaluate, tasks
 from spikeconsol.metaplasticity.parameters import SpikingParameters
-from spikeconsol.models.meta_hebbian import (
-    SCORES,
-    Case,
-    Protocol,
-    at_rate_level,
-    experiment,
-    learn,
-    named,
-)
+from spikeconsol.models.meta_hebbian import SCORES, Case, Protocol, experiment, learn, listed, named
 from spikeconsol.parameters import parameter
 
 # ----------------------------------------------------------------------- tests beyond training
@@ -39,7 +31,7 @@ class ProbeProtocol(Protocol):
 
 def similarity_conditions(protocol: ProbeProtocol) -> Sequence[Condition]:
     """Trained on independent patterns, or on patterns that differ in one element."""
-    return at_rate_level(
+    return listed(
         {
             "independent": ("trained on independent patterns", Case(tasks.OneShot())),
             "one-bit": ("trained on one-bit differences", Case(tasks.OneShot(differing=1))),
@@ -68,7 +60,7 @@ def similarity(protocol: ProbeProtocol, condition: Condition, seeds: tuple[int, 
 
 def retention_conditions(protocol: ProbeProtocol) -> Sequence[Condition]:
     """Two decays, and training with other patterns between label and test."""
-    return at_rate_level(
+    return listed(
         {
             "decay-0.98": ("γ = 0.98", Case(tasks.OneShot())),
             "decay-0.9": ("γ = 0.9", Case(tasks.OneShot(gamma=0.9))),

@@ -22,8 +22,8 @@ from spikeconsol.models.meta_hebbian import (
     SCORES,
     Case,
     Protocol,
-    at_rate_level,
     experiment,
+    listed,
     named,
 )
 from spikeconsol.parameters import ParameterError, parameter
@@ -52,7 +52,7 @@ class EarlyProtocol(Protocol):
 def conditions(protocol: EarlyProtocol) -> Sequence[Condition]:
     """As published; starts of one sign; a sign that cannot be reached."""
     task = tasks.Reversal()
-    return at_rate_level(
+    return listed(
         {
             "published": ("as published", Case(task)),
             "negative-start": ("all α < 0 at start", Case(task, Plasticity(alpha_sign="negative"))),

@@ -8,7 +8,7 @@ conditions start from the same weights and see the same stream, and differ in th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -240,14 +240,18 @@ def _judged(
         "cosine": (cosine, "cosine of the signal to that of the exact memory"),
         "recall": (recall, "R2 of the recalled codes in use"),
     }
+    return of_seed(seed, columns, by_layer)
+
+
+def of_seed(
+    seed: int, columns: Mapping[str, tuple[Any, str]], by_layer: Mapping[str, tuple[Any, str]]
+) -> xr.Dataset:
+    """Return what was found for a seed, each with its meaning; arrays are by layer."""
     return xr.Dataset(
         {
-            name: ("seed", [value], {"long_name": meaning, "units": "1"})
-            for name, (value, meaning) in columns.items()
-        }
-        | {
-            name: (("seed", "layer"), [values], {"long_name": meaning, "units": "1"})
-            for name, (values, meaning) in by_layer.items()
+            name: (dims, [value], {"long_name": meaning, "units": "1"})
+            for dims, found in ((("seed",), columns), (("seed", "layer"), by_layer))
+            for name, (value, meaning) in found.items()
         },
         coords={"seed": [seed]},
     )
@@ -271,18 +275,18 @@ WINDOWS, STAYS = (2, 4, 8, 12, 16, 24, 32, 48), (4, 8, 16)
 
 def capacity_conditions(parameters: NBack) -> Sequence[Condition]:
     """Reservoirs of several sizes and the exact memory, at several lags."""
-    return [
-        Condition(
-            f"lag-{lag:02}-{'exact' if cells is None else f'{cells:03}'}",
-            "rate",
-            f"lag {lag}, {'exact memory' if cells is None else f'{cells} cells'}",
-            {"lag": lag, "memory": "exact"}
-            if cells is None
-            else {"lag": lag, "memory": "reservoir", "cells": cells},
-        )
-        for lag in LAGS
-        for cells in (*CELLS, None)
-    ]
+    found = []
+    for lag in LAGS:
+        for cells in CELLS:
+            setup = {"memory": "reservoir", "cells": cells}
+            found.append(of_lag(lag, f"{cells:03}", f"{cells} cells", setup))
+        found.append(of_lag(lag, "exact", "exact memory", {"memory": "exact"}))
+    return found
+
+
+def of_lag(lag: int, name: str, label: str, setup: Any, level: str = "rate") -> Condition:
+    """Return a condition of the tables of capacity."""
+    return Condition(f"lag-{lag:02}-{name}", level, f"lag {lag}, {label}", setup | {"lag": lag})
 
 
 def window_conditions(parameters: Contiguity) -> Sequence[Condition]:

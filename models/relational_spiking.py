@@ -16,6 +16,7 @@ import numpy as np
 import xarray as xr
 
 from spikeconsol.lab import Condition, family
+from spikeconsol.models.relational import of_lag, of_seed
 from spikeconsol.parameters import Parameters, parameter
 
 if TYPE_CHECKING:
@@ -141,17 +142,7 @@ def learn(parameters: SpikingNBack, condition: Condition, seeds: Seeds) -> xr.Da
         "recall": (recall, "R2 of the recalled codes in use"),
         "random_recall": (random_recall, "R2 of recalled random codes"),
     }
-    return xr.Dataset(
-        {
-            name: ("seed", [value], {"long_name": meaning, "units": "1"})
-            for name, (value, meaning) in scores.items()
-        }
-        | {
-            name: (("seed", "layer"), [values], {"long_name": meaning, "units": "1"})
-            for name, (values, meaning) in by_layer.items()
-        },
-        coords={"seed": [seed]},
-    )
+    return of_seed(seed, scores, by_layer)
 
 
 #: Sizes of the liquid and lags of the capacity table.
@@ -160,16 +151,12 @@ CELLS, LAGS = (25, 100, 400), (1, 2, 4)
 
 def capacity_conditions(parameters: SpikingNBack) -> Sequence[Condition]:
     """Liquids of several sizes at several lags."""
-    return [
-        Condition(
-            f"lag-{lag:02}-{cells:03}",
-            "spiking",
-            f"lag {lag}, {cells} cells",
-            {"memory": "liquid", "lag": lag, "cells": cells},
-        )
-        for lag in LAGS
-        for cells in CELLS
-    ]
+    found = []
+    for lag in LAGS:
+        for cells in CELLS:
+            setup = {"memory": "liquid", "cells": cells}
+            found.append(of_lag(lag, f"{cells:03}", f"{cells} cells", setup, "spiking"))
+    return found
 
 
 _experiment = family(

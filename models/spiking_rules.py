@@ -33,7 +33,7 @@ from spikeconsol.consolidation.rules import (
     Timer,
     WillshawClock,
 )
-from spikeconsol.lab import Condition, Experiment
+from spikeconsol.lab import Condition, family
 from spikeconsol.models.sequential_memory import (
     Protocol,
     balanced,
@@ -237,24 +237,21 @@ def every_rule(protocol: Protocol) -> Sequence[Condition]:
 
 
 DEMO = {"demo": {"stored": 120, "tested": 60, "seeds": 1}}
+_experiment = family("consolidation-rules/", parameters=Fight, columns=("p90", "kept"))
 EXPERIMENTS = (
-    Experiment(
-        name="consolidation-rules/spikes",
-        summary="published models of synaptic memory in spikes, recall tuned for each",
-        parameters=Fight,
-        conditions=conditions,
+    _experiment(
+        "spikes",
+        "published models of synaptic memory in spikes, recall tuned for each",
+        conditions,
         run=run,
-        columns=("p90", "kept"),
         seeds=(100, 5),
         presets=DEMO,
     ),
-    Experiment(
-        name="consolidation-rules/spikes-tuning",
-        summary="how the constants and recall of the spiking rules were chosen",
-        parameters=Fight,
-        conditions=every_rule,
+    _experiment(
+        "spikes-tuning",
+        "how the constants and recall of the spiking rules were chosen",
+        every_rule,
         run=tuning,
-        columns=("p90", "kept"),
         seeds=(0, 2),
     ),
 )

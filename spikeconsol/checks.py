@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from spikeconsol.parameters import ParameterError, shown
+from spikeconsol.parameters import ParameterError
+from spikeconsol.values import shown
 
 __all__ = [
     "array",

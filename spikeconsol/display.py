@@ -7,7 +7,8 @@ import html
 import io
 from typing import TYPE_CHECKING, Any
 
-from spikeconsol.parameters import Declared, shown
+from spikeconsol.parameters import Declared
+from spikeconsol.values import shown
 
 if TYPE_CHECKING:
     from spikeconsol.brian.recording import Recording

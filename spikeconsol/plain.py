@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from spikeconsol.parameters import Declared, ParameterError, shown
+from spikeconsol.parameters import Declared, ParameterError
+from spikeconsol.values import shown
 
 __all__ = ["described", "remade", "remade_as_saved"]
 

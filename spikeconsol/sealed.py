@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spikeconsol.parameters import printable
+from spikeconsol.values import printable
 
 if TYPE_CHECKING:
     import xarray as xr

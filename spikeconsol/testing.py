@@ -26,8 +26,8 @@ def check_rule(rule: Rule) -> None:
     ParameterError
         With the variable, what each form gives, and the difference.
     """
-    from spikeconsol.consolidation.rules.base import check_definition, rule_instance
     from spikeconsol.consolidation.rules.brian_check import brian_step
+    from spikeconsol.consolidation.rules.definition import check_definition, rule_instance
 
     check_definition(type(rule_instance(rule)))
     if not rule.local:
@@ -47,7 +47,8 @@ def check_step(rule: Rule) -> None:
     ParameterError
         With the variable, what each form gives, and the difference.
     """
-    from spikeconsol.consolidation.rules.base import Rule, rule_instance
+    from spikeconsol.consolidation.rules.base import Rule
+    from spikeconsol.consolidation.rules.definition import rule_instance
 
     rule_instance(rule)
     for graded in (slice(0), slice(None)):
@@ -96,7 +97,8 @@ def _compare(rule, found, expected, first, second) -> None:  # type: ignore[no-u
 
 def weights_stay_in_unit_interval(rule: Rule) -> bool:
     """Whether random presentations, from the start, leave all weights in [0, 1]."""
-    from spikeconsol.consolidation.rules.base import Rule, rule_instance
+    from spikeconsol.consolidation.rules.base import Rule
+    from spikeconsol.consolidation.rules.definition import rule_instance
 
     rule_instance(rule)
     rng = np.random.default_rng(1)

@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[1]
 LIBRARY = ROOT / "spikeconsol"
 WINGS = ("consolidation", "bottleneck", "metaplasticity")
 NEUTRAL = {"brian", "checks", "data", "optimise", "parameters", "progress_bar", "statistics"}
-NEUTRAL |= {"testing", "sources", "sealed", "plain", "formats", "display"}
+NEUTRAL |= {"testing", "values", "sources", "sealed", "plain", "formats", "display"}
 
 
 def imported(path):
@@ -82,3 +82,11 @@ def test_nothing_imports_everything():
     library = [*files(LIBRARY), *files(ROOT / "models"), *files(ROOT / "figures")]
     for path in library:
         assert not any(name.endswith(".*") for name in imported(path)), path
+
+
+@pytest.mark.parametrize("folder", ["spikeconsol", "models", "figures"])
+def test_files_of_more_than_400_lines_give_a_reason(folder):
+    reasons = (ROOT / "docs" / "architecture.md").read_text().split("## Long files")[1]
+    for path in files(ROOT / folder):
+        if len(path.read_text().splitlines()) > 400:
+            assert f"`{path.relative_to(ROOT)}`" in reasons.split("\n## ")[0], path

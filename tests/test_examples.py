@@ -107,7 +107,7 @@ def test_a_rule_of_ones_own_recalls(restored_rules):
 
 @pytest.fixture
 def restored_rules():
-    from spikeconsol.consolidation.rules.base import registry
+    from spikeconsol.consolidation.rules.definition import registry
 
     kept = dict(registry)
     yield

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -23,7 +24,7 @@ from spikeconsol.bottleneck import archive
 from spikeconsol.bottleneck.hsic import Objective
 from spikeconsol.bottleneck.memory import Memory
 from spikeconsol.bottleneck.parameters import Optimiser, Protection
-from spikeconsol.bottleneck.settings import ObjectSettings, generator, samples
+from spikeconsol.bottleneck.settings import ObjectSettings, chosen, generator, samples
 from spikeconsol.bottleneck.signals import Signal
 from spikeconsol.optimise import softmax
 from spikeconsol.parameters import ParameterError
@@ -32,40 +33,40 @@ from spikeconsol.plain import described, remade
 __all__ = ["BottleneckEstimator"]
 
 
+@dataclass(eq=False, repr=False)
 class BottleneckEstimator(
     ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClassifierMixin, ObjectSettings
 ):
     """Base of the classifiers: everything that does not depend on rates or spikes."""
 
-    hidden: tuple[int, ...]
-    epochs: int
-    verbose: int
-    warm_start: bool
-    random_state: int | np.random.RandomState | None
+    hidden: tuple[int, ...] = (64, 16)
+    _: KW_ONLY
+    objective: Objective | None = None
+    memory: Memory | str = "window"
+    signal: Signal | str = "exact"
+    optimiser: Optimiser | str | None = None
+    protection: Protection | None = None
+    epochs: int = 10
+    verbose: int = 0
+    warm_start: bool = False
+    random_state: int | np.random.RandomState | None = None
 
+    _kinds: ClassVar = {
+        "objective": Objective,
+        "memory": Memory,
+        "signal": Signal,
+        "optimiser": Optimiser,
+        "protection": Protection,
+    }
     _free: ClassVar[frozenset[str]] = frozenset(
         {"optimiser", "epochs", "verbose", "warm_start", "random_state", "backend", "target"}
     )
 
-    @property
-    def _objective(self) -> Objective:
-        return self._chosen("objective")
-
-    @property
-    def _optimiser(self) -> Optimiser:
-        return self._chosen("optimiser")
-
-    @property
-    def _protection(self) -> Protection:
-        return self._chosen("protection")
-
-    @property
-    def _signal(self) -> Signal:
-        return self._chosen("signal")
-
-    @property
-    def _memory(self) -> Memory:
-        return self._chosen("memory")
+    _objective = chosen("objective", Objective)
+    _optimiser = chosen("optimiser", Optimiser)
+    _protection = chosen("protection", Protection)
+    _signal = chosen("signal", Signal)
+    _memory = chosen("memory", Memory)
 
     # ----------------------------------------------------------------------------- fitting
 
@@ -218,7 +219,7 @@ class BottleneckEstimator(
         # Streams of their own, so that all signals and memories start from the same weights.
         weights_rng, order_rng, memory_rng, noise_rng = generator(self.random_state).spawn(4)
         hidden = checks.sizes("hidden", self.hidden, at_least=1)
-        self._begin(X, hidden, len(classes), weights_rng, memory_rng)
+        self._begin(X, [X.shape[1], *hidden, len(classes)], (weights_rng, memory_rng))
         self._order_rng, self._memory_rng, self._noise_rng = order_rng, memory_rng, noise_rng
         self._label_counts = np.zeros(len(classes), np.int64)
         self._n_features_out = hidden[-1]
@@ -239,15 +240,8 @@ class BottleneckEstimator(
         """Refuse settings that do not go together."""
 
     @abstractmethod
-    def _begin(
-        self,
-        X: NDArray,
-        hidden: list[int],
-        classes: int,
-        weights_rng: np.random.Generator,
-        memory_rng: np.random.Generator,
-    ) -> None:
-        """Draw a new network."""
+    def _begin(self, X: NDArray, sizes: list[int], rngs: Sequence[np.random.Generator]) -> None:
+        """Draw a new network of inputs, hidden layers and classes, and its memories."""
 
     @abstractmethod
     def _learn(

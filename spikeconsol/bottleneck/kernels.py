@@ -15,39 +15,16 @@ from typing import Any, NamedTuple
 
 import numba
 import numpy as np
-from numpy.typing import NDArray
 
-from spikeconsol.bottleneck.hsic import VARIANTS, label_similarity
-from spikeconsol.bottleneck.memory import ClassMeans, Prototypes, Window
-from spikeconsol.bottleneck.network import DECAYS, FLOORS, POWER_DECAY, Network
-from spikeconsol.bottleneck.parameters import IMPORTANCES, Adam
-from spikeconsol.bottleneck.signals import (
-    Backprop,
-    FromMemory,
-    Frozen,
-    Hebb,
-    PerClass,
-    Permuted,
-    RandomSignal,
-)
-
-__all__ = ["learn", "supports"]
+from spikeconsol.bottleneck.hsic import VARIANTS
+from spikeconsol.bottleneck.network import DECAYS, FLOORS, POWER_DECAY
+from spikeconsol.bottleneck.parameters import IMPORTANCES
 
 jit = numba.njit(cache=True, fastmath=True, error_model="numpy")
 
-# What is compiled is looked up by exact type: a class derived from one of these runs in NumPy.
-_NONE, _WINDOW, _PROTOTYPES, _CLASS_MEANS = range(4)
-_MEMORIES = {Window: _WINDOW, Prototypes: _PROTOTYPES, ClassMeans: _CLASS_MEANS}
-_MEMORY, _FROZEN, _RANDOM, _PER_CLASS, _HEBB, _BACKPROP = range(6)
-_SIGNALS = {
-    FromMemory: _MEMORY,
-    Permuted: _MEMORY,
-    Frozen: _FROZEN,
-    RandomSignal: _RANDOM,
-    PerClass: _PER_CLASS,
-    Hebb: _HEBB,
-    Backprop: _BACKPROP,
-}
+#: Memories and signals, as numbers.
+NONE, WINDOW, PROTOTYPES, CLASS_MEANS = range(4)
+MEMORY, FROZEN, RANDOM, PER_CLASS, HEBB, BACKPROP = range(6)
 _EXACT, _ROW_CENTRED, _DIAG_RELEASE, _DIAG_PREFIX, _PHSIC = (
     VARIANTS.index(name)
     for name in ("exact", "row_centred", "diag_release", "diag_prefix", "phsic")
@@ -58,7 +35,9 @@ _EPSILON = 1e-8
 _FLOOR1, _FLOOR2 = FLOORS
 
 
-class _Weights(NamedTuple):
+class Weights(NamedTuple):
+    """Arrays of a network, of all layers."""
+
     weights: Any
     gradients: Any
     first_moments: Any
@@ -74,27 +53,35 @@ class _Weights(NamedTuple):
     compared: Any
 
 
-class _Samples(NamedTuple):
+class Samples(NamedTuple):
+    """The inputs that windows share."""
+
     inputs: Any
     labels: Any
     kernel_row: Any
     cursor: Any
 
 
-class _Windows(NamedTuple):
+class Windows(NamedTuple):
+    """Windows of all layers."""
+
     codes: Any
     code_kernel_row: Any
     contrast: Any
 
 
-class _Means(NamedTuple):
+class Means(NamedTuple):
+    """Prototypes or class means of all layers."""
+
     means: Any
     seen: Any
     code: Any
     cursor: Any
 
 
-class _Constants(NamedTuple):
+class Constants(NamedTuple):
+    """Numbers; real ones in the type of the arrays."""
+
     signal: int
     variant: int
     memory: int
@@ -118,101 +105,9 @@ class _Constants(NamedTuple):
     memory_rate: Any
 
 
-def supports(network: Network) -> bool:
-    """Whether the compiled loop knows the signal and all memories of a network."""
-    known = all(type(memory) in _MEMORIES for memory in network.memories)
-    return known and type(network.signal) in _SIGNALS
-
-
-def learn(
-    network: Network,
-    X: NDArray,
-    labels: NDArray[np.int64],
-    memory_labels: NDArray[np.int64],
-    noise: NDArray,
-    schedule: NDArray,
-    weight: NDArray,
-) -> None:
-    """Do what `Network.learn` does; arguments as there."""
-    live = {name: getattr(network, name, None) for name in _Weights._fields}
-    unused = tuple(np.zeros((0, 0), X.dtype) for _ in network.weights)
-    live |= {
-        "codes": tuple(np.zeros_like(u) for u in network.membranes),
-        "deviations": np.ones(len(network.membranes), X.dtype),
-        "importance": network.importance or unused[1:],
-        "plasticity": network.plasticity or unused,
-    }
-    samples, windows, means = _memories(network, X.dtype)
-    _learn(
-        X, labels, memory_labels, noise, schedule, weight,
-        _Weights(**live), samples, windows, means, _constants(network, X),
-    )  # fmt: skip
-
-
-def _memories(network: Network, dtype: np.dtype) -> tuple[_Samples, _Windows, _Means]:
-    """Arrays of the memories; empty ones of the same types where there are none."""
-    layers, memories = len(network.membranes), network.memories
-    square, row, whole = np.zeros((0, 0), dtype), np.zeros(0, dtype), np.zeros(0, np.int64)
-    samples = _Samples(inputs=square, labels=whole, kernel_row=row, cursor=np.zeros(2, np.int64))
-    windows = _Windows(
-        codes=(square,) * layers, code_kernel_row=(row,) * layers, contrast=(square,) * layers
-    )
-    means = _Means(
-        means=(square,) * layers,
-        seen=(whole,) * layers,
-        code=(row,) * layers,
-        cursor=(whole,) * layers,
-    )
-
-    def gathered(kind: Any) -> Any:
-        return kind(**{f: tuple(getattr(m, f) for m in memories) for f in kind._fields})
-
-    if memories and isinstance(memories[0], Window):
-        samples, windows = _Samples(**vars(memories[0].samples)), gathered(_Windows)
-    elif memories:
-        means = gathered(_Means)
-    return samples, windows, means
-
-
-def _constants(network: Network, X: NDArray) -> _Constants:
-    real, optimiser = X.dtype.type, network.optimiser
-    memory = network.memories[0] if network.memories else None
-    widths: tuple[float, ...] = (1.0, 1.0, 1.0)
-    gamma = input_weight = code_weight = similarity = 0.0
-    if memory is not None:
-        objective = memory.place.objective
-        widths, gamma = objective.widths, objective.gamma
-        input_weight, code_weight = objective.input_weight, objective.code_weight
-        if network.signal.variant == "phsic":
-            input_weight, code_weight = 0.0, 1.0
-        similarity = label_similarity(memory.place.classes, widths[1])
-    return _Constants(
-        signal=_SIGNALS[type(network.signal)],
-        variant=VARIANTS.index(network.signal.variant),
-        memory=_NONE if memory is None else _MEMORIES[type(memory)],
-        tanh=network.layer.activation == "tanh",
-        gate=network.signal.surprise_gate,
-        carried=network.signal.carried,
-        adam=type(optimiser) is Adam,
-        importance=IMPORTANCES.index(network.protection.importance),
-        protected=bool(network.plasticity),
-        steps=network.steps,
-        update_every=optimiser.update_every,
-        leak=real(network.leak),
-        rate=real(optimiser.learning_rate),
-        readout_rate=real(optimiser.readout_learning_rate),
-        gamma=real(gamma),
-        input_scale=real(1 / (2 * widths[0] ** 2 * X.shape[1])),
-        other_class=real(similarity),
-        input_weight=real(input_weight),
-        code_weight=real(code_weight),
-        code_width=real(widths[2]),
-        memory_rate=real(getattr(memory, "rate", 0.0)),
-    )
-
-
 @jit
-def _learn(X, labels, memory_labels, noise, schedule, weight, net, samples, windows, means, c):  # type: ignore[no-untyped-def]
+def learn(X, labels, memory_labels, noise, schedule, weight, net, samples, windows, means, c):  # type: ignore[no-untyped-def]
+    """Learn from samples in the order given; all arrays are those of the network."""
     layers = len(net.membranes)
     real = X.dtype.type
     classes = net.weights[layers].shape[1]
@@ -243,7 +138,7 @@ def _learn(X, labels, memory_labels, noise, schedule, weight, net, samples, wind
             _softmax(p, net.compared)
             gate = c.leak * (real(1) - p[label]) if c.gate else c.leak
             p[label] -= real(1)
-            if c.signal == _BACKPROP:
+            if c.signal == BACKPROP:
                 _matvec(net.weights[layers], p, above)
             net.counters[1] += 1
             if net.counters[1] == c.update_every:
@@ -251,8 +146,8 @@ def _learn(X, labels, memory_labels, noise, schedule, weight, net, samples, wind
             rate = c.readout_rate * schedule[i]
             presynaptic = active[layers, : n_active[layers]]
             _learn_weights(net, layers, top, p, presynaptic, weight[i], rate, at_once, c)
-            if c.signal != _FROZEN:
-                if c.memory == _WINDOW and step == 0:
+            if c.signal != FROZEN:
+                if c.memory == WINDOW and step == 0:
                     _push_sample(samples, x, memory_label, c)
                 start = 0
                 for layer in range(layers):
@@ -261,28 +156,28 @@ def _learn(X, labels, memory_labels, noise, schedule, weight, net, samples, wind
                     layer = layers - 1 - down
                     z = net.codes[layer]
                     start -= len(z)
-                    if c.memory == _WINDOW:
+                    if c.memory == WINDOW:
                         _revise_window(samples, windows, layer, z, c)
                         _window_signal(samples, windows, layer, pair, column, xi, c)
-                    elif c.memory == _PROTOTYPES or c.memory == _CLASS_MEANS:
+                    elif c.memory == PROTOTYPES or c.memory == CLASS_MEANS:
                         _push_mean(means, layer, memory_label, z, step == 0, c)
-                        if c.memory == _PROTOTYPES:
+                        if c.memory == PROTOTYPES:
                             _prototype_signal(means, layer, xi, c)
                         else:
                             _class_mean_signal(means, layer, xi, c)
                     else:
                         for j in range(len(z)):
-                            if c.signal == _BACKPROP:
+                            if c.signal == BACKPROP:
                                 xi[j] = above[j]
-                            elif c.signal == _RANDOM:
+                            elif c.signal == RANDOM:
                                 xi[j] = noise[i, start + j]
-                            elif c.signal == _PER_CLASS:
+                            elif c.signal == PER_CLASS:
                                 xi[j] = net.class_vectors[layer][label, j]
                             else:
                                 xi[j] = real(-1)
                     du = xi[: len(z)]
                     _to_membrane(du, layer, net, gate, c)
-                    if c.signal == _BACKPROP and layer > 0:
+                    if c.signal == BACKPROP and layer > 0:
                         _matvec(net.weights[layer], du, above)
                     if not c.adam:
                         _normalise(du, layer, net)
@@ -294,7 +189,7 @@ def _learn(X, labels, memory_labels, noise, schedule, weight, net, samples, wind
                         _gather_importance(net, layer, below, du, c)
             if net.counters[1] == c.update_every:
                 if not at_once:
-                    first = layers if c.signal == _FROZEN else 0
+                    first = layers if c.signal == FROZEN else 0
                     for layer in range(first, layers + 1):
                         rate = c.readout_rate if layer == layers else c.rate
                         _update(net, layer, rate * schedule[i], c)

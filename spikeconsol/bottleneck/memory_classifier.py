@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import KW_ONLY, dataclass
 from functools import cache
 from typing import Any
 
@@ -44,6 +45,7 @@ REPLACEMENTS = (
 )
 
 
+@dataclass(eq=False, repr=False)
 class MemoryClassifier(PoolClassifier):
     r"""Nearest-prototype classifier that learns from a stream, without being told of tasks.
 
@@ -98,22 +100,10 @@ class MemoryClassifier(PoolClassifier):
     True
     """
 
-    def __init__(
-        self,
-        cells: int = 100,
-        plasticity: str | float = "use",
-        novelty: float = 60.0,
-        *,
-        replacement: str = "none",
-        protection: float = 1000.0,
-        random_state: int | np.random.RandomState | None = None,
-    ) -> None:
-        self.cells = cells
-        self.plasticity = plasticity
-        self.novelty = novelty
-        self.replacement = replacement
-        self.protection = protection
-        self.random_state = random_state
+    novelty: float = 60.0
+    _: KW_ONLY
+    replacement: str = "none"
+    protection: float = 1000.0
 
     def _scores(self, X: NDArray) -> NDArray[np.floating]:
         """Minus the squared distance to the nearest cell of every class."""

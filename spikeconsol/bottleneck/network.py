@@ -31,6 +31,7 @@ POWER_DECAY = 0.99
 LEAK, STEPS, READ_STEPS = 0.2, 20, 10
 
 Array = NDArray[np.floating]
+Labels = NDArray[np.int64]
 
 
 class Network:
@@ -141,20 +142,14 @@ class Network:
         return _affine(self.codes(X)[-1], self.weights[-1])
 
     def learn(
-        self,
-        X: Array,
-        labels: NDArray[np.int64],
-        memory_labels: NDArray[np.int64],
-        noise: Array,
-        schedule: Array,
-        weight: Array,
+        self, X: Array, labels: Labels, told: Labels, noise: Array, schedule: Array, weight: Array
     ) -> None:
         """Learn from samples in the order given.
 
         Parameters
         ----------
         X : ndarray, shape (n, inputs)
-        labels, memory_labels : ndarray of int, shape (n,)
+        labels, told : ndarray of int, shape (n,)
             Classes for the readout, and those shown to the memories.
         noise : ndarray, shape (n, total hidden units)
             Normal numbers, for signals that ask for them; (n, 0) otherwise.
@@ -164,9 +159,9 @@ class Network:
             Factor on the gradients.
         """
         for i in range(len(X)):
-            told = X[i], labels[i], memory_labels[i], noise[i], weight[i]
+            sample = X[i], labels[i], told[i], noise[i], weight[i]
             for step in range(self.steps):
-                self._learn_step(*told, first=step == 0)
+                self._learn_step(*sample, first=step == 0)
                 self.counters[1] += 1
                 if self.counters[1] == self.optimiser.update_every:
                     self._update_weights(schedule[i])

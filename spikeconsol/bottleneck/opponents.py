@@ -21,6 +21,7 @@ Instead of a penalty, ``"first"`` freezes the hidden layers after the first task
 from __future__ import annotations
 
 import itertools
+from dataclasses import KW_ONLY, dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -50,6 +51,7 @@ REALS = (np.float64, np.float32)
 Array = NDArray[np.floating]
 
 
+@dataclass(eq=False, repr=False)
 class RandomFeatures(TransformerMixin, BaseEstimator):
     """One frozen layer: random weights, rectified and layer-normalised.
 
@@ -59,9 +61,9 @@ class RandomFeatures(TransformerMixin, BaseEstimator):
     random_state : int
     """
 
-    def __init__(self, width: int = 2048, *, random_state: int = 0) -> None:
-        self.width = width
-        self.random_state = random_state
+    width: int = 2048
+    _: KW_ONLY
+    random_state: int = 0
 
     def fit(self, X: Array, y: Any = None) -> Self:
         """Draw the weights; only the number of features of X matters."""
@@ -89,6 +91,7 @@ class _Chosen(ClassifierMixin, BaseEstimator):
         return self.classes_[np.argmax(self.decision_function(X), axis=1)]
 
 
+@dataclass(eq=False, repr=False)
 class OnFeatures(_Chosen):
     """A readout that sees fixed features of the samples.
 
@@ -100,9 +103,8 @@ class OnFeatures(_Chosen):
         The pixels themselves without one.
     """
 
-    def __init__(self, readout: Any, features: Any = None) -> None:
-        self.readout = readout
-        self.features = features
+    readout: Any
+    features: Any = None
 
     def partial_fit(self, X: Array, y: NDArray, classes: ArrayLike) -> Self:
         """Learn from samples in the order given."""
@@ -123,6 +125,7 @@ class OnFeatures(_Chosen):
         return X if self.features_ is None else self.features_.transform(X)
 
 
+@dataclass(eq=False, repr=False)
 class OneReadoutPerTask(_Chosen):
     """A copy of a readout for every set of classes that a call of `partial_fit` brings.
 
@@ -131,8 +134,7 @@ class OneReadoutPerTask(_Chosen):
     readout : estimator
     """
 
-    def __init__(self, readout: Any) -> None:
-        self.readout = readout
+    readout: Any
 
     def partial_fit(self, X: Array, y: NDArray, classes: ArrayLike) -> Self:
         """Learn one task."""
@@ -153,6 +155,7 @@ class OneReadoutPerTask(_Chosen):
         return scores
 
 
+@dataclass(eq=False, repr=False)
 class AccumulatedLeastSquares(_Chosen):
     """Ridge regression to the classes from sums over all samples so far: equals the joint fit.
 
@@ -162,8 +165,7 @@ class AccumulatedLeastSquares(_Chosen):
         In units of the mean eigenvalue of the inputs' second moments.
     """
 
-    def __init__(self, ridge: float = 1e-3) -> None:
-        self.ridge = ridge
+    ridge: float = 1e-3
 
     def partial_fit(self, X: Array, y: NDArray, classes: ArrayLike) -> Self:
         """Add samples to the sums."""
@@ -185,6 +187,7 @@ class AccumulatedLeastSquares(_Chosen):
         return _with_bias(X) @ self.weights_.astype(X.dtype)
 
 
+@dataclass(eq=False, repr=False)
 class ProtectedNetwork(_Chosen):
     """Layered network that learns a task with every call of `partial_fit`.
 
@@ -212,28 +215,16 @@ class ProtectedNetwork(_Chosen):
         Of all layers, the readout last; the last row of each is the bias.
     """
 
-    def __init__(
-        self,
-        hidden: tuple[int, ...] = (128, 64),
-        *,
-        protection: str = "none",
-        strength: float = 0.0,
-        replay: int = 0,
-        separate_tasks: bool = False,
-        learning_rate: float = 1e-3,
-        readout_learning_rate: float = 3e-3,
-        window: int = 32,
-        random_state: int = 0,
-    ) -> None:
-        self.hidden = hidden
-        self.protection = protection
-        self.strength = strength
-        self.replay = replay
-        self.separate_tasks = separate_tasks
-        self.learning_rate = learning_rate
-        self.readout_learning_rate = readout_learning_rate
-        self.window = window
-        self.random_state = random_state
+    hidden: tuple[int, ...] = (128, 64)
+    _: KW_ONLY
+    protection: str = "none"
+    strength: float = 0.0
+    replay: int = 0
+    separate_tasks: bool = False
+    learning_rate: float = 1e-3
+    readout_learning_rate: float = 3e-3
+    window: int = 32
+    random_state: int = 0
 
     def partial_fit(self, X: Array, y: NDArray, classes: ArrayLike) -> Self:
         """Learn a task from samples in the order given, then note what was important for it."""

@@ -6,6 +6,7 @@ Constants of the objective are in `hsic`, those of memories and signals with the
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ __all__ = [
     "Adam",
     "Descent",
     "InputCode",
+    "InputSpikes",
     "Optimiser",
     "Protection",
     "RateLayer",
@@ -125,14 +127,46 @@ class InputCode(Parameters):
 
 
 @dataclass(frozen=True)
-class SpikingLayer(Parameters):
-    """Constants of cells, synapses and input spikes."""
+class InputSpikes(Parameters):
+    """Time and spikes of networks whose inputs are Poisson spike trains."""
 
     time_step: float = parameter("1 ms", unit="second", above=0, doc="integration step")
+    peak_rate: float = parameter("150 Hz", unit="hertz", above=0, doc="rate of an input of 1")
+
+    #: Names of times that are whole numbers of steps.
+    whole: ClassVar[tuple[str, ...]] = ()
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in self.whole:
+            time = getattr(self, name)
+            if abs(time / self.time_step - self.steps(name)) > 1e-6:
+                raise ParameterError(
+                    f"{name}: got {time:g} second; allowed: multiples of time_step, "
+                    f"{self.time_step:g} second"
+                )
+
+    def steps(self, name: str) -> int:
+        """Time steps of one of the times."""
+        return round(getattr(self, name) / self.time_step)
+
+    @property
+    def exact_step(self) -> float:
+        """Time step in so few binary digits that its multiples are exact, in seconds.
+
+        Otherwise the clocks of steps and samples differ in the last digit after a minute, and
+        Brian2's compiled loop takes differences of more than 1e-14 s for different times.
+        """
+        return float(np.float32(self.time_step))
+
+
+@dataclass(frozen=True)
+class SpikingLayer(InputSpikes):
+    """Constants of cells, synapses and input spikes."""
+
     sample_time: float = parameter("50 ms", unit="second", above=0, doc="time a sample is shown")
     membrane_time: float = parameter("20 ms", unit="second", above=0, doc="of hidden cells")
     eligibility_time: float = parameter("50 ms", unit="second", above=0, doc="decay of eligibility")
-    peak_rate: float = parameter("150 Hz", unit="hertz", above=0, doc="rate of an input of 1")
     initial_drive: float = parameter(
         4.0, above=0, doc="deviation of a sample's summed input at first, in thresholds"
     )
@@ -146,28 +180,12 @@ class SpikingLayer(Parameters):
         0.99, at_least=0, below=1, doc="of the running mean square by which signals are divided"
     )
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        steps = self.sample_time / self.time_step
-        if abs(steps - round(steps)) > 1e-6:
-            raise ParameterError(
-                f"sample_time: got {self.sample_time:g} second; allowed: multiples of time_step, "
-                f"{self.time_step:g} second"
-            )
-
-    @property
-    def exact_step(self) -> float:
-        """Time step in so few binary digits that its multiples are exact, in seconds.
-
-        Otherwise the clocks of steps and samples differ in the last digit after a minute, and
-        Brian2's compiled loop takes differences of more than 1e-14 s for different times.
-        """
-        return float(np.float32(self.time_step))
+    whole = ("sample_time",)
 
     @property
     def sample_steps(self) -> int:
         """Time steps per sample."""
-        return round(self.sample_time / self.time_step)
+        return self.steps("sample_time")
 
     def codes(self, counts: NDArray) -> NDArray[np.float64]:
         """Layer-normalised spike counts, shape (n, cells), of counts of the same shape."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from dataclasses import KW_ONLY, dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -17,14 +18,15 @@ from spikeconsol.bottleneck.settings import GoingOn, samples
 __all__ = ["PoolClassifier"]
 
 
+@dataclass(eq=False, repr=False)
 class PoolClassifier(ClassifierMixin, GoingOn):
     """Base of the classifiers that keep a pool of memory cells for every class."""
 
-    cells: int
-    plasticity: str | float
-    novelty: float
-    random_state: int | np.random.RandomState | None
-    classes_: NDArray
+    cells: int = 100
+    plasticity: str | float = "use"
+    novelty: float = 60.0
+    _: KW_ONLY
+    random_state: int | np.random.RandomState | None = None
 
     _free = ("plasticity", "novelty", "replacement", "protection", "target", "random_state")
 
@@ -41,10 +43,8 @@ class PoolClassifier(ClassifierMixin, GoingOn):
 
         Parameters
         ----------
-        X : array_like, shape (n, features)
-        y : array_like, shape (n,)
-        classes : array_like, optional
-            All classes that will ever be shown; needed at the first call.
+        X, y, classes
+            As for `BottleneckClassifier.partial_fit`.
         """
         first = not hasattr(self, "classes_")
         X, y = self._checked(X, y, reset=first)

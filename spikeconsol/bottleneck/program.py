@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,15 +11,16 @@ from numpy.typing import ArrayLike, NDArray
 from spikeconsol.bottleneck.memory import SpikingForm
 from spikeconsol.bottleneck.memory.cells import numbered
 from spikeconsol.bottleneck.parameters import Protection, SpikingLayer
+from spikeconsol.bottleneck.runs import (
+    Runs,
+    content_seeds,
+    draw_weights,
+    layer_constants,
+    layer_structure,
+)
 from spikeconsol.brian import backend
 
-__all__ = ["LearningRecord", "SpikingProgram", "content_seeds"]
-
-#: Spikes that a hidden cell is expected to fire per sample, which sets the unit of the weights
-#: onto the next layer.
-EXPECTED_SPIKES = 2.0
-#: Input values that a program holds at once, and the most samples.
-_VALUES, _SAMPLES = 2**21, 4096
+__all__ = ["LearningRecord", "SpikingProgram"]
 
 #: Inputs with a value for every sample.
 _PER_SAMPLE = ("samples", "labels", "memory_labels", "schedule", "noise_seeds", "first_steps")
@@ -93,8 +93,7 @@ class SpikingProgram:
     def drawn(
         cls,
         levels: NDArray,
-        hidden: list[int],
-        classes: int,
+        sizes: list[int],
         forms: list[SpikingForm],
         *,
         layer: SpikingLayer,
@@ -103,19 +102,12 @@ class SpikingProgram:
         rng: np.random.Generator,
     ) -> SpikingProgram:
         """Draw the weights of a network for samples such as those given."""
-        p = layer
-        expected = levels * p.peak_rate * p.sample_time
-        norms = [np.sqrt(np.mean(np.sum(expected**2, axis=1)))]
-        norms += [EXPECTED_SPIKES * np.sqrt(units) for units in hidden[:-1]]
-        sizes = [levels.shape[1], *hidden, classes]
-        units = p.initial_drive / np.maximum(norms, 1e-12)
+        units, drawn = draw_weights(levels, sizes[:-1], layer, rng)
         made = cls(sizes, layer, signal, importance, forms, units)
-        made.state["readout.r"] = np.zeros(hidden[-1] * classes)
-        made.fixed["outputs.compared"] = np.ones(classes)
-        for i, (below, cells) in enumerate(zip(sizes, hidden, strict=False)):
-            weights = rng.standard_normal((below, cells)) * made.units[i]
-            bound = p.weight_bound * made.units[i]
-            made.state[f"feedforward{i}.w"] = np.clip(weights, -bound, bound).astype(np.float32)
+        made.state["readout.r"] = np.zeros(sizes[-2] * sizes[-1])
+        made.fixed["outputs.compared"] = np.ones(sizes[-1])
+        for i, weights in enumerate(drawn):
+            made.state[f"feedforward{i}.w"] = weights
             made.state[f"hub{i}.power"] = np.zeros(1)
             if importance != "none":
                 made.state[f"feedforward{i}.importance"] = np.zeros(weights.size, np.float32)
@@ -145,14 +137,9 @@ class SpikingProgram:
             self.fixed[f"feedforward{i}.plasticity"] = 1 / (1 + protection.damping * share)
 
     @property
-    def capacity(self) -> int:
-        """Samples of a run."""
-        return max(1, min(_SAMPLES, _VALUES // self.sizes[0]))
-
-    def parts(self, samples: int) -> Iterator[slice]:
-        """Cut a number of samples into runs."""
-        for start in range(0, samples, self.capacity):
-            yield slice(start, min(samples, start + self.capacity))
+    def runs(self) -> Runs:
+        """How many samples the program takes at once."""
+        return Runs.of(self.sizes[0])
 
     def program(self, *, recorded: bool = False) -> backend.Program:
         """Return the program that runs this network: the same for all values of its parameters.
@@ -162,11 +149,7 @@ class SpikingProgram:
         recorded : bool
             Record spikes and the modulator too.
         """
-        structure = {
-            "dt": self.layer.exact_step,
-            "sample_time": self.layer.sample_steps * self.layer.exact_step,
-            "samples": self.capacity,
-            "sizes": self.sizes,
+        structure = layer_structure(self.layer, self.sizes, self.runs) | {
             "memories": [form.structure() for form in self.forms],
             "signal": self.signal,
             "importance": self.importance,
@@ -204,21 +187,13 @@ class SpikingProgram:
         self, rate: float, readout_rate: float, *, surprise_gate: bool
     ) -> dict[str, float]:
         """All scalar run-time values, by input name."""
-        p = self.layer
         values: dict[str, float] = {
-            "inputs.peak_rate": p.peak_rate,
+            "inputs.peak_rate": self.layer.peak_rate,
             "teacher.surprise_gate": float(surprise_gate),
             "readout.readout_rate": readout_rate,
         }
         for i, unit in enumerate(self.units):
-            values |= {
-                f"cells{i}.membrane_time": p.membrane_time,
-                f"cells{i}.eligibility_time": p.eligibility_time,
-                f"hub{i}.count_variance": p.count_variance,
-                f"hub{i}.power_decay": p.power_decay,
-                f"feedforward{i}.step": rate * unit,
-                f"feedforward{i}.bound": p.weight_bound * unit,
-            }
+            values |= layer_constants(self.layer, i, unit, rate)
             values |= {numbered(name, i): value for name, value in self.forms[i].constants.items()}
         return values
 
@@ -235,15 +210,12 @@ class SpikingProgram:
         target: str | None,
         recorded: bool = False,
     ) -> Arrays:
-        """Learn from at most `capacity` samples; return what the program put out.
+        """Learn from the samples of one run; return what the program put out.
 
         Parameters
         ----------
-        levels : ndarray, shape (n, inputs)
-        labels, told : ndarray of int, shape (n,)
-            Classes for the readout, and those shown to the memories.
-        schedule : ndarray, shape (n,)
-            Factor on the learning rates.
+        levels, labels, told, schedule
+            As for `Network.learn`, `told` what the memories are shown.
         noise_seed : int
             Of the input's spikes.
         rates : tuple of float
@@ -273,7 +245,7 @@ class SpikingProgram:
         tested = [name for name in program.outputs if name not in self.state]
         seeds = content_seeds(levels)
         found = []
-        for part in self.parts(len(levels)):
+        for part in self.runs.parts(len(levels)):
             n = part.stop - part.start
             values = self._constants(0.0, 0.0, surprise_gate=False) | {
                 "samples": levels[part],
@@ -292,7 +264,8 @@ class SpikingProgram:
         target: str | None,
     ) -> Arrays:
         def padded(name: str) -> NDArray:
-            shape = (self.capacity, self.sizes[0]) if name == "samples" else (self.capacity,)
+            capacity = self.runs.capacity
+            shape = (capacity, self.sizes[0]) if name == "samples" else (capacity,)
             whole = np.zeros(shape)
             whole[:samples] = values.get(name, 0)
             return whole
@@ -312,8 +285,3 @@ class SpikingProgram:
             result[f"samples{i}.{variable}"].reshape(-1, units)[1:]
             for i, units in enumerate(self.sizes[1:-1])
         ]
-
-
-def content_seeds(levels: NDArray) -> NDArray[np.int64]:
-    """Seeds of the input spikes of samples in tests, which follow from their content."""
-    return np.array([zlib.crc32(row.tobytes()) >> 2 for row in levels.astype(float)])

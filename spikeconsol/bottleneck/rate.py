@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -22,7 +23,6 @@ from spikeconsol.bottleneck.parameters import (
     Protection,
     RateLayer,
 )
-from spikeconsol.bottleneck.signals import Signal
 from spikeconsol.parameters import ParameterError
 
 __all__ = ["BottleneckClassifier"]
@@ -31,6 +31,7 @@ __all__ = ["BottleneckClassifier"]
 _CHUNK = 4096
 
 
+@dataclass(eq=False, repr=False)
 class BottleneckClassifier(BottleneckEstimator):
     r"""Layered network that learns one sample at a time without back-propagation.
 
@@ -95,14 +96,7 @@ class BottleneckClassifier(BottleneckEstimator):
     True
     """
 
-    _kinds: ClassVar = {
-        "objective": Objective,
-        "memory": Memory,
-        "signal": Signal,
-        "optimiser": Optimiser,
-        "protection": Protection,
-        "layer": RateLayer,
-    }
+    _kinds: ClassVar = BottleneckEstimator._kinds | {"layer": RateLayer}
     _short: ClassVar = {
         "memory": memory.SHORT_FORMS,
         "signal": signals.SHORT_FORMS,
@@ -114,34 +108,10 @@ class BottleneckClassifier(BottleneckEstimator):
         "layer": RateLayer(),
     }
 
-    def __init__(
-        self,
-        hidden: tuple[int, ...] = (64, 16),
-        *,
-        objective: Objective | None = None,
-        memory: Memory | str = "window",
-        signal: Signal | str = "exact",
-        optimiser: Optimiser | str = "adam",
-        protection: Protection | None = None,
-        layer: RateLayer | None = None,
-        epochs: int = 10,
-        backend: str = "auto",
-        verbose: int = 0,
-        warm_start: bool = False,
-        random_state: int | np.random.RandomState | None = None,
-    ) -> None:
-        self.hidden = hidden
-        self.objective = objective
-        self.memory = memory
-        self.signal = signal
-        self.optimiser = optimiser
-        self.protection = protection
-        self.layer = layer
-        self.epochs = epochs
-        self.backend = backend
-        self.verbose = verbose
-        self.warm_start = warm_start
-        self.random_state = random_state
+    _: KW_ONLY
+    optimiser: Optimiser | str = "adam"
+    layer: RateLayer | None = None
+    backend: str = "auto"
 
     def layer_objectives(self, X: ArrayLike, y: ArrayLike) -> NDArray[np.float64]:
         """Objective of every hidden layer over the samples taken as one window, shape (layers,)."""
@@ -206,19 +176,14 @@ class BottleneckClassifier(BottleneckEstimator):
                 f"optimiser: got {self.optimiser!r}; allowed: adam, sgd, an Adam or a Descent"
             )
 
-    def _begin(
-        self,
-        X: NDArray,
-        hidden: list[int],
-        classes: int,
-        weights_rng: np.random.Generator,
-        memory_rng: np.random.Generator,
-    ) -> None:
+    def _begin(self, X: NDArray, sizes: list[int], rngs: Sequence[np.random.Generator]) -> None:
+        inputs, *hidden, classes = sizes
+        weights_rng, memory_rng = rngs
         signal = self._signal
         memories: list[Memory] = []
         for units in hidden if signal.remembers else []:
             place = Place(
-                X.shape[1],
+                inputs,
                 units,
                 classes,
                 self._objective,
@@ -229,7 +194,7 @@ class BottleneckClassifier(BottleneckEstimator):
             )
             memories.append(self._memory.begin(place))
         self.network_ = Network(
-            [X.shape[1], *hidden, classes],
+            sizes,
             signal,
             memories,
             layer=self._chosen("layer"),
@@ -284,11 +249,11 @@ class BottleneckClassifier(BottleneckEstimator):
         if self.backend == "numpy":
             return self.network_.learn
         try:
-            from spikeconsol.bottleneck import kernels
+            from spikeconsol.bottleneck import compiled
         except ImportError:
             if self.backend == "numba":
                 raise
             return self.network_.learn
-        if not kernels.supports(self.network_):
+        if not compiled.supports(self.network_):
             return self.network_.learn
-        return lambda *samples: kernels.learn(self.network_, *samples)
+        return lambda *samples: compiled.learn(self.network_, *samples)

@@ -9,13 +9,14 @@ must come from a memory; see `spikeconsol.bottleneck.memory`.
 from __future__ import annotations
 
 import copy
+from dataclasses import KW_ONLY, dataclass
 from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spikeconsol import checks
-from spikeconsol.bottleneck.hsic import Objective, layer_norm, layer_norm_gradient
+from spikeconsol.bottleneck.hsic import layer_norm, layer_norm_gradient
 from spikeconsol.bottleneck.memory import CodeReservoir, PastCodes
 from spikeconsol.bottleneck.network import DECAYS
 from spikeconsol.bottleneck.relations import (
@@ -34,6 +35,7 @@ __all__ = ["RelationalBottleneck"]
 Array = NDArray[np.floating]
 
 
+@dataclass(eq=False, repr=False)
 class RelationalBottleneck(RelationalEstimator):
     r"""Layered network whose hidden layers learn from relations to what they remember.
 
@@ -88,26 +90,10 @@ class RelationalBottleneck(RelationalEstimator):
     True
     """
 
-    def __init__(
-        self,
-        hidden: tuple[int, ...] = (32, 8),
-        *,
-        memory: PastCodes | None = None,
-        lag: int = 4,
-        objective: Objective | None = None,
-        learning_rate: float = 2e-3,
-        final_rate: float = 0.02,
-        update_every: int = 16,
-        random_state: int | np.random.RandomState | None = None,
-    ) -> None:
-        self.hidden = hidden
-        self.memory = memory
-        self.lag = lag
-        self.objective = objective
-        self.learning_rate = learning_rate
-        self.final_rate = final_rate
-        self.update_every = update_every
-        self.random_state = random_state
+    _: KW_ONLY
+    learning_rate: float = 2e-3
+    final_rate: float = 0.02
+    update_every: int = 16
 
     def fit(self, X: ArrayLike, relation: ArrayLike | None = None) -> Self:
         """Learn from the beginning, from samples in the order of the stream.

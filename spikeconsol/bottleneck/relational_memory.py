@@ -13,6 +13,7 @@ by spectral clustering of the bonds over the number of times the pair has met.
 
 from __future__ import annotations
 
+from dataclasses import KW_ONLY, dataclass, field
 from typing import Any, Self
 
 import numpy as np
@@ -28,6 +29,7 @@ from spikeconsol.bottleneck.settings import GoingOn, samples
 __all__ = ["RelationalMemory"]
 
 
+@dataclass(eq=False, repr=False)
 class RelationalMemory(GoingOn):
     """Prototypes from a stream, grouped by what is said of pairs of samples.
 
@@ -62,20 +64,13 @@ class RelationalMemory(GoingOn):
     True
     """
 
-    memory_: MemoryClassifier
+    cells: int = 150
+    plasticity: str | float = "use"
+    novelty: float = 3.0
+    _: KW_ONLY
+    lag: int = 4
 
-    def __init__(
-        self,
-        cells: int = 150,
-        plasticity: str | float = "use",
-        novelty: float = 3.0,
-        *,
-        lag: int = 4,
-    ) -> None:
-        self.cells = cells
-        self.plasticity = plasticity
-        self.novelty = novelty
-        self.lag = lag
+    memory_: MemoryClassifier = field(init=False)
 
     def fit(self, X: ArrayLike, relation: ArrayLike) -> Self:
         """Learn from the beginning, from samples of shape (n, features) in the order given.

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from dataclasses import KW_ONLY, dataclass, field
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spikeconsol import checks
-from spikeconsol.bottleneck.hsic import Objective
 from spikeconsol.bottleneck.memory import (
     Constant,
     FittedLiquid,
@@ -22,12 +21,18 @@ from spikeconsol.bottleneck.memory import (
     Silenced,
 )
 from spikeconsol.bottleneck.parameters import SpikingLayer
-from spikeconsol.bottleneck.program import EXPECTED_SPIKES, content_seeds
 from spikeconsol.bottleneck.relations import (
     KERNEL_RATE,
     RelationalEstimator,
     agreement,
     match_signal,
+)
+from spikeconsol.bottleneck.runs import (
+    Runs,
+    content_seeds,
+    draw_weights,
+    layer_constants,
+    layer_structure,
 )
 from spikeconsol.bottleneck.settings import generator
 from spikeconsol.brian import backend
@@ -36,12 +41,11 @@ from spikeconsol.parameters import ParameterError
 __all__ = ["SpikingRelationalBottleneck"]
 
 Array = NDArray[np.floating]
-#: Input values that a program holds at once, and the most samples.
-_VALUES, _SAMPLES = 2**22, 16_384
 #: Inputs with a value for every sample.
 _PER_SAMPLE = ("samples", "relations", "schedule", "agos", "noise_seeds", "first_steps")
 
 
+@dataclass(eq=False, repr=False)
 class SpikingRelationalBottleneck(RelationalEstimator):
     r"""Layers of leaky integrate-and-fire cells that learn from relations to the past.
 
@@ -81,31 +85,14 @@ class SpikingRelationalBottleneck(RelationalEstimator):
     n_features_in_ : int
     """
 
-    #: What goes from one run of the program to the next, by the name of its input.
-    _state: dict[str, NDArray]
+    _: KW_ONLY
+    learning_rate: float = 0.01
+    final_rate: float = 0.05
+    layer: SpikingLayer | None = None
+    target: str | None = None
 
-    def __init__(
-        self,
-        hidden: tuple[int, ...] = (32, 8),
-        *,
-        memory: PastCodes | None = None,
-        lag: int = 4,
-        objective: Objective | None = None,
-        learning_rate: float = 0.01,
-        final_rate: float = 0.05,
-        layer: SpikingLayer | None = None,
-        target: str | None = None,
-        random_state: int | np.random.RandomState | None = None,
-    ) -> None:
-        self.hidden = hidden
-        self.memory = memory
-        self.lag = lag
-        self.objective = objective
-        self.learning_rate = learning_rate
-        self.final_rate = final_rate
-        self.layer = layer
-        self.target = target
-        self.random_state = random_state
+    #: What goes from one run of the program to the next, by the name of its input.
+    _state: dict[str, NDArray] = field(init=False)
 
     def fit(self, X: ArrayLike, relation: ArrayLike) -> Self:
         """Learn from the beginning, from samples in the order of the stream.
@@ -167,10 +154,8 @@ class SpikingRelationalBottleneck(RelationalEstimator):
 
         Returns
         -------
-        cosine : ndarray, shape (layers,)
-            Mean cosine of a layer's signals to those of the exact memory.
-        recall : ndarray, shape (layers,)
-            R2 of the recalled codes.
+        cosine, recall : ndarray, shape (layers,)
+            As of `RelationalBottleneck.fidelity`.
         """
         told = np.asarray(relation, float)
         cosines, recalls = [], []
@@ -244,7 +229,7 @@ class SpikingRelationalBottleneck(RelationalEstimator):
 
     def _counts(self, X: Array) -> list[NDArray[np.float64]]:
         chunks = []
-        for part in self._parts(len(X)):
+        for part in self._runs.parts(len(X)):
             about: dict[str, Any] = {
                 "noise_seeds": content_seeds(X[part]),
                 "first_steps": self._constants.sample_steps * np.arange(len(X[part])),
@@ -259,18 +244,12 @@ class SpikingRelationalBottleneck(RelationalEstimator):
         hidden = checks.sizes("hidden", self.hidden, at_least=2)
         self._sizes = [X.shape[1], *hidden]
         p, kept = self._constants, self._kept()
-        expected = X * p.peak_rate * p.sample_time
-        norms = [np.sqrt(np.mean(np.sum(expected**2, axis=1)))]
-        norms += [EXPECTED_SPIKES * np.sqrt(units) for units in hidden[:-1]]
-        self._units = [p.initial_drive / norm for norm in norms]
+        self._units, drawn = draw_weights(X, self._sizes, p, weights_rng)
         self._state = {"teacher.turn": np.zeros(1, np.int32)}
         self._fixed: dict[str, Any] = {}
         self.liquids_: list[FittedLiquid] = []
         slots = self._ring()[0]
-        for i, (below, units) in enumerate(zip(self._sizes, hidden, strict=False)):
-            weights = weights_rng.standard_normal((below, units)) * self._units[i]
-            bound = p.weight_bound * self._units[i]
-            weights = np.clip(weights, -bound, bound).astype(np.float32)
+        for i, (units, weights) in enumerate(zip(hidden, drawn, strict=True)):
             self._state[f"feedforward{i}.w"] = weights
             self._state[f"hub{i}.power"] = np.zeros(1)
             self._state[f"judge{i}.kernel_mean"] = np.full(1, 0.5)
@@ -286,12 +265,8 @@ class SpikingRelationalBottleneck(RelationalEstimator):
                 self._fixed[f"liquid{i}.live"] = float(not isinstance(self._description, Constant))
 
     @property
-    def _capacity(self) -> int:
-        return max(1, min(_SAMPLES, _VALUES // self._sizes[0]))
-
-    def _parts(self, samples: int) -> Iterator[slice]:
-        for start in range(0, samples, self._capacity):
-            yield slice(start, min(samples, start + self._capacity))
+    def _runs(self) -> Runs:
+        return Runs.of(self._sizes[0], values=2**22, most=16_384)
 
     def program(self, *, respond: bool = False) -> backend.Program:
         """Return the program that runs this network: the same for all values of its parameters.
@@ -301,13 +276,8 @@ class SpikingRelationalBottleneck(RelationalEstimator):
         respond : bool
             Only respond: no memory, nothing is learned.
         """
-        p = self._constants
         liquid = self.liquids_[0].constants.cells if self.liquids_ and not respond else 0
-        structure = {
-            "dt": p.exact_step,
-            "sample_time": p.sample_steps * p.exact_step,
-            "samples": self._capacity,
-            "sizes": self._sizes,
+        structure = layer_structure(self._constants, self._sizes, self._runs) | {
             "slots": 0 if respond else self._ring()[0],
             "liquid": liquid,
         }
@@ -343,13 +313,8 @@ class SpikingRelationalBottleneck(RelationalEstimator):
         p, objective = self._constants, self._objective
         values: dict[str, float] = {"inputs.peak_rate": p.peak_rate}
         for i, unit in enumerate(self._units):
+            values |= layer_constants(p, i, unit, self.learning_rate)
             values |= {
-                f"cells{i}.membrane_time": p.membrane_time,
-                f"cells{i}.eligibility_time": p.eligibility_time,
-                f"hub{i}.count_variance": p.count_variance,
-                f"hub{i}.power_decay": p.power_decay,
-                f"feedforward{i}.step": self.learning_rate * unit,
-                f"feedforward{i}.bound": p.weight_bound * unit,
                 f"judge{i}.count_variance": p.count_variance,
                 f"judge{i}.gamma": objective.gamma,
                 f"judge{i}.code_weight": objective.code_weight,
@@ -365,7 +330,7 @@ class SpikingRelationalBottleneck(RelationalEstimator):
         if isinstance(self._description, Shuffled):
             ago = self._rng.integers(slots, size=len(X))
         results = []
-        for part in self._parts(len(X)):
+        for part in self._runs.parts(len(X)):
             noise_seed = int(self._noise_rng.integers(2**30, 2**31))
             about = {
                 "relations": told[part],
@@ -384,19 +349,14 @@ class SpikingRelationalBottleneck(RelationalEstimator):
         *,
         respond: bool = False,
     ) -> dict[str, NDArray]:
-        def padded(values: Array) -> Array:
-            whole = np.zeros((self._capacity, *values.shape[1:]))
-            whole[: len(values)] = values
-            return whole
-
         program = self.program(respond=respond)
         state, fixed = self._mine(respond)
         values: dict[str, Any] = {
             **self._scalars(),
             **{name: self._state[name] for name in state},
             **{name: self._fixed[name] for name in fixed},
-            "samples": padded(X),
-            **{name: padded(values) for name, values in about.items()},
+            "samples": self._runs.padded(X),
+            **{name: self._runs.padded(values) for name, values in about.items()},
         }
         # One step more than the samples: the last one is learned at its very end.
         steps = len(X) * self._constants.sample_steps + 1

@@ -7,6 +7,7 @@ before, or nothing but the order in time.
 from __future__ import annotations
 
 from abc import abstractmethod
+from dataclasses import KW_ONLY, dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -167,16 +168,18 @@ def agreement(
     return cosine(exact, signals)[compared].mean(), 1 - error / spread
 
 
+@dataclass(eq=False, repr=False)
 class RelationalEstimator(TransformerMixin, GoingOn):
     """Base of the networks that learn from relations; a readout is fitted to finished codes."""
 
-    hidden: tuple[int, ...]
-    memory: PastCodes | None
-    lag: int
-    objective: Objective | None
-    learning_rate: float
-    final_rate: float
-    random_state: int | np.random.RandomState | None
+    hidden: tuple[int, ...] = (32, 8)
+    _: KW_ONLY
+    memory: PastCodes | None = None
+    lag: int = 4
+    objective: Objective | None = None
+    learning_rate: float = 2e-3
+    final_rate: float = 0.02
+    random_state: int | np.random.RandomState | None = None
 
     _free = ("objective", "learning_rate", "final_rate", "update_every", "target", "random_state")
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from typing import Any, ClassVar, Self
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, ClassVar, Generic, Self, TypeVar
 
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
 from spikeconsol import checks
-from spikeconsol.parameters import Declared, ParameterError, shown, unknown_name
+from spikeconsol.parameters import Declared, ParameterError, unknown_name
+from spikeconsol.values import shown
 
-__all__ = ["GoingOn", "ObjectSettings", "generator", "samples"]
+__all__ = ["GoingOn", "ObjectSettings", "chosen", "generator", "samples"]
+
+Kind = TypeVar("Kind")
 
 
 def generator(random_state: int | np.random.RandomState | None) -> np.random.Generator:
@@ -120,6 +123,16 @@ class ObjectSettings(GoingOn):
         for head, changes in nested.items():
             setattr(self, head, _changed(self._chosen(head), changes, head))
         return self
+
+
+class chosen(Generic[Kind]):  # noqa: N801  # reads like property
+    """The object that a setting stands for, as an attribute."""
+
+    def __init__(self, name: str, kind: Callable[..., Kind]) -> None:
+        self.name = name
+
+    def __get__(self, estimator: ObjectSettings | None, owner: type) -> Kind:
+        return self if estimator is None else estimator._chosen(self.name)  # type: ignore[return-value]
 
 
 def _changed(value: Declared, changes: dict[str, Any], head: str) -> Declared:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -15,7 +17,6 @@ from spikeconsol.bottleneck.memory import Memory, Place, Reservoir
 from spikeconsol.bottleneck.parameters import (
     Descent,
     InputCode,
-    Optimiser,
     Protection,
     SpikingLayer,
 )
@@ -27,6 +28,7 @@ from spikeconsol.parameters import ParameterError
 __all__ = ["LearningRecord", "SpikingBottleneckClassifier"]
 
 
+@dataclass(eq=False, repr=False)
 class SpikingBottleneckClassifier(BottleneckEstimator):
     r"""Layers of leaky integrate-and-fire cells that learn one sample at a time.
 
@@ -94,12 +96,7 @@ class SpikingBottleneckClassifier(BottleneckEstimator):
     networks have no spikes.
     """
 
-    _kinds: ClassVar = {
-        "objective": Objective,
-        "memory": Memory,
-        "signal": Signal,
-        "optimiser": Optimiser,
-        "protection": Protection,
+    _kinds: ClassVar = BottleneckEstimator._kinds | {
         "input_code": InputCode,
         "layer": SpikingLayer,
     }
@@ -121,36 +118,12 @@ class SpikingBottleneckClassifier(BottleneckEstimator):
         "layer": SpikingLayer(),
     }
 
-    def __init__(
-        self,
-        hidden: tuple[int, ...] = (32,),
-        *,
-        objective: Objective | None = None,
-        memory: Memory | str = "window",
-        signal: Signal | str = "exact",
-        optimiser: Optimiser | None = None,
-        protection: Protection | None = None,
-        input_code: InputCode | None = None,
-        layer: SpikingLayer | None = None,
-        epochs: int = 1,
-        target: str | None = None,
-        verbose: int = 0,
-        warm_start: bool = False,
-        random_state: int | np.random.RandomState | None = None,
-    ) -> None:
-        self.hidden = hidden
-        self.objective = objective
-        self.memory = memory
-        self.signal = signal
-        self.optimiser = optimiser
-        self.protection = protection
-        self.input_code = input_code
-        self.layer = layer
-        self.epochs = epochs
-        self.target = target
-        self.verbose = verbose
-        self.warm_start = warm_start
-        self.random_state = random_state
+    hidden: tuple[int, ...] = (32,)
+    _: KW_ONLY
+    input_code: InputCode | None = None
+    layer: SpikingLayer | None = None
+    epochs: int = 1
+    target: str | None = None
 
     def record(
         self, X: ArrayLike, y: ArrayLike, classes: ArrayLike | None = None
@@ -161,8 +134,8 @@ class SpikingBottleneckClassifier(BottleneckEstimator):
         """
         levels, labels, weight = self._begun(X, y, classes)
         net = self.network_
-        if len(levels) > net.capacity:
-            raise ParameterError(f"X: got {len(levels)} samples; allowed: <= {net.capacity}")
+        if len(levels) > (most := net.runs.capacity):
+            raise ParameterError(f"X: got {len(levels)} samples; allowed: <= {most}")
         (result,) = self._learn(levels, labels, np.ones(len(levels)), weight, recorded=True)
         layers = range(len(net.sizes) - 2)
         heard = [(cells, i) for i in layers for cells in net.recorded_memories(i)]
@@ -233,31 +206,18 @@ class SpikingBottleneckClassifier(BottleneckEstimator):
     def _seen(self, X: Any) -> NDArray:
         return self.input_levels(super()._seen(X))
 
-    def _begin(
-        self,
-        X: NDArray,
-        hidden: list[int],
-        classes: int,
-        weights_rng: np.random.Generator,
-        memory_rng: np.random.Generator,
-    ) -> None:
+    def _begin(self, X: NDArray, sizes: list[int], rngs: Sequence[np.random.Generator]) -> None:
+        weights_rng, memory_rng = rngs
         signal, layer, forms = self._signal, self._chosen("layer"), []
         chosen = FixedCodes() if type(signal) is PerClass else self._memory
+        inputs, *hidden, classes = sizes
+        own = {"rng": memory_rng, "layer": layer, "target": self.target}
         for units in hidden:
-            place = Place(
-                X.shape[1],
-                units,
-                classes,
-                self._objective,
-                rng=memory_rng,
-                layer=layer,
-                target=self.target,
-            )
+            place = Place(inputs, units, classes, self._objective, **own)
             forms.append(chosen.begin(place).in_spikes())
         self.network_ = SpikingProgram.drawn(
             X,
-            hidden,
-            classes,
+            sizes,
             forms,
             layer=layer,
             signal=signal.in_spikes(),
@@ -303,7 +263,7 @@ class SpikingBottleneckClassifier(BottleneckEstimator):
         rate = optimiser.learning_rate if signal.teaches else 0.0
         results = []
         self._label_counts += np.bincount(labels, minlength=len(self.classes_))
-        for part in net.parts(len(X)):
+        for part in net.runs.parts(len(X)):
             told = self._told(labels[part])
             noise_seed = int(self._noise_rng.integers(2**30, 2**31))
             results.append(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
 import numpy as np
@@ -11,46 +11,37 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from spikeconsol import checks
+from spikeconsol.bottleneck.parameters import InputSpikes
 from spikeconsol.bottleneck.pools import PoolClassifier
+from spikeconsol.bottleneck.runs import Runs
 from spikeconsol.bottleneck.settings import generator
 from spikeconsol.brian import backend
-from spikeconsol.parameters import ParameterError, Parameters, parameter
+from spikeconsol.parameters import ParameterError, parameter
 
 __all__ = ["SpikingMemoryCells", "SpikingMemoryClassifier"]
 
-#: Input values that a program holds at once, and the most samples.
-_VALUES, _SAMPLES = 2**21, 4096
 #: Weight of a free cell: as much excitation as feed-forward inhibition.
 _FREE = 0.5
 
 
 @dataclass(frozen=True)
-class SpikingMemoryCells(Parameters):
+class SpikingMemoryCells(InputSpikes):
     """Constants of input spikes, and of the ramp by which cells compete."""
 
-    time_step: float = parameter("1 ms", unit="second", above=0, doc="integration step")
     shown_time: float = parameter("50 ms", unit="second", above=0, doc="time a sample is shown")
     read_time: float = parameter("100 ms", unit="second", above=0, doc="time of the ramp after it")
-    peak_rate: float = parameter("150 Hz", unit="hertz", above=0, doc="rate of an input of 1")
     reach: float = parameter(
         200.0, above=0, doc="squared distance that the ramp has reached at its end"
     )
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        for name in ("shown_time", "read_time"):
-            steps = getattr(self, name) / self.time_step
-            if abs(steps - round(steps)) > 1e-6:
-                raise ParameterError(
-                    f"{name}: got {getattr(self, name):g} second; allowed: multiples of time_step, "
-                    f"{self.time_step:g} second"
-                )
+    whole = ("shown_time", "read_time")
 
 
+@dataclass(eq=False, repr=False)
 class SpikingMemoryClassifier(PoolClassifier):
     """Memory cells whose plasticity falls with their own spike count, recruited by novelty.
 
-    The network is described in `spikeconsol.bottleneck.memory_network`; the rule is that of
+    The network is described in `spikeconsol.bottleneck.equations.memory_cells`; the rule is that of
     `MemoryClassifier`, with squared distances estimated from spikes.
 
     Parameters
@@ -77,22 +68,10 @@ class SpikingMemoryClassifier(PoolClassifier):
     n_features_in_ : int
     """
 
-    def __init__(
-        self,
-        cells: int = 100,
-        plasticity: str | float = "use",
-        novelty: float = 80.0,
-        *,
-        constants: SpikingMemoryCells | None = None,
-        target: str | None = None,
-        random_state: int | np.random.RandomState | None = None,
-    ) -> None:
-        self.cells = cells
-        self.plasticity = plasticity
-        self.novelty = novelty
-        self.constants = constants
-        self.target = target
-        self.random_state = random_state
+    novelty: float = 80.0
+    _: KW_ONLY
+    constants: SpikingMemoryCells | None = None
+    target: str | None = None
 
     def _scores(self, X: NDArray) -> NDArray[np.float64]:
         """How long before the end of the ramp every class has fired [s].
@@ -106,7 +85,7 @@ class SpikingMemoryClassifier(PoolClassifier):
                 self._earliness(
                     self._run(X[part], np.full(len(X[part]), -1), seeds[part]), len(X[part])
                 )
-                for part in self._parts(len(X))
+                for part in self._runs.parts(len(X))
             ]
         )
 
@@ -127,13 +106,12 @@ class SpikingMemoryClassifier(PoolClassifier):
         p = self._constants
         return backend.Program(
             name="spiking-memory-cells",
-            builder="spikeconsol.bottleneck.memory_network:build",
+            builder="spikeconsol.bottleneck.equations.memory_cells:build",
             structure={
-                # So few binary digits that its multiples are exact, see `SpikingLayer`.
-                "dt": float(np.float32(p.time_step)),
-                "shown": self._shown,
-                "read": round(p.read_time / p.time_step),
-                "samples": self._capacity,
+                "dt": p.exact_step,
+                "shown": p.steps("shown_time"),
+                "read": p.steps("read_time"),
+                "samples": self._runs.capacity,
                 "inputs": self.n_features_in_,
                 "classes": len(self.classes_),
                 "cells": int(self.cells),
@@ -147,20 +125,12 @@ class SpikingMemoryClassifier(PoolClassifier):
         return SpikingMemoryCells() if self.constants is None else self.constants
 
     @property
-    def _shown(self) -> int:
-        return round(self._constants.shown_time / self._constants.time_step)
-
-    @property
     def _period(self) -> int:
-        return self._shown + round(self._constants.read_time / self._constants.time_step)
+        return self._constants.steps("shown_time") + self._constants.steps("read_time")
 
     @property
-    def _capacity(self) -> int:
-        return max(1, min(_SAMPLES, _VALUES // self.n_features_in_))
-
-    def _parts(self, samples: int) -> list[slice]:
-        starts = range(0, samples, self._capacity)
-        return [slice(start, min(samples, start + self._capacity)) for start in starts]
+    def _runs(self) -> Runs:
+        return Runs.of(self.n_features_in_)
 
     def _scalars(self) -> dict[str, float]:
         p, by_use = self._constants, self.plasticity == "use"
@@ -209,18 +179,12 @@ class SpikingMemoryClassifier(PoolClassifier):
 
     def _learn(self, X: NDArray, labels: NDArray[np.int64]) -> None:
         seeds = self._rng.integers(2**31, size=len(X))
-        for part in self._parts(len(X)):
+        for part in self._runs.parts(len(X)):
             result = self._run(X[part], labels[part], seeds[part])
             self._state = {name: result[name] for name in self._state}
 
     def _run(self, X: NDArray, labels: NDArray, seeds: ArrayLike) -> dict[str, NDArray]:
-        def padded(values: ArrayLike) -> NDArray:
-            values = np.asarray(values)
-            whole = np.zeros((self._capacity, *values.shape[1:]))
-            whole[: len(values)] = values
-            return whole
-
-        program = self.program()
+        program, padded = self.program(), self._runs.padded
         testing = labels[0] < 0
         return backend.run(
             program,
@@ -238,7 +202,7 @@ class SpikingMemoryClassifier(PoolClassifier):
 
     def _earliness(self, result: dict[str, NDArray], samples: int) -> NDArray[np.float64]:
         """Time from the first spike of every class to the ramp's end, shape (n, classes) [s]."""
-        step = float(np.float32(self._constants.time_step))
+        step = self._constants.exact_step
         steps = np.round(result["spikes.t"] / step).astype(np.int64)
         found = np.zeros((samples, len(self.classes_)))
         places = steps // self._period, result["spikes.i"] // int(self.cells)

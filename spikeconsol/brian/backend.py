@@ -24,35 +24,28 @@ import contextlib
 import difflib
 import importlib
 import os
-import platform
 import re
 import shlex
-import subprocess
-import tempfile
-import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from spikeconsol import checks, progress_bar, sources
+from spikeconsol import checks, sources
+from spikeconsol.brian import standalone
 from spikeconsol.brian.cache import (
     BuildError,
     cache_folder,
     clear_cache,
-    compiled,
     compiler,
     compiler_version,
     key,
 )
-from spikeconsol.brian.guard import FAILED, WROTE
-from spikeconsol.brian.scratch import Scratch, room, scratch
 
 if TYPE_CHECKING:
     from brian2 import Clock, Network, TimedArray
@@ -61,18 +54,19 @@ __all__ = [
     "TARGETS",
     "BuildError",
     "Built",
-    "Check",
     "Program",
     "cache_folder",
     "check",
     "clear_cache",
     "default_target",
-    "doctor",
     "explain",
     "run",
 ]
 
 TARGETS = ("standalone", "cython", "numpy")
+
+#: Targets of all programs that this process has run.
+targets_used: set[str] = set()
 
 
 @dataclass
@@ -189,7 +183,7 @@ def run(
     if steps < 1:
         raise ValueError(f"steps: got {steps!r}; allowed: >= 1")
     if target == "standalone":
-        return _run_standalone(program, values, steps, outputs)
+        return standalone.run(program, values, steps, outputs)
     return _run_at_runtime(program, values, steps, outputs, target)
 
 
@@ -224,125 +218,6 @@ def _check_names(
             raise ValueError(
                 f"{name}: not declared as a {kind} of {program}; nearest: {', '.join(near)}"
             )
-
-
-# ---------------------------------------------------------------------------------- standalone
-
-
-#: Targets, and compilers with their flags, of all programs that this process has run.
-targets_used: set[str] = set()
-flags_used: set[str] = set()
-
-
-def _run_standalone(
-    program: Program, values: Mapping[str, ArrayLike], steps: int, outputs: Sequence[str]
-) -> dict[str, NDArray]:
-    with progress_bar.shown(f"compiling {program.name}"):
-        folder, manifest = compiled(program)
-    flags_used.add(manifest["flags"])
-    read = {name: manifest["outputs"][name] for name in outputs}
-    try:
-        with scratch(sum(manifest["files"].values())) as place:
-            _discard(place.folder, set(manifest["files"]) - {file for file, _ in read.values()})
-            command = [str(folder / "main"), "--results_dir", f"{place.folder}/"]
-            command.append(f"ending.last_step={steps - 1}")
-            for name, value in values.items():
-                command.append(_argument(name, value, manifest["inputs"][name], place.folder))
-            wrote = _execute(program.name, command, folder, place, steps)
-            return _read(program.name, read, wrote)
-    except OSError as error:
-        raise BuildError(_no_room(program.name, Path(tempfile.gettempdir()), error)) from error
-
-
-def _execute(
-    name: str, command: Sequence[str], folder: Path, place: Scratch, steps: int
-) -> dict[str, tuple[Path, int]]:
-    """Run a binary; return the files that it says it wrote, by name, with their sizes."""
-    environment = os.environ | {
-        "SPIKECONSOL_PARENT": str(os.getpid()),
-        "SPIKECONSOL_SCRATCH": str(place.folder),
-    }
-    # Synapses are visited in no order that the processor could foresee: large pages help.
-    environment.setdefault("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1")
-    if place.spill is not None:
-        environment["SPIKECONSOL_SPILL"] = str(place.spill)
-    with progress_bar.listened(steps, f"running {name}") as listener:
-        if listener is not None:
-            environment["SPIKECONSOL_LISTENER"] = str(listener)
-        process = subprocess.run(
-            command,
-            cwd=folder,
-            env=environment,
-            capture_output=True,
-            text=True,
-            pass_fds=() if listener is None else (listener,),
-        )
-    for line in process.stderr.splitlines():
-        if line.startswith(FAILED):
-            path, _, reason = line.removeprefix(f"{FAILED} ").rpartition(": ")
-            raise BuildError(_no_room(name, Path(path), reason))
-    # Brian2's generated code only prints that it could not read a file.
-    if process.returncode or "Error " in process.stdout + process.stderr:
-        lines = "\n".join((process.stdout + process.stderr).strip().splitlines()[-12:])
-        raise BuildError(f"{name}: the binary ended with code {process.returncode}:\n{lines}")
-    wrote = {}
-    for line in process.stdout.splitlines():
-        if line.startswith(WROTE):
-            path, _, size = line.removeprefix(f"{WROTE} ").rpartition(" ")
-            wrote[Path(path).name] = (Path(path), int(size))
-    return wrote
-
-
-def _no_room(program: str, path: Path, reason: object) -> str:
-    place = path if path.is_dir() else path.parent
-    return (
-        f"{program}: cannot write {path} ({reason}; {room(place)} there); "
-        "set TMPDIR to a folder with more room"
-    )
-
-
-def _read(
-    program: str, read: Mapping[str, tuple[str, str]], wrote: Mapping[str, tuple[Path, int]]
-) -> dict[str, NDArray]:
-    """Read arrays, whole or not at all."""
-    arrays = {}
-    for name, (file, dtype) in read.items():
-        if file not in wrote:
-            raise BuildError(f"{program}: the binary did not write {name}")
-        path, size = wrote[file]
-        array = np.fromfile(path, dtype)
-        if array.nbytes != size:
-            raise BuildError(
-                f"{program}: {path} has {array.nbytes} of the {size} bytes that the binary wrote"
-            )
-        arrays[name] = array
-    for name, array in arrays.items():
-        times = arrays.get(f"{name.removesuffix('.i')}.t")
-        if name.endswith(".i") and times is not None and len(times) != len(array):
-            raise BuildError(f"{program}: {name} has {len(array)} spikes, {len(times)} times")
-    return arrays
-
-
-def _discard(results: Path, files: set[str]) -> None:
-    """Let the binary, which writes all its arrays, write those that nobody reads to nowhere."""
-    if os.devnull == "/dev/null":
-        for file in files:
-            (results / file).symlink_to(os.devnull)
-
-
-def _argument(name: str, value: ArrayLike, entry: Mapping[str, Any], results: Path) -> str:
-    """Command-line argument that sets one variable, from a number or from a file."""
-    array = np.asarray(value)
-    if array.ndim == 0 and np.isfinite(array):
-        return f"{entry['name']}={array.item()!r}"
-    if array.ndim == 0:  # the binary would take inf for the name of a file
-        array = np.full(entry["size"], array)
-    if array.size != entry["size"]:
-        raise ValueError(f"{name}: got {array.size} values; allowed: {entry['size']}")
-    path = results / f"input-{name}"
-    with path.open("wb") as file:
-        file.write(np.ascontiguousarray(array, dtype=entry["dtype"]).data)
-    return f"{entry['name']}={path}"
 
 
 # ------------------------------------------------------------------------------------- runtime
@@ -442,56 +317,3 @@ def _set_value(built: Built, name: str, value: NDArray) -> None:
 def _get_value(built: Built, name: str) -> NDArray:
     owner, _, variable = name.partition(".")
     return np.array(built.network[owner].state(variable, use_units=False)[:])
-
-
-# -------------------------------------------------------------------------------- housekeeping
-
-
-@dataclass(frozen=True)
-class Check:
-    """One line of `doctor`'s report."""
-
-    name: str
-    ok: bool
-    detail: str
-
-
-def doctor() -> list[Check]:
-    """Check versions, compiler and cache, and run a tiny network on each target."""
-    checks = [
-        Check("python", True, platform.python_version()),
-        *(
-            Check(name, True, version(name))
-            for name in ("spikeconsol", "brian2", "numpy", "scipy", "matplotlib", "xarray")
-        ),
-    ]
-    try:
-        checks.append(Check("C++ compiler", True, compiler_version()))
-    except BuildError as error:
-        checks.append(Check("C++ compiler", False, str(error)))
-    folder = cache_folder()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        checks.append(Check("cache folder", os.access(folder, os.W_OK), str(folder)))
-    except OSError as error:
-        checks.append(Check("cache folder", False, str(error)))
-    tiny = Program(
-        name="doctor",
-        builder="spikeconsol.brian.build:tiny",
-        structure={"dt": 1e-3},
-        inputs=("cells.noise_seed",),
-        outputs=("cells.x",),
-    )
-    expected: NDArray | None = None
-    for target in reversed(TARGETS):  # numpy first: the others are held against it
-        try:
-            started = time.perf_counter()
-            x = run(tiny, {"cells.noise_seed": 1}, steps=10, target=target)["cells.x"]
-            expected = x if expected is None else expected
-            same = bool(np.array_equal(x, expected))
-            detail = "same noise to the last bit" if same else "noise differs from numpy's"
-            elapsed = time.perf_counter() - started
-            checks.append(Check(f"target {target}", same, f"{detail}, {elapsed:.2f} s"))
-        except Exception as error:
-            checks.append(Check(f"target {target}", False, str(error)))
-    return checks

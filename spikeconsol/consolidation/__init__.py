@@ -6,6 +6,7 @@ from spikeconsol.consolidation.cortical import CorticalMemory
 from spikeconsol.consolidation.cortical_parameters import CorticalParameters
 from spikeconsol.consolidation.parameters import SpikingParameters
 from spikeconsol.consolidation.rate import HopfieldNetwork
+from spikeconsol.consolidation.reduced import predict
 from spikeconsol.consolidation.spiking import SpikingMemory
 from spikeconsol.consolidation.wiring import AllToAll, Joined, Sparse
 
@@ -23,5 +24,6 @@ __all__ = [
     "SpikingMemory",
     "SpikingParameters",
     "Spread",
+    "predict",
     "rules",
 ]

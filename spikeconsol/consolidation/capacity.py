@@ -254,7 +254,7 @@ def gardner_capacity(coding_level: float) -> float:
     Parameters
     ----------
     coding_level : float
-        Fraction f of active units.
+        f.
 
     Returns
     -------

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from spikeconsol.parameters import ParameterError, Parameters, in_si, parameter, shown
+from spikeconsol.parameters import ParameterError, Parameters, in_si, parameter
+from spikeconsol.values import shown
 
 __all__ = ["LIF", "AdEx", "Cell", "CellModel", "Izhikevich", "Spread"]
 

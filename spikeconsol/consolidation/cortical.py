@@ -54,8 +54,8 @@ class CorticalMemory(display.Shown):
         give the same spikes.
     parameters : CorticalParameters, optional
         All other constants.
-    target : {"standalone", "cython", "numpy"}, optional
-        Where Brian2 runs; see `spikeconsol.brian.backend`.
+    target : str, optional
+        As for `SpikingMemory`.
 
     Attributes
     ----------
@@ -328,7 +328,7 @@ class CorticalMemory(display.Shown):
         spikes = ("spikes.i", "spikes.t", "inhibitory_spikes.i", "inhibitory_spikes.t")
         return backend.Program(
             name="cortical-memory",
-            builder="spikeconsol.consolidation.cortical_equations:build",
+            builder="spikeconsol.consolidation.equations.cortical:build",
             structure=structure,
             inputs=(*self._constants(), *self._state, *ends, "table"),
             outputs=(*self._state, "pairs.updated", *spikes),

@@ -7,7 +7,16 @@ from dataclasses import dataclass
 
 from spikeconsol.parameters import ParameterError, Parameters, parameter
 
-__all__ = ["Cells", "ContinuousTrace", "Evidence", "Inhibition", "Phases", "SpikingParameters"]
+__all__ = [
+    "Cells",
+    "ContinuousTrace",
+    "Cued",
+    "Evidence",
+    "Inhibition",
+    "Phases",
+    "SpikingParameters",
+    "Stored",
+]
 
 
 @dataclass(frozen=True)
@@ -150,6 +159,23 @@ class ContinuousTrace(Parameters):
             f"continuous.window: got {self.window:g} second for a protection of {lifetime:g} "
             "second; allowed: a window that is much shorter than the protection"
         )
+
+
+@dataclass(frozen=True)
+class Stored(Parameters):
+    """What an experiment stores: so many sparse patterns in so many units."""
+
+    units: int = parameter(200, at_least=10, doc="number of units N")
+    coding_level: float = parameter(0.05, above=0, at_most=0.5, doc="fraction f of active units")
+    stored: int = parameter(300, at_least=10, doc="number of patterns stored")
+
+
+@dataclass(frozen=True)
+class Cued(Stored):
+    """The same, recalled from damaged cues."""
+
+    deleted: float = parameter(0.2, at_least=0, at_most=1, doc="cue: share of active units lost")
+    added: float = parameter(0.2, at_least=0, doc="cue: spurious units, as a share of the active")
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spikeconsol import checks, display, progress_bar, sealed
-from spikeconsol.consolidation.rules.base import Rule, State, checked_rule
+from spikeconsol.consolidation.rules.base import Rule, State
+from spikeconsol.consolidation.rules.definition import checked_rule
 from spikeconsol.data.patterns import active_units, check_patterns, warn_activity
 from spikeconsol.plain import described, remade_as_saved
 

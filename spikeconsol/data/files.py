@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from spikeconsol import checks
 from spikeconsol.data.patterns import active_units, check_patterns
-from spikeconsol.parameters import printable
+from spikeconsol.values import printable
 
 __all__ = ["load_patterns"]
 

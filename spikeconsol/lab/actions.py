@@ -26,7 +26,8 @@ from spikeconsol.lab.experiment import (
     listing,
     unknown_name,
 )
-from spikeconsol.parameters import Parameters, printable, shown
+from spikeconsol.parameters import Parameters
+from spikeconsol.values import printable, shown
 
 if TYPE_CHECKING:
     from spikeconsol.lab.cells import Cell

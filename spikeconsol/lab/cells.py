@@ -321,7 +321,7 @@ def _compiler_flags() -> dict[str, str]:
     """Targets, compiler and flags, where this process has run a network."""
     backend = sys.modules.get("spikeconsol.brian.backend")
     used = {} if backend is None else {"target": backend.targets_used}
-    used |= {} if backend is None else {"compiler_flags": backend.flags_used}
+    used |= {} if backend is None else {"compiler_flags": backend.standalone.flags_used}
     return {name: "; ".join(sorted(found)) for name, found in used.items() if found}
 
 

@@ -14,7 +14,7 @@ from rich.table import Table
 
 from spikeconsol.lab import actions
 from spikeconsol.lab.experiment import find_figures, listing, unknown_name
-from spikeconsol.parameters import printable
+from spikeconsol.values import printable
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -356,9 +356,9 @@ def version() -> None:
 @app.command()
 def doctor() -> None:
     """Check versions, compiler and Brian2's targets with a tiny run on each."""
-    from spikeconsol.brian import backend
+    from spikeconsol.brian.doctor import doctor as check_all
 
-    checks = backend.doctor()
+    checks = check_all()
     table = Table(show_header=False, box=None)
     for check in checks:
         table.add_row("[green]ok[/]" if check.ok else "[red]no[/]", check.name, check.detail)

@@ -24,7 +24,8 @@ from typing import TYPE_CHECKING, Any
 from platformdirs import user_cache_path
 
 from spikeconsol import sources
-from spikeconsol.parameters import Parameters, shown
+from spikeconsol.parameters import Parameters
+from spikeconsol.values import shown
 
 if TYPE_CHECKING:
     import xarray as xr

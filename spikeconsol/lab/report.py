@@ -17,7 +17,7 @@ import xarray as xr
 from spikeconsol.lab.results import ResultError, load, writable_folder, write
 from spikeconsol.lab.sweep_picture import sweep_pictures
 from spikeconsol.lab.table import heading, shown
-from spikeconsol.parameters import printable
+from spikeconsol.values import printable
 
 __all__ = ["write_report"]
 

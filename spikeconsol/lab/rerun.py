@@ -17,7 +17,7 @@ from spikeconsol.lab import results
 from spikeconsol.lab.cells import Cell
 from spikeconsol.lab.experiment import source_hash
 from spikeconsol.lab.runner import in_this_process, run_cells
-from spikeconsol.parameters import printable
+from spikeconsol.values import printable
 
 __all__ = ["cell_of", "differences", "rerun", "trusted_source"]
 

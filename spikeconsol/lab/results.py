@@ -27,8 +27,8 @@ import numpy as np
 
 import spikeconsol
 from spikeconsol import sealed
-from spikeconsol.parameters import printable, shown
 from spikeconsol.sealed import LARGE, ResultError, check_contents, one_line, verify, write
+from spikeconsol.values import printable, shown
 
 if TYPE_CHECKING:
     import xarray as xr

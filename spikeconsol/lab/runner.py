@@ -27,7 +27,7 @@ from spikeconsol.lab import cells as cell_tools
 from spikeconsol.lab import worker
 from spikeconsol.lab.cells import Cell
 from spikeconsol.lab.results import ResultError, writable_folder
-from spikeconsol.parameters import printable
+from spikeconsol.values import printable
 
 __all__ = ["Outcome", "in_processes", "in_this_process", "on_dask", "run_cells"]
 

@@ -19,7 +19,8 @@ import numpy as np
 from spikeconsol.lab.cells import Cell, cells_of
 from spikeconsol.lab.experiment import Experiment
 from spikeconsol.lab.results import canonical
-from spikeconsol.parameters import ParameterError, Parameters, shown
+from spikeconsol.parameters import ParameterError, Parameters
+from spikeconsol.values import shown
 
 __all__ = ["Sweep", "points", "read_toml", "size", "sweep_cells", "values"]
 

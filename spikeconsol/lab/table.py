@@ -10,8 +10,8 @@ import numpy as np
 from rich.table import Table
 from rich.text import Text
 
-from spikeconsol.parameters import printable
 from spikeconsol.statistics import mean_and_interval
+from spikeconsol.values import printable
 
 if TYPE_CHECKING:
     import xarray as xr

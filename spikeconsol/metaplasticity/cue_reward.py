@@ -59,11 +59,6 @@ class CueReward(Task):
     def outputs(self) -> int:
         return 1
 
-    @property
-    def cells(self) -> tuple[int, ...]:
-        """Cells of the recurrent network."""
-        return (self.hidden,)
-
     def draw(self, rng: Generator, episodes: int) -> Episodes:
         """Draw episodes, arrays of shape (episodes, ...); targets are -1 and +1, or 0 between."""
         rows = np.arange(episodes)

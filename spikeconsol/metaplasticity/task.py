@@ -100,8 +100,8 @@ class Task(Parameters):
 
     @property
     def cells(self) -> tuple[int, ...]:
-        """Cells of each plastic layer."""
-        return (self.outputs,)
+        """Cells of each plastic layer: `hidden`, or one for every output."""
+        return (getattr(self, "hidden", self.outputs),)
 
     @property
     def published_scale(self) -> float:

@@ -8,7 +8,6 @@ one that was not.
 from __future__ import annotations
 
 import hashlib
-import json
 import operator
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -16,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.random import RandomState, SeedSequence, default_rng
 from numpy.typing import NDArray
 
 from spikeconsol import checks
@@ -26,10 +24,11 @@ from spikeconsol.metaplasticity.network import Network
 from spikeconsol.metaplasticity.optimiser import OPTIMISERS, Adam, Optimiser, RMSClip
 from spikeconsol.metaplasticity.parameters import Plasticity
 from spikeconsol.metaplasticity.result import Evaluation, Trained, Training
-from spikeconsol.metaplasticity.task import Episodes, Task, stack
+from spikeconsol.metaplasticity.stream import Stream
+from spikeconsol.metaplasticity.task import Episodes, Task
 from spikeconsol.metaplasticity.tasks import AutoAssociation, Completion, Conditioning, CueReward
-from spikeconsol.parameters import shown
 from spikeconsol.progress_bar import steps_of
+from spikeconsol.values import shown
 
 __all__ = ["evaluate", "published_protocol", "train"]
 
@@ -145,7 +144,7 @@ def train(
         from spikeconsol.metaplasticity.jax_backend import learn_chunk
 
     # Streams 0 and 1 are the first training's and those of `evaluate`.
-    stream = _Stream(task, network, runs, draws, purpose=stage + bool(stage))
+    stream = Stream(task, network, runs, draws, purpose=stage + bool(stage))
     theta = network.project(stream.start() if start is None else _started(start, network, runs))
     state = optimiser.start(theta)
     errors, accuracy = np.empty((2, episodes, len(runs)))
@@ -260,7 +259,7 @@ def evaluate(
     if len(runs) != trained.runs:
         raise ValueError(f"seeds: got {len(runs)}; allowed: {trained.runs}, one for each run")
     episodes = checks.whole("episodes", episodes, at_least=1)
-    stream = _Stream(task, network, runs, "bulk", purpose=1)
+    stream = Stream(task, network, runs, "bulk", purpose=1)
     pieces = _pieces(episodes)
     drawn = (stream.next(n) for n in steps_of(pieces, "testing", len(pieces)))
     return _evaluate(network, trained.parameters, drawn)
@@ -346,86 +345,6 @@ def _pieces(episodes: int, size: int = 50) -> list[int]:
     return [size] * full + [rest] * bool(rest)
 
 
-class _Stream:
-    """Starting values and episodes of every run, each from its own random numbers."""
-
-    def __init__(
-        self, task: Task, network: Network, seeds: tuple[int, ...], draws: str, purpose: int = 0
-    ) -> None:
-        self._task, self._network, self._draws = task, network, draws
-        if draws == "legacy":
-            self._legacy = [RandomState(seed) for seed in seeds]
-            return
-        children = [SeedSequence(seed, spawn_key=(purpose,)).spawn(2) for seed in seeds]
-        self._start = [default_rng(child[0]) for child in children]
-        self._rngs = [default_rng(child[1]) for child in children]
-
-    def start(self) -> NDArray:
-        """Return the parameters at the start, shape (R, P)."""
-        rngs = self._legacy if self._draws == "legacy" else self._start
-        return np.stack([self._network.flatten(self._network.initial(rng)) for rng in rngs])
-
-    def next(self, episodes: int) -> Episodes:
-        """Return the next episodes of every run, arrays of shape (episodes, R, ...)."""
-        if self._draws == "bulk":
-            bulk = [self._task.draw(rng, episodes) for rng in self._rngs]
-            _check_episodes(self._task, bulk[0], episodes)
-            return stack(bulk)
-        drawn = []
-        for rng in self._legacy:
-            each = [self._task.draw_legacy(rng) for _ in range(episodes)]
-            drawn.append(
-                Episodes(
-                    np.concatenate([episode.x for episode in each]),
-                    np.concatenate([episode.target for episode in each]),
-                    np.concatenate([episode.scored for episode in each]),
-                )
-            )
-        return stack(drawn)
-
-    def saved(self) -> dict[str, Any]:
-        """Return the state of all generators, for a checkpoint."""
-        if self._draws == "legacy":
-            states = [rng.get_state(legacy=False) for rng in self._legacy]
-            keys = [state["state"]["key"] for state in states]
-            return {"keys": keys, "positions": [state["state"]["pos"] for state in states]}
-        return {"generators": [json.dumps(rng.bit_generator.state) for rng in self._rngs]}
-
-    def restore(self, saved: Mapping[str, Any]) -> None:
-        """Continue from the state in a checkpoint."""
-        if self._draws == "legacy":
-            # Normal numbers are drawn at the start only, so none can be left over.
-            for rng, key, position in zip(
-                self._legacy, saved["keys"], saved["positions"], strict=True
-            ):
-                rng.set_state(("MT19937", key, int(position), 0, 0.0))
-        else:
-            for generator, state in zip(self._rngs, saved["generators"], strict=True):
-                generator.bit_generator.state = json.loads(str(state))
-
-
-def _check_episodes(task: Task, drawn: Episodes, episodes: int) -> None:
-    """Refuse episodes of a user's task that do not fit what it says of itself."""
-    steps = drawn.x.shape[1] if drawn.x.ndim == 3 else "T"
-    for name, values, last in (
-        ("x", drawn.x, task.inputs),
-        ("target", drawn.target, task.outputs),
-        ("scored", drawn.scored, 1),
-    ):
-        if values.shape != (episodes, steps, last):
-            raise ValueError(
-                f"{name}: {type(task).__name__}.draw returned shape {values.shape}; allowed: "
-                f"{(episodes, steps, last)}"
-            )
-    if not (np.isfinite(drawn.x).all() and np.isfinite(drawn.target).all()):
-        raise ValueError(f"x, target: {type(task).__name__}.draw returned nan; allowed: numbers")
-    if not drawn.scored.any(axis=(1, 2)).all():
-        raise ValueError(
-            f"scored: {type(task).__name__}.draw returned an episode without a scored step; "
-            "allowed: at least one"
-        )
-
-
 def _numpy_chunk(
     network: Network,
     optimiser: Optimiser,
@@ -434,14 +353,7 @@ def _numpy_chunk(
     episodes: Episodes,
     done: int,
 ) -> tuple[NDArray, NDArray, NDArray, NDArray]:
-    """Learn from the episodes, (E, R, ...), one after another.
-
-    Returns
-    -------
-    theta, state : ndarray
-        Parameters and averages of the optimiser afterwards.
-    error, accuracy : ndarray, shape (E, R)
-    """
+    """Learn from episodes, (E, R, ...); return parameters, averages, errors and accuracies."""
     outputs = []
     for n in range(len(episodes.x)):
         g, o = network.learn(theta, episodes[n])

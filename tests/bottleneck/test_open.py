@@ -18,7 +18,7 @@ from spikeconsol.bottleneck import (
     Prototypes,
     SpikingBottleneckClassifier,
     Window,
-    kernels,
+    compiled,
 )
 from spikeconsol.bottleneck.memory import SHORT_FORMS, Cells, SpikingForm, Wires
 from spikeconsol.data import xor_task
@@ -117,7 +117,7 @@ def test_an_own_memory_says_in_spikes_what_it_says_in_numpy(signal):
 def test_an_own_signal_runs_in_rates():
     plain, signed = (rates(signal=s).fit(SPLIT.X, SPLIT.y) for s in ("exact", Sign()))
     assert not np.array_equal(plain.network_.weights[0], signed.network_.weights[0])
-    assert not kernels.supports(signed.network_)
+    assert not compiled.supports(signed.network_)
 
 
 class Reversed(Prototypes):
@@ -144,9 +144,9 @@ def test_a_derived_class_is_not_compiled_as_its_parent(backend):
             {"memory": Prototypes(), "signal": Halved(), "optimiser": "sgd"},
         )
     )
-    assert kernels.supports(parent.network_)
+    assert compiled.supports(parent.network_)
     for net in (derived, halved):
-        assert not kernels.supports(net.network_)
+        assert not compiled.supports(net.network_)
     assert not np.allclose(parent.network_.weights[0], derived.network_.weights[0])
 
 

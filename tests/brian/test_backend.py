@@ -12,8 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from spikeconsol.brian import backend, cache, scratch
+from spikeconsol.brian import backend, cache, scratch, standalone
 from spikeconsol.brian.backend import BuildError, Program, run
+from spikeconsol.brian.doctor import doctor
 
 N = 10
 TARGETS = backend.TARGETS
@@ -146,11 +147,11 @@ def test_failed_build_shows_the_compilers_words_and_leaves_nothing():
 
 
 def test_failing_binary_shows_its_last_lines(tmp_path, monkeypatch):
-    _, manifest = backend.compiled(COUNTING)
+    _, manifest = standalone.compiled(COUNTING)
     binary = tmp_path / "main"
     binary.write_text("#!/bin/sh\nseq 20\nexit 3\n")
     binary.chmod(binary.stat().st_mode | stat.S_IEXEC)
-    monkeypatch.setattr(backend, "compiled", lambda program: (tmp_path, manifest))
+    monkeypatch.setattr(standalone, "compiled", lambda program: (tmp_path, manifest))
     with pytest.raises(BuildError, match=r"ended with code 3:\n9\n(\d+\n)*20$"):
         run(COUNTING, {}, steps=1, target="standalone")
 
@@ -305,6 +306,6 @@ def test_standalone_device_of_the_caller_stays_active(target):
 
 
 def test_doctor_finds_all_targets_equal():
-    checks = {check.name: check for check in backend.doctor()}
+    checks = {check.name: check for check in doctor()}
     for target in TARGETS:
         assert checks[f"target {target}"].ok, checks[f"target {target}"].detail

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from spikeconsol.brian import backend, cache, guard, scratch
+from spikeconsol.brian import backend, cache, guard, scratch, standalone
 from spikeconsol.brian.backend import BuildError, Program, run
 
 HERE = Path(__file__)
@@ -40,12 +40,12 @@ def full(monkeypatch):
         pytest.skip("there is no /dev/full here")
 
     def fill(folder, files):
-        manifest = backend.compiled(COUNTING)[1]
+        manifest = standalone.compiled(COUNTING)[1]
         for file in manifest["files"]:
             (folder / file).symlink_to("/dev/full")
 
     counted()
-    monkeypatch.setattr(backend, "_discard", fill)
+    monkeypatch.setattr(standalone, "_discard", fill)
 
 
 def test_a_full_disk_ends_the_run_with_the_place_and_its_room(full, monkeypatch, tmp_path):
@@ -71,11 +71,11 @@ def test_arrays_that_are_not_what_was_written_are_refused(tmp_path):
     wrote = {"i": (tmp_path / "i", 12), "t": (tmp_path / "t", 16)}
     read = {"spikes.i": ("i", "<i4"), "spikes.t": ("t", "<f8")}
     with pytest.raises(BuildError, match=r"spikes\.i has 3 spikes, 2 times"):
-        backend._read("cells", read, wrote)
+        standalone._read("cells", read, wrote)
     with pytest.raises(BuildError, match="has 16 of the 24 bytes"):
-        backend._read("cells", read, wrote | {"t": (tmp_path / "t", 24)})
+        standalone._read("cells", read, wrote | {"t": (tmp_path / "t", 24)})
     with pytest.raises(BuildError, match=r"did not write spikes\.i"):
-        backend._read("cells", read, {"t": (tmp_path / "t", 16)})
+        standalone._read("cells", read, {"t": (tmp_path / "t", 16)})
 
 
 def test_another_way_of_writing_arrays_stops_the_build():
@@ -129,7 +129,7 @@ def test_spikes_are_whole_or_refused_on_small_file_systems(tmp_path, memory):
 @pytest.fixture
 def copied(tmp_path, monkeypatch):
     """A cache of its own with the program in it."""
-    folder, _ = backend.compiled(COUNTING)
+    folder, _ = standalone.compiled(COUNTING)
     root = tmp_path / "cache"
     root.mkdir(mode=0o700)
     shutil.copytree(folder, root / folder.name)
@@ -152,7 +152,7 @@ def build_copy(original):
 
 
 def test_a_root_that_is_made_is_the_users_own(tmp_path, monkeypatch):
-    original, _ = backend.compiled(COUNTING)
+    original, _ = standalone.compiled(COUNTING)
     monkeypatch.setenv("SPIKECONSOL_CACHE", str(tmp_path / "new" / "cache"))
     monkeypatch.setattr(cache, "_build", build_copy(original))
     before = os.umask(0o002)
@@ -216,7 +216,7 @@ def test_what_is_built_is_on_the_disk_and_closed_to_others(tmp_path, monkeypatch
 
 @pytest.mark.parametrize("fault", ["a file", "no locks", "read-only"])
 def test_without_a_usable_cache_programs_are_kept_for_the_process(tmp_path, monkeypatch, fault):
-    original, _ = backend.compiled(COUNTING)
+    original, _ = standalone.compiled(COUNTING)
     root = tmp_path / "cache"
     if fault == "a file":
         root.write_text("")

@@ -1,6 +1,5 @@
 """What a user brings is used or refused: trainings with their rule, own rules, own tasks."""
 
-import importlib
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -22,10 +21,10 @@ from spikeconsol.metaplasticity import (
 )
 from spikeconsol.metaplasticity.network import gradient_error
 from spikeconsol.metaplasticity.rate import FeedForward
+from spikeconsol.metaplasticity.stream import Stream
 from spikeconsol.metaplasticity.tasks import AutoAssociation, Completion, OneShot, Reversal
 from spikeconsol.parameters import ParameterError
 
-TRAIN = importlib.import_module("spikeconsol.metaplasticity.train")
 SHORT = {"episodes": 60, "frozen": 10}
 
 
@@ -45,7 +44,7 @@ def test_numbers_never_leave_their_rule_and_decay():
         training = train(task, seeds=[0, 1], plasticity=plasticity, **SHORT)
         found = evaluate(training, episodes=7)
         network = FeedForward(task, plasticity)
-        stream = TRAIN._Stream(task, network, (0, 1), "bulk", purpose=1)
+        stream = Stream(task, network, (0, 1), "bulk", purpose=1)
         wanted = network.run(training.parameters, stream.next(7))
         np.testing.assert_array_equal(found.error, wanted.error)
         with pytest.raises(ValueError, match=r"gamma: got 0\.98 in the task; allowed: 0\.9"):

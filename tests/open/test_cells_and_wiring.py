@@ -17,6 +17,7 @@ from spikeconsol.consolidation import (
     SpikingParameters,
     Spread,
 )
+from spikeconsol.consolidation.parameters import Cells, Inhibition
 from spikeconsol.consolidation.rules import (
     BoundedLeaky,
     CurvatureGate,
@@ -57,18 +58,33 @@ def test_other_cells_store_and_recall(cells):
 
 @pytest.mark.slow
 def test_adex_cells_with_a_fifth_of_the_connections_store_and_recall():
-    """At N = 400 an active cell gets input from 8 others of its pattern, of 40."""
-    n, patterns = 400, sparse_patterns(20, 400, coding_level=0.1, seed=1)
-    network = SpikingMemory(
-        n, rule=CurvatureGate(coding_level=0.1), seed=1, cells=AdEx(), wiring=Sparse(0.2)
+    """At N = 400 an active cell gets input from 8 others of its pattern, of 40.
+
+    Recall is set as docs/your_own_patterns.md says for sparse wiring (chosen on seeds 1 and 2).
+    """
+    sparse = {"threshold": 0.75, "balance": 1.0, "scaling": 1.0}
+    parameters = SpikingParameters(
+        inhibition=Inhibition(**sparse), cells=Cells(recurrent_gain=22.0), coding_level=0.1
     )
-    network.store(patterns)
-    joined = network.weights > 0
-    assert 0.15 < joined[np.outer(patterns[-1], patterns[-1])].mean() < 0.25
-    cues = corrupt(patterns[-10:], deleted=0.2, added=0.2, seed=2)
-    recalled = network.recall(cues)
-    assert dice(recalled, patterns[-10:]).mean() > dice(cues, patterns[-10:]).mean() + 0.1
-    assert (dice(recalled, patterns[-10:]) >= 0.9).mean() >= 0.8
+    found = []
+    for seed in (101, 102, 103):
+        patterns = sparse_patterns(10, 400, coding_level=0.1, seed=seed)
+        network = SpikingMemory(
+            400,
+            rule=CurvatureGate(coding_level=0.1),
+            seed=seed,
+            cells=AdEx(),
+            wiring=Sparse(0.2),
+            parameters=parameters,
+        )
+        network.store(patterns)
+        joined = network.weights > 0
+        assert 0.15 < joined[np.outer(patterns[-1], patterns[-1])].mean() < 0.25
+        cues = corrupt(patterns, deleted=0.2, added=0.2, seed=seed + 1000)
+        assert dice(cues, patterns).mean() == pytest.approx(0.8)
+        found.append(dice(network.recall(cues), patterns))
+    assert np.mean(found) > 0.9
+    assert np.mean(np.array(found) >= 0.9) > 0.6
 
 
 def test_listed_connections_are_the_ones_that_learn():

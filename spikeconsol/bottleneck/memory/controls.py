@@ -127,15 +127,8 @@ class _Misled(_Wrapped):
 
 
 @dataclass(frozen=True)
-class Silenced(PastCodes):
+class Silenced(_Control):
     """Control: a reservoir with the same inputs and fit of the readout, its cells silent."""
-
-    memory: PastCodes = parameter(doc="reservoir or liquid that is silenced")
-
-    @property
-    def recalls(self) -> str:
-        """What the reservoir recalls."""
-        return self.memory.recalls
 
     def begin(self, units: int, lag: int, rng: np.random.Generator) -> LiveMemory:
         return self.silenced().begin(units, lag, rng)

@@ -6,7 +6,7 @@ One family a file: `covariance` (and bounds), `gates` (curvature), `weight_gates
 drive, `events` puts any of them into a Brian2 network of your own.
 """
 
-from spikeconsol.consolidation.rules.base import Rule, State, plasticity_rule, registry
+from spikeconsol.consolidation.rules.base import Rule, State
 from spikeconsol.consolidation.rules.bayesian import (
     BCPNN,
     MESU,
@@ -48,6 +48,7 @@ from spikeconsol.consolidation.rules.damping import (
     ElasticConsolidation,
     Precision,
 )
+from spikeconsol.consolidation.rules.definition import plasticity_rule, registry
 from spikeconsol.consolidation.rules.events import EventDriven
 from spikeconsol.consolidation.rules.gates import (
     CurvatureGate,

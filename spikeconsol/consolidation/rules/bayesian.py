@@ -9,8 +9,9 @@ from __future__ import annotations
 import math
 from typing import ClassVar
 
-from spikeconsol.consolidation.rules.base import Rule, plasticity_rule
+from spikeconsol.consolidation.rules.base import Rule
 from spikeconsol.consolidation.rules.bounded import FORMS
+from spikeconsol.consolidation.rules.definition import plasticity_rule
 from spikeconsol.parameters import parameter
 
 __all__ = ["BCPNN", "MESU", "BoundedBCPNN"]
@@ -52,32 +53,23 @@ class BCPNN(Rule):
 
 
 @plasticity_rule
-class BoundedBCPNN(Rule):
+class BoundedBCPNN(BCPNN):
     """BCPNN with weights in [0, 1] that knows its own synapse only, as spikes drive it.
 
     The geometric mean of p_i and p_j is replaced by the arithmetic one, a trace of 2 A + M, and
     log-ratios from 0 to `top` are the weights from 0 to 1.
     """
 
-    coding_level: float = parameter(0.05, above=0, below=1, doc="fraction f of active units")
-    averaging_rate: float = parameter(
-        0.005, above=0, at_most=1, doc="alpha, update of the averages per presentation"
-    )
-    chance: float = parameter(0.01, above=0, below=1, doc="lambda_0, share of chance firing")
     top: float = parameter(3.0, above=0, doc="log-ratio at which a weight is 1")
 
     model: ClassVar[str] = "w : 1\njoint : 1\nusage : 1"
-    initial: ClassVar[dict[str, float | str]] = {"usage": "coding_level", "joint": "independent"}
+    cell_model: ClassVar[str] = ""
+    cell_text: ClassVar[str] = ""
     remember_text: ClassVar[str] = (
         "joint += averaging_rate*((1 - chance**2)*A + chance**2 - joint)\n"
         "usage += averaging_rate*((1 - chance)*(A + M/2) + chance - usage)\n"
         "w = clip(log((joint + 1e-12)/(usage**2 + 1e-12))/top, 0, 1)*clip(ceiling, 0, 1)"
     )
-
-    @property
-    def parameters_in_text(self) -> dict[str, float]:
-        # Coincidences of units that are active independently of each other.
-        return super().parameters_in_text | {"independent": self.coding_level**2}
 
 
 @plasticity_rule

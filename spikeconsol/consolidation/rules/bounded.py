@@ -21,8 +21,9 @@ from collections.abc import Callable
 from typing import Any, ClassVar, Self
 
 from spikeconsol.consolidation.rules import covariance, gates, weight_gates
-from spikeconsol.consolidation.rules.base import Rule, checked_rule, plasticity_rule
+from spikeconsol.consolidation.rules.base import Rule
 from spikeconsol.consolidation.rules.controls import Shuffled, Ungated
+from spikeconsol.consolidation.rules.definition import checked_rule, plasticity_rule
 from spikeconsol.parameters import ParameterError, parameter
 
 __all__ = [

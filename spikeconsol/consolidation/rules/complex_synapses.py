@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import ClassVar
 
-from spikeconsol.consolidation.rules.base import Rule, plasticity_rule
+from spikeconsol.consolidation.rules.base import Rule
 from spikeconsol.consolidation.rules.covariance import CovarianceRule
+from spikeconsol.consolidation.rules.definition import plasticity_rule
 from spikeconsol.parameters import parameter
 
 __all__ = ["AmitFusi", "BennaFusi", "Cascade", "Multistate", "SerialTransfer"]

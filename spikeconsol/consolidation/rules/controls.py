@@ -10,16 +10,44 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikeconsol.consolidation.rules import text as language
-from spikeconsol.consolidation.rules.base import Rule, State, plasticity_rule
+from spikeconsol.consolidation.rules.base import Rule, State
 from spikeconsol.consolidation.rules.covariance import Leaky
+from spikeconsol.consolidation.rules.definition import plasticity_rule
 from spikeconsol.consolidation.rules.gates import CurvatureGate, SmoothCurvatureGate
 from spikeconsol.parameters import ParameterError, parameter
 
 __all__ = ["RateProduct", "Shuffled", "Ungated"]
 
 
+class _Changed(Rule):
+    """Base of the controls that are another rule with one thing changed."""
+
+    rule: Rule
+
+    @property
+    def model(self) -> str:  # type: ignore[override]
+        return self.rule.model
+
+    @property
+    def coding_level(self) -> float:
+        """Coding level of the rule."""
+        return self.rule.coding_level  # type: ignore[attr-defined]
+
+    @property
+    def parameters_in_text(self) -> dict[str, float]:
+        return self.rule.parameters_in_text
+
+    @property
+    def after(self) -> str:
+        return self.rule.after
+
+    def _require(self, fits: bool, allowed: str) -> None:
+        if not fits:
+            raise ParameterError(f"rule: got {type(self.rule).__name__}; allowed: {allowed}")
+
+
 @plasticity_rule
-class Shuffled(Rule):
+class Shuffled(_Changed):
     """Control: the same rule, gated by the trace of another, fixed, randomly chosen pair.
 
     One permutation of the unit labels gives every synapse its partner, so that the gates have
@@ -34,23 +62,12 @@ class Shuffled(Rule):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if "trace" not in self.rule.traces or isinstance(self.rule, type(self)):
-            raise ParameterError(
-                f"rule: got {type(self.rule).__name__}; allowed: a rule with a trace"
-            )
-
-    @property
-    def model(self) -> str:  # type: ignore[override]
-        return self.rule.model
+        fits = "trace" in self.rule.traces and not isinstance(self.rule, type(self))
+        self._require(fits, "a rule with a trace")
 
     @property
     def elementwise(self) -> bool:
         return False
-
-    @property
-    def coding_level(self) -> float:
-        """Coding level of the shuffled rule."""
-        return self.rule.coding_level  # type: ignore[attr-defined]
 
     def permutation(self, n: int) -> NDArray[np.intp]:
         """Fixed permutation of the labels of `n` units."""
@@ -70,53 +87,25 @@ class Shuffled(Rule):
             state[name][...] = array
 
     @property
-    def parameters_in_text(self) -> dict[str, float]:
-        return self.rule.parameters_in_text
-
-    @property
     def before(self) -> str:
         gate = re.sub(r"\btrace\b", "trace_elsewhere", self.rule.gate_text)
         return f"{gate}\n{self.rule.change_text}"
 
-    @property
-    def after(self) -> str:
-        return self.rule.after
-
 
 @plasticity_rule
-class Ungated(Rule):
+class Ungated(_Changed):
     """Control: the same rule with its gate always open."""
 
     rule: Rule = parameter(SmoothCurvatureGate(), doc="rule whose gate is held open")
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if "gate" not in language.names(self.rule.before)[1]:
-            raise ParameterError(
-                f"rule: got {type(self.rule).__name__}; allowed: a rule with a gate"
-            )
-
-    @property
-    def model(self) -> str:  # type: ignore[override]
-        return self.rule.model
-
-    @property
-    def coding_level(self) -> float:
-        """Coding level of the rule."""
-        return self.rule.coding_level  # type: ignore[attr-defined]
-
-    @property
-    def parameters_in_text(self) -> dict[str, float]:
-        return self.rule.parameters_in_text
+        self._require("gate" in language.names(self.rule.before)[1], "a rule with a gate")
 
     @property
     def before(self) -> str:
         gate = self.rule.gate_text
         return self.rule.before.replace(gate.strip(), f"{gate.strip()}\ngate = 1.0", 1)
-
-    @property
-    def after(self) -> str:
-        return self.rule.after
 
 
 @plasticity_rule

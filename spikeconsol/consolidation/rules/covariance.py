@@ -11,7 +11,8 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from spikeconsol.consolidation.rules.base import Rule, State, plasticity_rule
+from spikeconsol.consolidation.rules.base import Rule, State
+from spikeconsol.consolidation.rules.definition import plasticity_rule
 from spikeconsol.parameters import parameter
 
 __all__ = ["ByHand", "Covariance", "CovarianceRule", "HardBounds", "Leaky", "SpikeGatedLeaky"]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from spikeconsol.consolidation.rules.base import Rule, plasticity_rule
+from spikeconsol.consolidation.rules.base import Rule
 from spikeconsol.consolidation.rules.covariance import Leaky
+from spikeconsol.consolidation.rules.definition import plasticity_rule
 from spikeconsol.consolidation.rules.weight_gates import Gated
 from spikeconsol.parameters import parameter
 

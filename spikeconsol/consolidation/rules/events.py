@@ -234,18 +234,9 @@ class EventDriven(Parameters):
             "on_post": self._at_spike("j", "i"),
         }
         own = {"on_pre": on_pre, "on_post": on_post, "model": model}
-        return self._arguments(texts, own, weight, prefix, constants)
+        return self._arguments(texts, weight=weight, prefix=prefix, constants=constants, **own)
 
-    def latched(
-        self,
-        *,
-        on_pre: str = "",
-        on_post: str = "",
-        model: str = "",
-        weight: str = "w",
-        prefix: str = "",
-        constants: str = "namespace",
-    ) -> tuple[dict[str, Any], str]:
+    def latched(self, **arguments: str) -> tuple[dict[str, Any], str]:
         """Return the arguments for synapses that learn at the ticks of a pattern clock.
 
         Spikes only count; at the end of each pattern the counts become A and M and the rule takes
@@ -257,8 +248,8 @@ class EventDriven(Parameters):
 
         Parameters
         ----------
-        on_pre, on_post, model, weight, prefix, constants
-            As for `synapses`.
+        **arguments : str
+            `on_pre`, `on_post`, `model`, `weight`, `prefix` and `constants` as for `synapses`.
 
         Returns
         -------
@@ -280,19 +271,22 @@ class EventDriven(Parameters):
             "on_post": _lines(count.format(own="j", partner="i")),
             "latch": _lines(LATCH, self.rule.statements, "c = 0", "m = 0"),
         }
-        own = {"on_pre": on_pre, "on_post": on_post, "model": model}
-        arguments = self._arguments(texts, own, weight, prefix, constants)
-        return arguments, arguments.pop("latch")
+        found = self._arguments(texts, **arguments)
+        return found, found.pop("latch")
 
     def _arguments(
         self,
         texts: dict[str, str],
-        own: Mapping[str, str],
-        weight: str,
-        prefix: str,
-        constants: str,
+        *,
+        weight: str = "w",
+        prefix: str = "",
+        constants: str = "namespace",
+        **own: str,
     ) -> dict[str, Any]:
         """Name everything as asked for, refuse clashes, and join the user's lines to the rule's."""
+        if unknown := own.keys() - {"on_pre", "on_post", "model"}:
+            raise TypeError(f"{min(unknown)}: unknown argument; allowed: on_pre, on_post, model")
+        own = {"on_pre": "", "on_post": "", "model": ""} | own
         for name, value in (*own.items(), ("weight", weight), ("prefix", prefix)):
             if not isinstance(value, str):
                 raise ParameterError(f"{name}: got {value!r}; allowed: text")

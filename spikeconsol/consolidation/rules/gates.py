@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from spikeconsol.consolidation.rules.base import State, plasticity_rule
+from spikeconsol.consolidation.rules.base import State
 from spikeconsol.consolidation.rules.covariance import ByHand, Leaky, SpikeGatedLeaky
+from spikeconsol.consolidation.rules.definition import plasticity_rule
 from spikeconsol.parameters import parameter
 
 if TYPE_CHECKING:

@@ -11,9 +11,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from spikeconsol.consolidation.rules.base import Rule, plasticity_rule
+from spikeconsol.consolidation.rules.base import Rule
 from spikeconsol.consolidation.rules.bounded import FORMS, BoundedLeaky
 from spikeconsol.consolidation.rules.covariance import CovarianceRule
+from spikeconsol.consolidation.rules.definition import plasticity_rule
 from spikeconsol.parameters import parameter
 
 __all__ = ["MAS", "BoundedMAS", "SynapticIntelligence"]

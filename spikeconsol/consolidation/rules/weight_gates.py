@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from spikeconsol.consolidation.rules.base import Rule, plasticity_rule
+from spikeconsol.consolidation.rules.base import Rule
 from spikeconsol.consolidation.rules.covariance import Leaky
+from spikeconsol.consolidation.rules.definition import plasticity_rule
 from spikeconsol.parameters import parameter
 
 __all__ = ["BayesianWeight", "ExponentialWeight", "Gated", "WeightThreshold"]

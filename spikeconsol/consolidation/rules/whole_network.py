@@ -8,8 +8,9 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from spikeconsol.consolidation.rules.base import State, plasticity_rule
+from spikeconsol.consolidation.rules.base import State
 from spikeconsol.consolidation.rules.covariance import CovarianceRule, Leaky
+from spikeconsol.consolidation.rules.definition import plasticity_rule
 from spikeconsol.parameters import parameter
 
 __all__ = ["ContrastiveDivergence", "Gradient", "HistoryMask", "StablePerceptron"]
@@ -48,9 +49,8 @@ class Gradient(CovarianceRule):
     learning_rate: float = parameter(0.02, above=0, doc="weight change per step")
     steps: int = parameter(60, at_least=1, doc="largest number of steps per pattern")
     damping: float = parameter(0.0, at_least=0, doc="lambda, strength of the damping")
-    curvature_scale: float = parameter(0.0074, above=0, doc="F_0, curvature that counts as one")
-
     trace_rate: float = parameter(0.02, above=0, at_most=1, doc="a, trace update per presentation")
+    curvature_scale: float = parameter(0.0074, above=0, doc="F_0, curvature that counts as one")
 
     local: ClassVar[bool] = False  # the error needs the whole network
     model: ClassVar[str] = "w : 1\ntrace : 1"
