@@ -2,6 +2,8 @@
 
 import ast
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -82,3 +84,16 @@ def test_nothing_imports_everything():
     library = [*files(LIBRARY), *files(ROOT / "models"), *files(ROOT / "figures")]
     for path in library:
         assert not any(name.endswith(".*") for name in imported(path)), path
+
+
+def test_importing_the_package_is_light(tmp_path):
+    code = (
+        "import sys, numpy; before = set(sys.modules); import spikeconsol; "
+        "loaded = {name.partition('.')[0] for name in set(sys.modules) - before}; "
+        "heavy = {'brian2', 'matplotlib', 'scipy', 'xarray', 'pandas', 'sklearn', 'numba', 'jax'}; "
+        "sys.exit(', '.join(sorted(loaded & heavy)) or 0)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
