@@ -33,6 +33,11 @@ def on_page_markdown(markdown: str, *, page: Any, config: Any, files: Files) -> 
     return markdown.replace("<!-- figures -->", gallery(Path(config["docs_dir"]) / "images"))
 
 
+def on_page_content(html: str, *, page: Any, config: Any, files: Files) -> str:
+    """Show the formulas of docstrings as text: no program for them is fetched."""
+    return re.sub(r":math:\s*(?=<code>)|\.\. math::\s*", "", html)
+
+
 def gallery(images: Path) -> str:
     """Return every figure with its caption and its commands; without a picture where none lies."""
     from spikeconsol import figures

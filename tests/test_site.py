@@ -64,6 +64,11 @@ def test_nothing_is_fetched_from_elsewhere():
             assert fetched not in text, page
 
 
+def test_no_markup_is_left_in_formulas():
+    for page in PAGES:
+        assert "math:" not in page.read_text(), page
+
+
 @pytest.mark.parametrize(
     ("words", "page"),
     [
