@@ -44,13 +44,13 @@ def draw(rows: Sequence[Row], stem: Path) -> list[Path]:
         sizes = sorted({*(int(entry["N"]) for entry in storage)})  # type: ignore[call-overload]
         for axes, ticks in ((left, sizes), (right, [1000, 2000, 4000, 10_000])):
             axes.set_xscale("log")
-            axes.set_xlabel("cells N")
+            axes.set_xlabel("Cells N")
             axes.set_xticks(ticks, map(str, ticks))
         left.set_yscale("log")
         left.set_yticks([2, 5, 10, 20, 50, 100], ["2", "5", "10", "20", "50", "100"])
         left.set_ylabel("CPU time per synaptic event (ns)")
         right.set_ylim(bottom=0)
-        right.set_ylabel("peak memory per cell pair (bytes)")
+        right.set_ylabel("Peak memory per cell pair (bytes)")
         for axes in (left, right):
             axes.minorticks_off()
             axes.legend()

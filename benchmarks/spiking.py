@@ -160,6 +160,9 @@ def _starts(repeats: int) -> list[Row]:
         "a new process": lambda: process([PYTHON, "-c", ONE_PATTERN]),
         "the same process again": lambda: process([PYTHON, "-c", ONE_PATTERN + AGAIN]),
         "import of NumPy alone": lambda: process([PYTHON, "-c", "import numpy"]),
+        "import of NumPy and spikeconsol": lambda: process(
+            [PYTHON, "-c", "import numpy, spikeconsol"]
+        ),
     }
     process([PYTHON, "-c", ONE_PATTERN])  # compiles
     return [

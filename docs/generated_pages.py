@@ -33,6 +33,11 @@ def on_page_markdown(markdown: str, *, page: Any, config: Any, files: Files) -> 
     return markdown.replace("<!-- figures -->", gallery(Path(config["docs_dir"]) / "images"))
 
 
+def on_page_content(html: str, *, page: Any, config: Any, files: Files) -> str:
+    """Show the formulas of docstrings as text: no program for them is fetched."""
+    return re.sub(r":math:\s*(?=<code>)|\.\. math::\s*", "", html)
+
+
 def gallery(images: Path) -> str:
     """Return every figure with its caption and its commands; without a picture where none lies."""
     from spikeconsol import figures
@@ -49,9 +54,20 @@ def gallery(images: Path) -> str:
             drawn = (images / f"{figure.name}.png").exists()
             if drawn:
                 parts.append(f"![{figure.name}](images/{figure.name}.png)")
-            parts += [caption, fenced(commands, "sh")]
+            parts += [caption, fenced(commands, "sh"), times(figure.needs)]
             (shown if drawn else others).append("\n\n".join(parts))
     return "\n\n".join(shown + others)
+
+
+def times(commands: tuple[str, ...]) -> str:
+    """Say how long those commands took whose results have told it."""
+    table = json.loads(Path(__file__).with_name("figure_times.json").read_text())
+    known = [
+        f"`{name}`: {table[name]['seconds'] / 60:.0f} min for {table[name]['seeds']} seeds"
+        for name in commands
+        if name in table
+    ]
+    return "Time on one core: " + ", ".join(known) + "." if known else ""
 
 
 def page(notebook: dict[str, Any]) -> str:

@@ -46,7 +46,7 @@ def draw(results: Mapping[str, Mapping[str, xr.Dataset]]) -> Drawing:
     for ax, letter, (level, title, curves) in zip(axes, "ab", panels, strict=False):
         for name, label, color, line in curves:
             if f"{level}-{name}" in found:
-                lines[label] = _curve(ax, found[f"{level}-{name}"], color, line)
+                lines[label] = curve(ax, found[f"{level}-{name}"], color, line)
         _limits(ax, found, level)
         ax.set_title(title, loc="left", pad=18)
         ax.set(xlabel="Age (patterns stored since)", ylim=(0, 1.02))
@@ -57,7 +57,7 @@ def draw(results: Mapping[str, Mapping[str, xr.Dataset]]) -> Drawing:
     return fig
 
 
-def _curve(ax: Axes, dataset: xr.Dataset, color: str, line: str) -> Line2D:
+def curve(ax: Axes, dataset: xr.Dataset, color: str, line: str) -> Line2D:
     """Mean over blocks of ages, so that a point stands for several patterns of every seed."""
     kept = dataset.kept_by_age.astype(float).coarsen(age=SMOOTHING, boundary="trim").mean()
     return style.band(ax, kept.age, kept, color=color, linestyle=line)

@@ -83,14 +83,15 @@ def _memories(ax: Axes, found: Mapping[str, xr.Dataset]) -> None:
     for y, (stem, _, color) in enumerate(rows):
         accuracy = 100 * found[f"spiking-{stem}"].accuracy
         mean, half = mean_and_interval(accuracy)
-        ax.barh(y, mean, color=style.COLORS[color], height=0.7, alpha=0.75)
-        ax.errorbar([mean], [y], xerr=[np.nan_to_num(half)], color="black", capsize=2)
+        bar = {"xerr": [np.nan_to_num(half)], "color": style.COLORS[color]}
+        ax.errorbar([mean], [y], marker="o", ms=4, capsize=2, **bar)
     ax.set(
         yticks=range(len(rows)),
         yticklabels=[label for _, label, _ in rows],
         xlabel="Test accuracy on XOR (%)",
-        xlim=(50, 103),
+        xlim=(45, 103),
     )
+    ax.axvline(50, color="#999999", linewidth=0.6, linestyle=":", zorder=0)  # chance
     ax.invert_yaxis()
     n = found["spiking-window"].sizes["seed"]
     ax.set_title(f"n = {n} seeds, 95% CI", fontsize=6, loc="right")

@@ -40,19 +40,32 @@ def _points(
 
 
 def _size(ax: Axes, found: Mapping[str, xr.Dataset]) -> None:
-    for rule, label in RULES:
+    """Power laws, so both axes are logarithmic; the slope is that of a straight line there."""
+    for stem, label, color in (
+        ("rate-covariance", "batch covariance, rates", "instant"),
+        *((f"spiking-{rule}", label, rule) for rule, label in RULES),
+    ):
         for active, fill in ((10, "full"), (20, "none")):
-            prefix, suffix = f"spiking-{rule}-n", f"-k{active}"
-            stems = sorted(
-                (s for s in found if s.startswith(prefix) and s.endswith(suffix)),
-                key=lambda s: int(s.removeprefix(prefix).removesuffix(suffix)),
+            prefix, suffix = f"{stem}-n", f"-k{active}"
+            cells = sorted(
+                int(s.removeprefix(prefix).removesuffix(suffix))
+                for s in found
+                if s.startswith(prefix) and s.endswith(suffix)
             )
-            if stems:
-                cells = [int(s.removeprefix(prefix).removesuffix(suffix)) for s in stems]
-                text = label if active == 10 else (f"{label}, k = 20" if rule == "gate" else None)
-                _points(ax, cells, [found[s] for s in stems], rule, fillstyle=fill, label=text)
-    ax.set(xlabel="Cells N", ylabel="Patterns kept", ylim=(0, None), title="Size")
-    ax.legend(loc="upper left")
+            datasets = [found[f"{prefix}{n}{suffix}"] for n in cells]
+            if datasets:
+                text = None if active == 20 else label
+                if len(cells) > 2:
+                    kept = [float(dataset.kept.mean()) for dataset in datasets]
+                    text = f"{text}: N$^{{{np.polyfit(np.log(cells), np.log(kept), 1)[0]:.1f}}}$"
+                line = "--" if color == "instant" else "-"
+                _points(ax, cells, datasets, color, fillstyle=fill, label=text, ls=line)
+    ax.set(xscale="log", yscale="log", xlabel="Cells N", ylabel="Patterns kept", title="Size")
+    ax.set_xticks([100, 200, 300, 400], ["100", "200", "300", "400"])
+    ax.set_yticks([50, 100, 200, 500, 1000], ["50", "100", "200", "500", "1000"])
+    ax.minorticks_off()
+    ax.set_ylim(25, 3500)
+    ax.legend(loc="upper left", title="k = 10 (open: k = 20)")
 
 
 def _background(ax: Axes, found: Mapping[str, xr.Dataset]) -> None:
@@ -173,7 +186,8 @@ FIGURES = (
         ),
         caption=(
             f"Spiking memory: {_STREAM}. (a) Network size at k = 10 active cells (filled) and "
-            "k = 20 (open). (b) Forced background firing of all cells in both phases, with the "
+            "k = 20 (open), beside covariance learning of all patterns at once, read by k winners "
+            "(90% recalled). (b) Forced background firing of all cells in both phases, with the "
             "default and with a higher threshold of facilitation; at 4 Hz with counts correlated "
             "by 0.1, in one phase only, and for the controls. (c) Quality of the cue."
         ),

@@ -23,14 +23,13 @@ def draw(results: Mapping[str, Mapping[str, xr.Dataset]]) -> Drawing:
         height_ratios=[1.5, 1],
         width_ratios=[1, 1.5],
     )
-    order = _order(example)
-    _raster(axes["store"], example, order, "store", float(example.slot_store))
-    _raster(axes["recall"], example, order, "recall", float(example.slot_recall))
+    raster(axes["store"], example, "store", float(example.slot_store))
+    raster(axes["recall"], example, "recall", float(example.slot_recall))
     axes["store"].set_ylabel("Cell (ordered by pattern)")
     axes["recall"].set_title("Recall from damaged cues", pad=12)
     axes["store"].set_title("Storage of four patterns", pad=12)
     axes["recall"].tick_params(labelleft=False)
-    _synapse(axes["synapse"], example)
+    synapse(axes["synapse"], example)
     for name, letter in (("store", "a"), ("recall", "b"), ("synapse", "c")):
         style.panel_label(axes[name], letter)
     return fig
@@ -43,7 +42,9 @@ def _order(example: xr.Dataset) -> np.ndarray:
     return np.argsort(np.argsort(first, kind="stable"), kind="stable")
 
 
-def _raster(ax: Axes, example: xr.Dataset, order: np.ndarray, phase: str, slot: float) -> None:
+def raster(ax: Axes, example: xr.Dataset, phase: str, slot: float) -> None:
+    """Spikes of one phase, cells of the same pattern side by side."""
+    order = _order(example)
     patterns = example.example_pattern.values.astype(bool)
     cues = example.example_cue.values.astype(bool)
     times, cells = example[f"{phase}_time"].values, example[f"{phase}_cell"].values
@@ -89,7 +90,8 @@ def _raster(ax: Axes, example: xr.Dataset, order: np.ndarray, phase: str, slot: 
     ax.set(xlabel="Time (s)", xlim=(0, len(patterns) * slot), ylim=(-1, shown))
 
 
-def _synapse(ax: Axes, example: xr.Dataset) -> None:
+def synapse(ax: Axes, example: xr.Dataset) -> None:
+    """Weight and trace of a synapse whose cells fire together once."""
     threshold = float(example.trace_threshold)
     presentation = example.presentation
     trace, weight = example.example_trace, example.example_weight

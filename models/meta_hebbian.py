@@ -169,7 +169,7 @@ def thousand_bits(protocol: Protocol) -> Sequence[Condition]:
     optimiser = Adam(learning_rate=2e-3)
     plastic = Plasticity(decay="layer", alpha_scale=0.01)
     none = Plasticity(alpha="fixed", alpha_scale=0)
-    return at_rate_level(
+    return listed(
         {
             "plastic": ("plastic", Case(task, plastic, optimiser=optimiser)),
             "fixed": ("not plastic", Case(task, none, optimiser=optimiser)),

@@ -15,7 +15,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from spikeconsol.consolidation import HopfieldNetwork, SpikingMemory
+from spikeconsol.consolidation import HopfieldNetwork, SpikingMemory, batch
+from spikeconsol.consolidation.capacity import Course
 from spikeconsol.consolidation.cells import LIF, CellModel
 from spikeconsol.consolidation.rules import (
     BoundedAdditive,
@@ -63,6 +64,8 @@ def run(protocol: Protocol, condition: Condition, seeds: tuple[int, ...]) -> xr.
     (seed,) = seeds
     trial: Trial = condition.setup
     protocol = protocol.replace(**trial.protocol)
+    if condition.level == "rate":
+        return at_once(protocol, seed)
     patterns, cues = draw(protocol, seed)
     memory = network(protocol, trial, trial.network, seed)
     memory.store(patterns, durations=_durations(protocol, trial, seed))
@@ -95,6 +98,17 @@ def network(
         wiring=trial.wiring,
         parameters=parameters,
     )
+
+
+def at_once(protocol: Protocol, seed: int) -> xr.Dataset:
+    """Covariance of all patterns together, read by k winners: what a size holds without streams."""
+    patterns, cues = draw(protocol.replace(tested=protocol.stored), seed)
+    rates = HopfieldNetwork(protocol.units, rule=CurvatureGate(), seed=[seed])
+    course = Course.at_once(rates, batch.covariance, patterns[None], cues[None], every=5)
+    p90 = course.p90()
+    about = {"long_name": "P90", "units": "patterns"}
+    values = dict.fromkeys(("kept", "p90"), ("seed", p90, about))
+    return xr.Dataset(values, coords={"seed": [seed]})
 
 
 def covariance_form(weights: Weights, coding_level: float) -> Weights:
@@ -166,8 +180,8 @@ LARGE_CONTROLS: Mapping[int, tuple[Rule, Rule]] = {
 
 
 def sizes(protocol: Protocol) -> Sequence[Condition]:
-    """The rule at several sizes and coding levels, its controls and background at N = 400."""
-    trials = {}
+    """The rule at several sizes, beside batch covariance; controls and background at N = 400."""
+    trials, limits = {}, []
     for cells, active, patterns in SIZES:
         tested = round(1.4 * patterns)
         stream = {
@@ -179,6 +193,14 @@ def sizes(protocol: Protocol) -> Sequence[Condition]:
         text, name = f"N {cells}, k {active}", f"n{cells}-k{active}"
         rule = BoundedCurvatureGate.for_capacity(patterns)
         trials[f"gate-{name}"] = (f"gate, {text}", Trial(rule, protocol=stream))
+        limits.append(
+            Condition(
+                f"covariance-{name}",
+                "rate",
+                f"batch covariance, {text}",
+                Trial(rule, protocol=stream),
+            )
+        )
         if cells == 400:
             leaky, bounds = LARGE_CONTROLS[active]
             trials[f"leaky-{name}"] = (f"leaky, tuned, {text}", Trial(leaky, protocol=stream))
@@ -191,7 +213,7 @@ def sizes(protocol: Protocol) -> Sequence[Condition]:
                 f"gate, {text}, 4 Hz background",
                 Trial(rule, firing, protocol=stream),
             )
-    return listed(trials)
+    return listed(trials) + limits
 
 
 def large(protocol: Protocol) -> Sequence[Condition]:

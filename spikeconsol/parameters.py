@@ -36,6 +36,7 @@ from spikeconsol.values import (
     checked,
     in_si,
     parsed,
+    shown,
     to_si,
 )
 

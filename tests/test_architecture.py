@@ -2,6 +2,8 @@
 
 import ast
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -90,3 +92,16 @@ def test_files_of_more_than_400_lines_give_a_reason(folder):
     for path in files(ROOT / folder):
         if len(path.read_text().splitlines()) > 400:
             assert f"`{path.relative_to(ROOT)}`" in reasons.split("\n## ")[0], path
+
+
+def test_importing_the_package_is_light(tmp_path):
+    code = (
+        "import sys, numpy; before = set(sys.modules); import spikeconsol; "
+        "loaded = {name.partition('.')[0] for name in set(sys.modules) - before}; "
+        "heavy = {'brian2', 'matplotlib', 'scipy', 'xarray', 'pandas', 'sklearn', 'numba', 'jax'}; "
+        "sys.exit(', '.join(sorted(loaded & heavy)) or 0)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stderr

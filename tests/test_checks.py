@@ -86,7 +86,8 @@ INNER |= {"agreement", "generator", "GoingOn", "PoolClassifier", "RelationalEsti
 INNER_MODULES = {
     f"{wing}.{name}"
     for wing, names in {
-        "bottleneck": "archive compiled equations kernels memory_cells network program layer stream",
+        "bottleneck": "archive compiled equations kernels memory_cells network program "
+        "layer stream",
         "metaplasticity": "build closed_loop_kernel equations jax_backend kernel layer network "
         "rate recurrent recurrent_kernel runs",
     }.items()

@@ -1,46 +1,44 @@
-"""Settings and arrays of a classifier in one NumPy archive, without pickle."""
+"""Settings and arrays of a classifier in one sealed file."""
 
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spikeconsol.parameters import ParameterError
+from spikeconsol import sealed
 from spikeconsol.plain import described
 
 __all__ = ["read", "write"]
 
+KIND = "classifier"
+
 
 def write(path: Path, about: dict[str, Any], arrays: dict[str, NDArray]) -> None:
     """Write what `read` reads, so that a break at any moment leaves a whole file."""
-    partial = path.with_name(path.name + ".partial")
-    with partial.open("wb") as file:
-        np.savez(file, about=np.array(json.dumps(about)), **arrays)  # type: ignore[arg-type]
-    os.replace(partial, path)
+    sealed.save_object(path, KIND, about, arrays)
 
 
 def read(path: Path) -> tuple[dict[str, Any], dict[str, NDArray]]:
-    """Read settings and arrays.
+    """Read settings and arrays, also from a NumPy archive of an earlier version.
 
     Raises
     ------
-    ParameterError
-        If the file is not such an archive.
+    ResultError
+        If the file is missing, damaged, or holds something else.
     """
+    if not sealed.is_zip(path):
+        return sealed.load_object(path, KIND)
     try:
         with np.load(path, allow_pickle=False) as archive:
             arrays = dict(archive)
         about = json.loads(str(arrays.pop("about")))
         return about if "streams" in about else _with_objects(about), arrays
-    except FileNotFoundError:
-        raise
-    except Exception:
-        raise ParameterError(f"checkpoint: got {path}; allowed: a file written by save") from None
+    except Exception as error:
+        raise sealed.ResultError(f"{path}: not a file of save ({sealed.one_line(error)})") from None
 
 
 def _with_objects(about: dict[str, Any]) -> dict[str, Any]:

@@ -299,7 +299,7 @@ class BottleneckEstimator(
     # ------------------------------------------------------------------------------- files
 
     def save(self, path: str | Path) -> None:
-        """Write settings, weights, memories and random state to a NumPy archive."""
+        """Write settings, weights, memories and random state to a sealed NetCDF file."""
         check_is_fitted(self, "classes_")
         settings = self.get_params(deep=False)
         streams = ("_order_rng", "_memory_rng", "_noise_rng")
@@ -326,8 +326,8 @@ class BottleneckEstimator(
 
         Raises
         ------
-        ParameterError
-            If the file is not such an archive.
+        ResultError
+            If the file is missing, damaged, or holds something else.
         """
         found = archive.read(Path(path))[0]["parameters"]
         settings = {

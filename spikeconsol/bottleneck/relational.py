@@ -81,6 +81,7 @@ class RelationalBottleneck(RelationalEstimator):
 
     Examples
     --------
+    >>> from spikeconsol.bottleneck.memory import Lag
     >>> from spikeconsol.data import digits_task, nback_stream
     >>> X, y, X_test, y_test = digits_task(0)
     >>> index, match = nback_stream(y, lag=2, length=3000, seed=0)

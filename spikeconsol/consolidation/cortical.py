@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
-from spikeconsol import checks, display
+from spikeconsol import checks, display, sealed
 from spikeconsol.brian import backend
 from spikeconsol.brian.recording import Recording
 from spikeconsol.consolidation import cortical_wiring
@@ -24,6 +24,8 @@ from spikeconsol.consolidation.cortical_parameters import (
 from spikeconsol.consolidation.rules.base import Rule
 from spikeconsol.consolidation.rules.events import EventDriven
 from spikeconsol.data.patterns import active_units, check_patterns, warn_activity
+from spikeconsol.parameters import ParameterError
+from spikeconsol.plain import described, remade, remade_as_saved
 from spikeconsol.progress_bar import steps_of
 
 __all__ = ["CorticalMemory"]
@@ -174,53 +176,65 @@ class CorticalMemory(display.Shown):
     def save(self, path: str | Path) -> None:
         """Write the state, constants and seeds, so that `load` goes on to the last bit.
 
+        The recording of the last call is not written; see `Recording.to_dataset`.
+
         Parameters
         ----------
         path : str or Path
-            File of NumPy's ``npz`` format.
+            A sealed NetCDF file: whole or not there, and recognised when damaged.
         """
         about = {
             "excitatory": self.n,
             "seed": self.seed,
-            "parameters": self.parameters.flat(),
-            "rule": self.rule.fingerprint(),
+            "parameters": described(self.parameters),
+            "rule": described(self.rule),
             "calls": self._seeds.n_children_spawned,
             "probes": self._probe_seeds.n_children_spawned,
             "stored": self.stored,
         }
-        arrays: dict[str, Any] = dict(self._state, about=json.dumps(about))
-        with Path(path).open("wb") as file:
-            np.savez_compressed(file, **arrays)
+        sealed.save_object(path, type(self).__name__, about, self._state)
 
     @classmethod
-    def load(cls, path: str | Path, *, rule: Rule | EventDriven, target: str | None = None) -> Self:
+    def load(
+        cls,
+        path: str | Path,
+        *,
+        rule: Rule | EventDriven | None = None,
+        target: str | None = None,
+    ) -> Self:
         """Read what `save` has written.
 
         Parameters
         ----------
         path : str or Path
             The file.
-        rule : Rule
-            The rule of the saved memory; another one is refused.
+        rule : Rule or EventDriven, optional
+            A rule of one's own, and that of a file of version 0.1; what is given must be what was
+            saved.
         target : str, optional
-            Where Brian2 runs.
+            Where Brian2 runs; on the same target the memory goes on to the last bit.
+
+        Raises
+        ------
+        ResultError
+            If the file is missing, damaged, or holds something else.
+        ParameterError
+            If the rule is needed, or is another one than was saved.
         """
-        with np.load(path, allow_pickle=False) as file:
-            if "about" not in file:
-                raise ValueError(f"path: got {str(path)!r}; allowed: a file of CorticalMemory.save")
-            about = json.loads(str(file["about"]))
-            state = {name: file[name] for name in file.files if name != "about"}
+        given = EventDriven(rule) if isinstance(rule, Rule) else rule
+        if sealed.is_zip(path):
+            about, state = _of_earlier_versions(path, given)
+        else:
+            about, state = sealed.load_object(path, cls.__name__)
         memory = cls(
             about["excitatory"],
-            rule=rule,
+            rule=remade_as_saved(about["rule"], "rule", given),
             seed=about["seed"],
-            parameters=CorticalParameters().with_settings(about["parameters"]),
+            parameters=remade(about["parameters"], "parameters"),
             target=target,
         )
-        if memory.rule.fingerprint() != about["rule"]:
-            raise ValueError(f"rule: got {rule!r}; allowed: the rule of the saved memory")
         memory._state = state
-        memory.stored = about.get("stored", 0)  # files of earlier versions do not say
+        memory.stored = about["stored"]
         memory._seeds.spawn(about["calls"])
         memory._probe_seeds.spawn(about["probes"])
         return memory
@@ -434,3 +448,22 @@ class CorticalMemory(display.Shown):
 def _declared(model: str, flags: str) -> list[str]:
     """Names of a model's dimensionless variables with these flags."""
     return [line.split()[0] for line in model.splitlines() if line.endswith(f" : 1{flags}")]
+
+
+def _of_earlier_versions(
+    path: str | Path, rule: EventDriven | None
+) -> tuple[dict[str, Any], State]:
+    """Read a NumPy archive of `save`, which knew its rule by its fingerprint only."""
+    with np.load(path, allow_pickle=False) as file:
+        if "about" not in file:
+            raise sealed.ResultError(
+                f"{path}: holds arrays; allowed: a file of CorticalMemory.save"
+            )
+        about = json.loads(str(file["about"]))
+        state = {name: file[name] for name in file.files if name != "about"}
+    if rule is None or rule.fingerprint() != about["rule"]:
+        given = "nothing" if rule is None else repr(rule)
+        raise ParameterError(f"rule: got {given}; allowed: rule as saved")
+    parameters = CorticalParameters().with_settings(about["parameters"])
+    about |= {"rule": described(rule), "parameters": described(parameters)}
+    return {"stored": 0} | about, state

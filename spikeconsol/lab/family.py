@@ -26,7 +26,7 @@ def family(prefix: str, **shared: Any) -> Callable[..., Experiment]:
     Examples
     --------
     >>> from spikeconsol.parameters import Parameters
-    >>> make = family("toy/", parameters=Parameters, run=None, columns=("x",), demo={"cells": 9})
+    >>> make = family("toy/", parameters=Parameters, run=print, columns=("x",), demo={"cells": 9})
     >>> make("size", "against size", [], demo={"seeds": 2}).presets
     {'demo': {'cells': 9, 'seeds': 2}}
     """

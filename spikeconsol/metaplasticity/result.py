@@ -13,7 +13,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from spikeconsol import checks, display
+from spikeconsol import checks, display, sealed
 from spikeconsol.metaplasticity.build import build
 from spikeconsol.metaplasticity.network import Network
 from spikeconsol.metaplasticity.optimiser import OPTIMISERS, Optimiser
@@ -232,8 +232,8 @@ class Training(Trained):
         )
 
     def save(self, path: str | Path) -> None:
-        """Write everything to a NetCDF file, readable by `load` and by xarray."""
-        self.to_dataset().to_netcdf(path, engine="h5netcdf")
+        """Write everything to a sealed NetCDF file, readable by `load` and by xarray."""
+        sealed.save(self.to_dataset(), path)
 
     @classmethod
     def load(cls, path: str | Path, *, task: Task | None = None) -> Self:
@@ -248,9 +248,9 @@ class Training(Trained):
         Raises
         ------
         ValueError
-            If the file is no training, or its task is unknown.
+            If the file is missing, damaged or no training, or its task is unknown.
         """
-        dataset = xr.load_dataset(path, engine="h5netcdf")
+        dataset = sealed.load(path, unsealed=True)  # earlier versions did not seal trainings
         attributes = dataset.attrs
         if "task_parameters" not in attributes or "error" not in dataset:
             raise ValueError(f"path: got {path}, no training; allowed: a file of Training.save")

@@ -1,5 +1,6 @@
 """The cortical memory: its state, its wiring, the rule told by spike trains, errors."""
 
+import json
 import warnings
 
 import numpy as np
@@ -112,16 +113,45 @@ def test_silence_leaves_only_decay(compiled):
 def test_a_saved_memory_goes_on_to_the_last_bit(compiled, tmp_path):
     memory_ = memory({"wiring.seed": 7}, target=compiled)
     memory_.store(PATTERNS[:2])
-    memory_.save(tmp_path / "memory.npz")
-    loaded = CorticalMemory.load(tmp_path / "memory.npz", rule=RULE, target=compiled)
+    memory_.save(tmp_path / "memory.nc")
+    loaded = CorticalMemory.load(tmp_path / "memory.nc", target=compiled)
+    assert loaded.rule == RULE
     assert loaded.parameters == memory_.parameters
     for network in (memory_, loaded):
         network.store(PATTERNS[2:])
     same_spikes(memory_.recording, loaded.recording)
     np.testing.assert_array_equal(memory_.weights.toarray(), loaded.weights.toarray())
     np.testing.assert_array_equal(memory_.recall(PATTERNS), loaded.recall(PATTERNS))
-    with pytest.raises(ValueError, match="the rule of the saved memory"):
-        CorticalMemory.load(tmp_path / "memory.npz", rule=CurvatureGate.for_lifetime("21 s"))
+    with pytest.raises(ParameterError, match=r"rule: got .*; allowed: rule as saved"):
+        CorticalMemory.load(tmp_path / "memory.nc", rule=CurvatureGate.for_lifetime("21 s"))
+
+
+@pytest.mark.parametrize("since", ["stored", ""])
+def test_a_memory_saved_as_a_numpy_archive_is_read(since, tmp_path):
+    memory_ = memory({"wiring.seed": 7})
+    memory_._seeds.spawn(3)
+    memory_.stored = 3
+    about = {
+        "excitatory": N,
+        "seed": 1,
+        "parameters": memory_.parameters.flat(),
+        "rule": RULE.fingerprint(),
+        "calls": 3,
+        "probes": 0,
+    }
+    if since:
+        about["stored"] = 3
+    path = tmp_path / "memory.npz"
+    np.savez_compressed(path, about=json.dumps(about), **memory_._state)
+    loaded = CorticalMemory.load(path, rule=RULE)
+    assert loaded.parameters == memory_.parameters
+    assert loaded.stored == (3 if since else 0)
+    assert loaded._seeds.spawn(1)[0].spawn_key == memory_._seeds.spawn(1)[0].spawn_key
+    for name, values in memory_._state.items():
+        np.testing.assert_array_equal(loaded._state[name], values)
+    for rule in (None, CurvatureGate.for_lifetime("21 s")):
+        with pytest.raises(ParameterError, match=r"rule: got .*; allowed: rule as saved"):
+            CorticalMemory.load(path, rule=rule)
 
 
 @pytest.mark.filterwarnings("ignore:patterns have a mean activity")

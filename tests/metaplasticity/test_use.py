@@ -24,6 +24,7 @@ from spikeconsol.metaplasticity.rate import FeedForward
 from spikeconsol.metaplasticity.stream import Stream
 from spikeconsol.metaplasticity.tasks import AutoAssociation, Completion, OneShot, Reversal
 from spikeconsol.parameters import ParameterError
+from spikeconsol.sealed import ResultError
 
 SHORT = {"episodes": 60, "frozen": 10}
 
@@ -231,6 +232,15 @@ def test_files_that_are_no_training_are_refused(tmp_path):
     training.to_dataset().drop_vars("error").to_netcdf(tmp_path / "b.nc", engine="h5netcdf")
     with pytest.raises(ValueError, match="no training; allowed"):
         Training.load(tmp_path / "b.nc")
+    training.save(tmp_path / "c.nc")
+    whole = (tmp_path / "c.nc").read_bytes()
+    for damaged, message in (
+        (whole[:-500], "truncated|not a result"),
+        (whole[:900] + bytes([whole[900] ^ 1]) + whole[901:], "damaged"),
+    ):
+        (tmp_path / "c.nc").write_bytes(damaged)
+        with pytest.raises(ResultError, match=message):
+            Training.load(tmp_path / "c.nc")
 
 
 def test_results_of_version_0_1_load(tmp_path):
