@@ -219,6 +219,21 @@ def test_recall_leaves_weights_and_traces(compiled):
     np.testing.assert_array_equal(network.trace, before[1])
 
 
+def test_recall_in_several_runs_does_not_depend_on_threads(compiled, monkeypatch):
+    patterns = sparse_patterns(6, 60, coding_level=0.1, seed=2)
+    recordings = []
+    for threads in (1, 3):
+        memory = SpikingMemory(60, rule=BoundedCurvatureGate(), seed=1)
+        memory.store(patterns)
+        monkeypatch.setattr(memory._programs, "rows", 3)  # two cues a run
+        memory.recall(patterns, threads=threads)
+        recordings.append(memory.recording)
+    one, several = recordings
+    np.testing.assert_array_equal(one.cells, several.cells)
+    np.testing.assert_array_equal(one.times, several.times)
+    assert len(one.onsets) == len(patterns)
+
+
 def test_recall_completes_partial_cues(compiled):
     network = stored()
     cues = PATTERNS.copy()
