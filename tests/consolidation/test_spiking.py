@@ -1,5 +1,6 @@
 """The spiking memory: exact agreements, the rule told by spike trains, recall, errors."""
 
+from copy import deepcopy
 from dataclasses import replace
 
 import numpy as np
@@ -220,18 +221,16 @@ def test_recall_leaves_weights_and_traces(compiled):
 
 
 def test_recall_in_several_runs_does_not_depend_on_threads(compiled, monkeypatch):
-    patterns = sparse_patterns(6, 60, coding_level=0.1, seed=2)
-    recordings = []
-    for threads in (1, 3):
-        memory = SpikingMemory(60, rule=BoundedCurvatureGate(), seed=1)
-        memory.store(patterns)
-        monkeypatch.setattr(memory._programs, "rows", 3)  # two cues a run
-        memory.recall(patterns, threads=threads)
-        recordings.append(memory.recording)
-    one, several = recordings
-    np.testing.assert_array_equal(one.cells, several.cells)
-    np.testing.assert_array_equal(one.times, several.times)
-    assert len(one.onsets) == len(patterns)
+    network = stored()
+    networks = [network, deepcopy(network)]
+    monkeypatch.setattr(SpikingMemory, "_parts", lambda *_: iter([slice(0, 2), slice(2, 6)]))
+    one, three = (
+        (network.recall(PATTERNS, threads=threads), network.recording)
+        for network, threads in zip(networks, (1, 3), strict=True)
+    )
+    np.testing.assert_array_equal(one[0], three[0])
+    same_spikes(one[1], three[1])
+    assert len(three[1].onsets) == len(PATTERNS)
 
 
 def test_recall_completes_partial_cues(compiled):
