@@ -229,8 +229,10 @@ class SpikingMemory(display.Shown):
         total = shown + self._bins(phases.gap)
         recordings = []
         for part in self._parts(total):
-            cut = (array[part] for array in (patterns, shown, shown, total))
-            result = self._run(*cut, self._noise_seed(), storing=True)
+            seed = self._noise_seed()
+            result = self._run(
+                patterns[part], shown[part], shown[part], total[part], seed, storing=True
+            )
             for name in self._pairs.state:
                 self._pairs.state[name] = result[f"pairs.{name}"]
             for name in self._programs.cell_state:
@@ -269,8 +271,10 @@ class SpikingMemory(display.Shown):
 
         def run(part_and_seed: tuple[slice, int]) -> Recording:
             part, seed = part_and_seed
-            cut = (array[part] for array in (cues, shown, window, total))
-            return self._recorded(self._run(*cut, seed, storing=False), total[part])
+            result = self._run(
+                cues[part], shown[part], window[part], total[part], seed, storing=False
+            )
+            return self._recorded(result, total[part])
 
         recordings = backend.side_by_side(
             self.program(storing=False),
