@@ -36,6 +36,9 @@ def draw(rows: Sequence[Row], stem: Path) -> list[Path]:
                 _line(axes, [e for e in chosen if e["contender"] == name], name, color, marker)
             axes.set(xscale="log", yscale="log", xlabel="cells N", title=title)
             axes.set_xticks(list(sizes), [f"{n}" for n in sizes])
+            ticks = [5, 10, 20, 50] if axes is few else [1, 10, 100, 1000]
+            axes.set_yticks(ticks, [f"{milliseconds:,}" for milliseconds in ticks])
+            axes.set_ylim(top=4 * axes.get_ylim()[1])  # room for the legend
             axes.minorticks_off()
             axes.legend()
             style.panel_label(axes, letter)

@@ -19,7 +19,7 @@ import numpy as np
 from benchmarks.common import PYTHON, ROOT, Row, interleaved, patterns_of, process, row
 
 #: Patterns stored and recalled with twentieths of all cells active, and rounds.
-DENSE = {200: (100, 40, 5), 1000: (20, 10, 3), 4000: (4, 4, 3)}
+DENSE = {200: (400, 100, 9), 1000: (20, 10, 3), 4000: (4, 4, 3)}
 #: Patterns stored with ten cells active.
 SPARSE = {1000: 60, 2000: 40, 4000: 30, 8000: 20}
 OURS, FIRST, PLAIN, LAZY = (
