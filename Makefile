@@ -7,12 +7,15 @@ PYTHON ?= $(shell for name in python3.13 \
 	python3.12 python3.11 python3 python; do \
 	if $$name -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' \
 	>/dev/null 2>&1; then echo $$name; break; fi; done)
+PYTHON_3_11 ?= $(shell for name in python3.11 \
+	$$(ls -rd "$$(pyenv root 2>/dev/null)"/versions/3.11.*/bin/python3 2>/dev/null); do \
+	if $$name -c 'import ensurepip, venv' >/dev/null 2>&1; then echo $$name; break; fi; done)
 BIN := .venv/bin
 RESULTS ?= results
 JOBS ?= auto
 CORES ?= $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)
 
-.PHONY: help demo test test-slow claims figures bench lint docs notebooks clean
+.PHONY: help demo test test-slow claims figures bench bench-peers lint docs notebooks clean
 .DELETE_ON_ERROR:
 
 help:
@@ -22,6 +25,7 @@ help:
 	@echo "make claims     run every claim of the papers, fast and heavy"
 	@echo "make figures    bring every figure up to date"
 	@echo "make bench      measure speed"
+	@echo "make bench-peers  measure it beside NEST, in an environment of its own (needs Python 3.11)"
 	@echo "make lint       style and types"
 	@echo "make docs       build the documentation site into site/"
 	@echo "make notebooks  run docs/notebooks/*.py and write the notebooks"
@@ -45,6 +49,9 @@ figures: .venv/installed
 
 bench: .venv/installed
 	@$(BIN)/python -m benchmarks
+
+bench-peers: .venv/installed .venv-peers/installed
+	@$(BIN)/python -m benchmarks peers
 
 lint: .venv/installed-test
 	@$(BIN)/ruff check .
@@ -76,6 +83,15 @@ notebooks: .venv/installed
 	-e ".[fast,test,lint,sweep,export]"
 	@touch $@
 
+# Other simulators, never in the project's environment. NEST's wheels are of Python 3.11.
+.venv-peers/installed:
+	@test -n "$(PYTHON_3_11)" || { echo "No Python 3.11 was found, for which NEST has wheels; \
+	name one: make $(MAKECMDGOALS) PYTHON_3_11=/path/to/python3.11" >&2; exit 1; }
+	@echo "Setting up .venv-peers with $$($(PYTHON_3_11) --version) and NEST ..."
+	@test -x .venv-peers/bin/python || $(PYTHON_3_11) -m venv .venv-peers
+	@.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check "nest-simulator==3.10.*"
+	@touch $@
+
 clean:
-	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-peers build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -31,9 +31,10 @@ Row = dict[str, object]
 Result = TypeVar("Result")
 
 
-def patterns_of(n: int, count: int) -> np.ndarray:
-    """Return the patterns that every contender stores."""
-    return sparse_patterns(count, n, coding_level=0.05, seed=1)
+def patterns_of(n: int, count: int, active: int | None = None) -> np.ndarray:
+    """Return the patterns that every contender stores, by default a twentieth of all cells."""
+    level = 0.05 if active is None else active / n
+    return sparse_patterns(count, n, coding_level=level, seed=1)
 
 
 def interleaved(
@@ -80,7 +81,7 @@ class PeakMemory:
         self._thread.join()
 
     def _watch(self) -> None:
-        while not self._stop.wait(0.002):
+        while not self._stop.wait(0.02):
             for children in Path("/proc/self/task").glob("*/children"):
                 for child in children.read_text().split():
                     with contextlib.suppress(OSError, IndexError):

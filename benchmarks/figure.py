@@ -1,4 +1,4 @@
-"""Time and memory of the spiking memory against the number of cells."""
+"""Time of storage and recall in the spiking memory against the number of cells."""
 
 from __future__ import annotations
 
@@ -8,63 +8,56 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.common import Row
+from benchmarks.storage import DENSE, FIRST, LAZY, OURS, SPARSE
 from spikeconsol.figures import style
 
 LOOKS = {
-    "spikeconsol": (style.COLORS["gate"], "o"),
-    "Brian2 standalone": (style.COLORS["leaky"], "s"),
-    "loop in C": ("0.4", "^"),
+    OURS: (style.COLORS["gate"], "o"),
+    FIRST: (style.COLORS["leaky"], "s"),
+    LAZY: ("0.4", "^"),
 }
 
 
 def draw(rows: Sequence[Row], stem: Path) -> list[Path]:
     """Draw the figure as PDF and PNG; returns nothing where there are too few sizes."""
-    storage = [entry for entry in rows if entry["benchmark"] == "storage"]
-    if len({entry["N"] for entry in storage}) < 3:
+    own = [entry for entry in rows if entry["quantity"] == "CPU of a pattern"]
+    if len({entry["N"] for entry in own if entry["benchmark"] == "storage"}) < 3:
         return []
     with style.context():
-        fig, (left, right) = style.figure(style.TWO_COLUMNS, 2.5, columns=2)
-        for name, (color, marker) in LOOKS.items():
-            own = [entry for entry in storage if entry["contender"] == name]
-            n, middle, low, high = _series(own, "events")
-            times = 1e3 / middle
-            slope = np.polyfit(np.log(n), np.log(times), 1)[0]
-            errors = np.abs(1e3 / np.array([high, low]) - times)
-            left.errorbar(
-                n, times, errors, color=color, marker=marker, label=f"{name} (slope {slope:+.2f})"
-            )
-            n, middle, low, high = _series(own, "peak memory per ordered pair")
-            if len(n):
-                right.plot(n, middle, color=color, marker=marker, label=name)
-        large = [entry for entry in rows if entry["quantity"] == "peak memory of the program"]
-        for entry in large:
-            size = int(entry["N"])  # type: ignore[call-overload]
-            peak = 1e9 * float(entry["value"]) / size**2  # type: ignore[arg-type]
-            right.plot(size, peak, color=LOOKS["spikeconsol"][0], marker="o")
-        sizes = sorted({*(int(entry["N"]) for entry in storage)})  # type: ignore[call-overload]
-        for axes, ticks in ((left, sizes), (right, [1000, 2000, 4000, 10_000])):
-            axes.set_xscale("log")
-            axes.set_xlabel("Cells N")
-            axes.set_xticks(ticks, map(str, ticks))
-        left.set_yscale("log")
-        left.set_yticks([2, 5, 10, 20, 50, 100], ["2", "5", "10", "20", "50", "100"])
-        left.set_ylabel("CPU time per synaptic event (ns)")
-        right.set_ylim(bottom=0)
-        right.set_ylabel("Peak memory per cell pair (bytes)")
-        for axes in (left, right):
+        fig, (few, many, recall) = style.figure(style.TWO_COLUMNS, 2.5, columns=3)
+        panels = (
+            (few, "storage, k = 10", SPARSE, "storage, k = 10"),
+            (many, "storage", DENSE, "storage, k = N/20"),
+            (recall, "recall", DENSE, "recall, k = N/20"),
+        )
+        for letter, (axes, benchmark, sizes, title) in zip("abc", panels, strict=True):
+            chosen = [entry for entry in own if entry["benchmark"] == benchmark]
+            for name, (color, marker) in LOOKS.items():
+                _line(axes, [e for e in chosen if e["contender"] == name], name, color, marker)
+            axes.set(xscale="log", yscale="log", xlabel="Cells N", title=title)
+            axes.set_xticks(list(sizes), [f"{n}" for n in sizes])
+            ticks = [5, 10, 20, 50] if axes is few else [1, 10, 100, 1000]
+            axes.set_yticks(ticks, [f"{milliseconds:,}" for milliseconds in ticks])
+            axes.set_ylim(top=4 * axes.get_ylim()[1])  # room for the legend
             axes.minorticks_off()
             axes.legend()
-        style.panel_label(left, "a")
-        style.panel_label(right, "b")
+            style.panel_label(axes, letter)
+        few.set_ylabel("CPU time of a pattern (ms)")
         paths = [stem.with_suffix(suffix) for suffix in (".pdf", ".png")]
         for path in paths:
             fig.savefig(path)
     return paths
 
 
-def _series(rows: Sequence[Row], quantity: str) -> tuple[np.ndarray, ...]:
-    chosen = sorted((e for e in rows if e["quantity"] == quantity), key=lambda e: int(e["N"]))  # type: ignore[call-overload]
-    return tuple(
-        np.array([float(e[name]) for e in chosen])  # type: ignore[arg-type]
-        for name in ("N", "value", "lowest", "highest")
+def _line(axes, rows: Sequence[Row], name: str, color: str, marker: str) -> None:  # type: ignore[no-untyped-def]
+    """Medians with ranges, and the slope of the logarithms."""
+    if not rows:
+        return
+    rows = sorted(rows, key=lambda e: int(e["N"]))  # type: ignore[call-overload]
+    n, middle, low, high = (
+        np.array([float(e[key]) for e in rows])  # type: ignore[arg-type]
+        for key in ("N", "value", "lowest", "highest")
     )
+    slope = np.polyfit(np.log(n), np.log(middle), 1)[0]
+    label = f"{name}, N$^{{{slope:.2f}}}$"
+    axes.errorbar(n, middle, (middle - low, high - middle), color=color, marker=marker, label=label)

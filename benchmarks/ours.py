@@ -1,4 +1,6 @@
-"""Our storage and recall in a process of its own: ``python -m benchmarks.ours N STORED RECALLED``.
+"""Our storage and recall in a process of its own.
+
+Run as ``python -m benchmarks.ours N STORED RECALLED [ACTIVE]``, with so many active cells.
 
 Prints JSON. Times of the loop are CPU seconds of the compiled program less those of a run of one
 step, which are given as ``fixed``.
@@ -12,7 +14,7 @@ import numpy as np
 
 from benchmarks.common import PeakMemory, children_cpu, patterns_of
 from spikeconsol.brian import backend, cache
-from spikeconsol.consolidation import SpikingMemory
+from spikeconsol.consolidation import SpikingMemory, SpikingParameters
 from spikeconsol.consolidation.rules import BoundedCurvatureGate
 
 
@@ -23,16 +25,22 @@ def measured(function, *arguments):
     return children_cpu() - cpu, time.perf_counter() - wall
 
 
-def main(n, stored, recalled):
-    memory = SpikingMemory(n, rule=BoundedCurvatureGate(), seed=1)
-    cache.compiled(memory.program())
-    values = memory._programs.state(storing=True)
-    step = [
-        measured(lambda: backend.run(memory.program(), values, steps=1, outputs=["pairs.w"]))
-        for _ in range(3)
+def one_step(memory, *, storing):
+    """What a run costs that has next to no steps: the least of three."""
+    program, values = memory.program(storing=storing), memory._programs.state(storing=storing)
+    cache.compiled(program)
+    outputs = ["pairs.w"] if storing else []
+    runs = [
+        measured(lambda: backend.run(program, values, steps=1, outputs=outputs)) for _ in range(3)
     ]
-    fixed, fixed_wall = np.min(step, axis=0)
-    patterns = patterns_of(n, stored)
+    return np.min(runs, axis=0)
+
+
+def main(n, stored, recalled, active=None):
+    parameters = SpikingParameters(coding_level=None if active is None else active / n)
+    memory = SpikingMemory(n, rule=BoundedCurvatureGate(), seed=1, parameters=parameters)
+    fixed, fixed_wall = one_step(memory, storing=True)
+    patterns = patterns_of(n, stored, active)
     with PeakMemory("main") as peak:
         store, store_wall = measured(memory.store, patterns)
     spikes = len(memory.recording.cells)
@@ -44,6 +52,7 @@ def main(n, stored, recalled):
         "spikes": spikes,
     }
     if recalled:
+        fixed, _ = one_step(memory, storing=False)
         recall, recall_wall = measured(memory.recall, patterns[-recalled:])
         row |= {"recall": recall - fixed, "recall wall": recall_wall}
     return row | {"bytes": peak.bytes}

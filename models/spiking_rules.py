@@ -41,6 +41,7 @@ from spikeconsol.models.sequential_memory import (
     longest_load,
     reading,
 )
+from spikeconsol.parameters import parameter
 from spikeconsol.statistics import dice
 
 #: Poisson input that excites a cell about as much as the regular drive [Hz].
@@ -48,8 +49,11 @@ POISSON = 79.0
 
 
 @dataclass(frozen=True)
-class Fight(Protocol, stored=900, tested=340):
+class Fight(Protocol):
     """More patterns than the best rule holds."""
+
+    stored: int = parameter(900, at_least=10, doc="patterns stored, one after another")
+    tested: int = parameter(340, at_least=10, doc="newest patterns that are recalled at the end")
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -42,6 +42,7 @@ from spikeconsol.brian.cache import (
     BuildError,
     cache_folder,
     clear_cache,
+    compiled,
     compiler,
     compiler_version,
     key,
@@ -61,7 +62,11 @@ __all__ = [
     "default_target",
     "explain",
     "run",
+    "side_by_side",
 ]
+
+Argument = TypeVar("Argument")
+Result = TypeVar("Result")
 
 TARGETS = ("standalone", "cython", "numpy")
 
@@ -185,6 +190,50 @@ def run(
     if target == "standalone":
         return standalone.run(program, values, steps, outputs)
     return _run_at_runtime(program, values, steps, outputs, target)
+
+
+def side_by_side(
+    program: Program,
+    call: Callable[[Argument], Result],
+    arguments: Sequence[Argument],
+    *,
+    threads: int | None,
+    target: str | None,
+) -> list[Result]:
+    """Call a function that runs a program, for each argument, with several runs at a time.
+
+    Parameters
+    ----------
+    program : Program
+        What the function runs.
+    call : callable
+    arguments : sequence
+    threads : int or None
+        Runs at a time; by default as many as ``OMP_NUM_THREADS`` says, or as there are cores.
+        Targets other than ``standalone`` make one run after the other.
+    target : str or None
+
+    Returns
+    -------
+    list
+        What the calls returned, in the order of the arguments.
+    """
+    if threads is not None:
+        threads = checks.whole("threads", threads, at_least=1)
+    if len(arguments) < 2 or (target or default_target()) != "standalone":
+        return [call(argument) for argument in arguments]
+    from concurrent.futures import ThreadPoolExecutor  # not where there is nothing to share
+
+    compiled(program)  # once, not in every thread
+    with ThreadPoolExecutor(threads or _cores()) as pool:
+        return list(pool.map(call, arguments))
+
+
+def _cores() -> int:
+    told = os.environ.get("OMP_NUM_THREADS", "")
+    if told.isdigit() and int(told):
+        return int(told)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @cache

@@ -229,7 +229,10 @@ class SpikingMemory(display.Shown):
         total = shown + self._bins(phases.gap)
         recordings = []
         for part in self._parts(total):
-            result = self._run(patterns[part], shown[part], shown[part], total[part], storing=True)
+            seed = self._noise_seed()
+            result = self._run(
+                patterns[part], shown[part], shown[part], total[part], seed, storing=True
+            )
             for name in self._pairs.state:
                 self._pairs.state[name] = result[f"pairs.{name}"]
             for name in self._programs.cell_state:
@@ -238,13 +241,18 @@ class SpikingMemory(display.Shown):
             self.stored += len(shown[part])
         self.recording = Recording.joined(recordings)
 
-    def recall(self, cues: ArrayLike) -> NDArray[np.bool_]:
+    def recall(self, cues: ArrayLike, *, threads: int | None = None) -> NDArray[np.bool_]:
         """Let the network complete each cue; weights do not change.
 
         Parameters
         ----------
         cues : array_like of bool, shape (P, N)
             Cues; each drives its cells for a short time, then the network is on its own.
+        threads : int, optional
+            Runs of the compiled program that go on side by side, where there are more cues than
+            one run has room for (1024, and 2**20 / N above N = 1024); each needs a copy of the
+            weights. By default as many as ``OMP_NUM_THREADS`` says, which is 1 in experiments, or
+            as there are cores. What is recalled does not depend on it.
 
         Returns
         -------
@@ -260,10 +268,21 @@ class SpikingMemory(display.Shown):
             for duration in (phases.cue, phases.recall, phases.pause)
         )
         total = window + pause
-        recordings = []
-        for part in self._parts(total):
-            result = self._run(cues[part], shown[part], window[part], total[part], storing=False)
-            recordings.append(self._recorded(result, total[part]))
+
+        def run(part_and_seed: tuple[slice, int]) -> Recording:
+            part, seed = part_and_seed
+            result = self._run(
+                cues[part], shown[part], window[part], total[part], seed, storing=False
+            )
+            return self._recorded(result, total[part])
+
+        recordings = backend.side_by_side(
+            self.program(storing=False),
+            run,
+            [(part, self._noise_seed()) for part in self._parts(total)],
+            threads=threads,
+            target=self.target,
+        )
         self.recording = Recording.joined(recordings)
         spikes, volleys = self.recording.counts(phases.recall - phases.read_out, phases.recall)
         cycles = volleys / self.parameters.inhibition.cells
@@ -396,6 +415,7 @@ class SpikingMemory(display.Shown):
         shown: NDArray[np.int64],
         window: NDArray[np.int64],
         total: NDArray[np.int64],
+        noise_seed: int,
         *,
         storing: bool,
     ) -> dict[str, NDArray]:
@@ -411,7 +431,6 @@ class SpikingMemory(display.Shown):
         windows[: len(slot)] = phase < window[slot]
         table = np.zeros((self._programs.rows, self.n))
         table[1 : len(patterns) + 1] = patterns
-        noise_seed = int(self._seeds.spawn(1)[0].generate_state(1)[0] >> 1)
         values = self._programs.constants(storing=storing, noise_seed=noise_seed)
         values |= self._programs.state(storing=storing)
         values |= {"row": rows, "window": windows, "table": table}
@@ -431,6 +450,9 @@ class SpikingMemory(display.Shown):
             outputs=[*outputs, "spikes.i", "spikes.t"],
             target=self.target,
         )
+
+    def _noise_seed(self) -> int:
+        return int(self._seeds.spawn(1)[0].generate_state(1)[0] >> 1)
 
     def _recorded(self, result: dict[str, NDArray], total: NDArray[np.int64]) -> Recording:
         edges = np.r_[0, np.cumsum(total)] * self.parameters.phases.bin

@@ -309,3 +309,25 @@ def test_doctor_finds_all_targets_equal():
     checks = {check.name: check for check in doctor()}
     for target in TARGETS:
         assert checks[f"target {target}"].ok, checks[f"target {target}"].detail
+
+
+def test_runs_side_by_side_are_those_one_after_the_other():
+    def states(seed):
+        return run(COUNTING, {"cells.noise_seed": seed}, steps=5, outputs=["cells.normal_draw"])
+
+    one, two = (
+        backend.side_by_side(COUNTING, states, range(4), threads=threads, target=None)
+        for threads in (1, 2)
+    )
+    draws = [state["cells.normal_draw"] for state in one]
+    assert (draws[0] != draws[1]).all()
+    for draw, state in zip(draws, two, strict=True):
+        np.testing.assert_array_equal(draw, state["cells.normal_draw"])
+    with pytest.raises(ValueError, match="threads: got 0; allowed"):
+        backend.side_by_side(COUNTING, states, (), threads=0, target=None)
+
+
+@pytest.mark.parametrize(("told", "cores"), [("1", 1), ("3", 3)])
+def test_a_worker_of_one_thread_shares_nothing(monkeypatch, told, cores):
+    monkeypatch.setenv("OMP_NUM_THREADS", told)
+    assert backend._cores() == cores

@@ -1,5 +1,6 @@
 """The spiking memory: exact agreements, the rule told by spike trains, recall, errors."""
 
+from copy import deepcopy
 from dataclasses import replace
 
 import numpy as np
@@ -217,6 +218,19 @@ def test_recall_leaves_weights_and_traces(compiled):
     network.recall(PATTERNS)
     np.testing.assert_array_equal(network.weights, before[0])
     np.testing.assert_array_equal(network.trace, before[1])
+
+
+def test_recall_in_several_runs_does_not_depend_on_threads(compiled, monkeypatch):
+    network = stored()
+    networks = [network, deepcopy(network)]
+    monkeypatch.setattr(SpikingMemory, "_parts", lambda *_: iter([slice(0, 2), slice(2, 6)]))
+    one, three = (
+        (network.recall(PATTERNS, threads=threads), network.recording)
+        for network, threads in zip(networks, (1, 3), strict=True)
+    )
+    np.testing.assert_array_equal(one[0], three[0])
+    same_spikes(one[1], three[1])
+    assert len(three[1].onsets) == len(PATTERNS)
 
 
 def test_recall_completes_partial_cues(compiled):

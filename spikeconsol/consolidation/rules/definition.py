@@ -85,10 +85,10 @@ def check_definition(cls: type[Rule]) -> None:
             )
     example = cls()
     variables = {**language.variables(example.model), **language.variables(example.cell_model)}
-    for name, value in example.parameters_in_text.items():
-        if any(field.name == name for field in fields(cls)) and value != getattr(example, name):
+    for name, told in example.parameters_in_text.items():
+        if any(field.name == name for field in fields(cls)) and told != getattr(example, name):
             raise ParameterError(
-                f"{owner}: parameters_in_text[{name!r}] = {value!r} hides the field of that name, "
+                f"{owner}: parameters_in_text[{name!r}] = {told!r} hides the field of that name, "
                 f"{getattr(example, name)!r}; allowed: another name"
             )
     for name in (*variables, *example.parameters_in_text):
