@@ -436,7 +436,7 @@ EXPERIMENTS = (
         "patterns stored one after another: the curvature gate against its controls",
         conditions,
         demo={"stored": 400, "tested": 200, "seeds": 2},
-        figures=("store_and_recall", "recall_against_age"),
+        figures=("store_and_recall", "overview", "recall_against_age"),
         program=programs,
     ),
     _experiment(
