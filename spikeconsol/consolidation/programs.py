@@ -134,7 +134,7 @@ class Programs:
             builder="spikeconsol.consolidation.equations:build",
             structure=structure,
             inputs=(
-                *self.constants(storing=storing, noise_seed=0),
+                *self._all_but_load(storing=storing, noise_seed=0),
                 *self.state(storing=storing),
                 *("row", "window", "table"),
             ),
@@ -156,6 +156,16 @@ class Programs:
 
     def constants(self, *, storing: bool, noise_seed: int) -> dict[str, Any]:
         """Constants of a phase, by input name."""
+        values = self._all_but_load(storing=storing, noise_seed=noise_seed)
+        if not storing:
+            own = self.pairs.mean_weight()
+            values["cells.load"] = own.mean() + self.parameters.inhibition.scaling * (
+                own - own.mean()
+            )
+        return values
+
+    def _all_but_load(self, *, storing: bool, noise_seed: int) -> dict[str, Any]:
+        """The same with 0 for what takes a look at every weight."""
         p = self.parameters
         cells = self._cell_constants()
         pairs: dict[str, Any] = {}
@@ -212,8 +222,7 @@ class Programs:
         gain: Any = p.cells.recurrent_gain / self.active * (self.active / 10) ** 0.15
         cells["recurrent_gain"] = gain * REFERENCE_TIME / p.cells.synaptic_time
         cells["balance"] = p.inhibition.balance
-        own = self.pairs.mean_weight()
-        cells["load"] = own.mean() + p.inhibition.scaling * (own - own.mean())
+        cells["load"] = 0.0
         if self.pairs.listed:
             share = self.pairs.in_degree / (self.n - 1)
             cells["recurrent_gain"] /= np.where(share > 0, share, 1.0)
