@@ -163,6 +163,7 @@ def in_si(value: Any, name: str) -> tuple[float, str]:
     """
     if not isinstance(name, str):
         raise ParameterError(f"name: got {shown(name)}; allowed: text")
+    name = printable(name)
     dimension = getattr(value, "dim", None)
     if dimension is not None:
         exponents = tuple(getattr(dimension, "_dims", ()))

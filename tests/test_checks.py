@@ -81,15 +81,15 @@ INNER = {"change_by", "raise_to", "probability"}
 INNER |= {"contrast", "pair_weights", "layer_norm", "layer_norm_gradient"}
 INNER |= {"match_signal", "trace_signal", "window_signal", "require_sample", "require_own_text"}
 INNER |= {"random_signs", "stack", "samples", "BottleneckEstimator", "ObjectSettings"}
-INNER |= {"agreement", "generator", "GoingOn", "PoolClassifier", "RelationalEstimator"}
+INNER |= {"agreement", "chosen", "generator", "GoingOn", "PoolClassifier", "RelationalEstimator"}
 #: Modules of which the same is true: what estimators and trainings are made of.
 INNER_MODULES = {
     f"{wing}.{name}"
     for wing, names in {
         "bottleneck": "archive compiled equations kernels memory_cells network program "
-        "layer stream",
+        "layer runs stream",
         "metaplasticity": "build closed_loop_kernel equations jax_backend kernel layer network "
-        "rate recurrent recurrent_kernel runs",
+        "rate recurrent recurrent_kernel stream",
     }.items()
     for name in names.split()
 }
