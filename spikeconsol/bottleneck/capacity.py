@@ -157,7 +157,7 @@ def memory_capacity(
 def explained_variance(predicted: Array, values: Array) -> float:
     """Coefficient of determination, pooled over components."""
     predicted, values = checks.array("predicted", predicted), checks.array("values", values)
-    if not values.size or predicted.shape != values.shape:
+    if not (values.ndim and values.size) or predicted.shape != values.shape:
         raise ParameterError(
             f"predicted: got shape {predicted.shape}; allowed: {values.shape}, as values, not empty"
         )

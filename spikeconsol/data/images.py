@@ -118,7 +118,7 @@ def read_idx(path: str | Path) -> NDArray[np.uint8]:
     ValueError
         If the magic number is not that of unsigned bytes, or the size is not what it announces.
     """
-    if not isinstance(path, str | os.PathLike) or "\0" in str(path):
+    if not isinstance(path, str | os.PathLike) or "\0" in str(path) or not Path(path).is_file():
         raise checks.wrong("path", path, "the path of a file")
     return _parse(_contents(Path(path)), path)
 
