@@ -6,6 +6,7 @@ import shutil
 import stat
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -237,8 +238,12 @@ def test_results_are_removed_and_so_are_those_of_killed_runs_but_not_of_living_o
     finally:
         living.kill()
         living.wait()
-        scratch._remove_orphans.cache_clear()
-        scratch._remove_orphans(scratch.MEMORY)
+        # What `unshare` has started ends a moment after it.
+        until = time.monotonic() + 20
+        while folders[0].exists() and time.monotonic() < until:
+            scratch._remove_orphans.cache_clear()
+            scratch._remove_orphans(scratch.MEMORY)
+            time.sleep(0.05)
     assert not {*map(str, folders)} & {*map(str, scratch.MEMORY.glob("spikeconsol-*"))}
 
 
