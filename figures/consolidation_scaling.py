@@ -12,13 +12,10 @@ from spikeconsol.lab import Figure
 
 NEED = "consolidation-rules/scaling"
 LINES = (
-    ("rate-depression-gate", "depression gate", "accent", "-", "o"),
     ("rate-curvature-gate", "curvature gate", "gate", "-", "o"),
     ("rate-timer", "timer", "shuffled", "-", "s"),
     ("rate-mas", "memory aware synapses", "rate", "-", "s"),
     ("rate-hard-bounds", "hard bounds", "bounds", "-", "^"),
-    ("rate-soft-bounds", "soft bounds", "bounds", ":", "^"),
-    ("rate-amit-fusi", "Amit-Fusi", "leaky", ":", "v"),
     ("rate-leaky", "leaky", "leaky", "-", "v"),
     ("limit-covariance", "covariance, batch", "instant", "--", "D"),
     ("limit-willshaw", "Willshaw, batch", "control", "--", "D"),

@@ -2,7 +2,7 @@
 
 Two ways to grow: with a fixed share f of active units, or with a fixed number k of them. Rules and
 recall are those of `consolidation-rules/steady`, tuned at N = 200. In every network the constant
-that says how long a rule remembers is searched again, as are self-coupling and homeostasis: five
+that says how long a rule remembers is searched again, as are self-coupling and homeostasis: three
 values, factors of sqrt(2) apart, around a first guess, and more of them for as long as the best on
 two tuning seeds is the first or the last. P90 decides.
 
@@ -39,20 +39,17 @@ from spikeconsol.models.consolidation_rules import (
 from spikeconsol.parameters import Parameters, parameter
 
 #: Recalls tried in every network.
-RECALL = {"self_coupling": (1.0, 2.0, 4.0, 8.0, 15.0), "homeostasis": (0.25, 0.5, 1.0)}
+RECALL = {"self_coupling": (2.0, 4.0, 8.0), "homeostasis": (0.25, 0.5, 1.0)}
 TUNING_SEEDS = (0, 1)
 #: Where tuning at N = 200 was done: P90 of the rules is some 250 there.
 UNITS, ACTIVE, LEVEL = 200, 10, 0.05
 #: The constant that says how long a rule remembers, the power of it that a lifetime is, and
 #: whether at fixed f that lifetime is expected to grow with N, or with its root.
 MEMORIES: dict[str, tuple[str, float, float]] = {
-    "depression-gate": ("protection_time", 1.0, 0.5),
     "curvature-gate": ("protection_time", 1.0, 0.5),
     "timer": ("protection_time", 1.0, 0.5),
     "mas": ("memory_time", 1.0, 0.5),
     "hard-bounds": ("bound", 0.5, 1.0),
-    "soft-bounds": ("depression", -1.0, 0.5),
-    "amit-fusi": ("potentiation", -1.0, 0.5),
     "leaky": ("learning_rate", -1.0, 1.0),
     "covariance": ("window", 1.0, 1.0),
     "willshaw": ("window", 1.0, 0.5),
@@ -64,9 +61,9 @@ class ScalingProtocol(Parameters):
     """Networks of several sizes; how much is stored and tested follows from what they hold."""
 
     sizes: tuple[int, ...] = parameter(
-        (100, 200, 400, 800), at_least=50, doc="numbers of units, a tenth of them active at most"
+        (100, 200, 300, 400), at_least=50, doc="numbers of units, a tenth of them active at most"
     )
-    largest_k: int = parameter(400, at_least=50, doc="largest network with a fixed number k")
+    largest_k: int = parameter(300, at_least=50, doc="largest network with a fixed number k")
 
 
 @dataclass(frozen=True)
@@ -136,7 +133,7 @@ def search(case: Case, seeds: Seeds) -> tuple[float, Settings]:
             tried[step] = found[best], best
         return tried[step][0]
 
-    low, high = -2, 2
+    low, high = -1, 1
     while True:
         best = max(range(low, high + 1), key=score)
         if low < best < high or high - low > 12:
