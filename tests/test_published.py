@@ -55,3 +55,13 @@ def test_the_recipe_asks_for_what_the_package_asks_for():
         name, lower = re.match(r"([\w-]+)(>=[\d.]+)", line).groups()
         wanted["matplotlib-base" if name == "matplotlib" else name] = lower
     assert asked == wanted | {"python": project["requires-python"]}
+
+
+def test_every_package_is_in_the_wheel():
+    """A package that `pyproject.toml` does not list works in the checkout and nowhere else."""
+    listed = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
+    found = {
+        ".".join(path.parent.relative_to(ROOT).parts)
+        for path in (ROOT / "spikeconsol").rglob("__init__.py")
+    }
+    assert found <= set(listed)
