@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from spikeconsol.figures.style import COLORS, TWO_COLUMNS, band, figure, panel_label, state_n
+from spikeconsol.figures.style import COLORS, TWO_COLUMNS, figure, panel_label, state_n
 from spikeconsol.lab import Figure
+from spikeconsol.statistics import mean_and_interval
 
 NEED = "consolidation-rules/scaling"
 LINES = (
@@ -36,8 +37,9 @@ def draw(results: Mapping[str, Mapping[str, Any]]) -> Any:
                 continue
             cases = [found[f"{stem}-{way}-{size:04d}"] for size in sizes]
             values = np.stack([case.p90.values for case in cases], axis=1)
-            style = {"color": COLORS[color], "ls": line, "marker": marker, "ms": 2.5}
-            band(ax, np.array(sizes), values, label=label, **style)
+            mean, half = mean_and_interval(values)
+            style = {"color": COLORS[color], "ls": line, "marker": marker, "ms": 3}
+            ax.errorbar(sizes, mean, half, label=label, elinewidth=0.7, lw=1.1, **style)
             for size, case in zip(sizes, cases, strict=True):
                 theory[size] = float(case.binary[0]), float(case.mean_field[0])
         sizes = sorted(theory)
@@ -49,9 +51,11 @@ def draw(results: Mapping[str, Mapping[str, Any]]) -> Any:
             ax.plot(sizes, values, color="#999999", lw=0.8, ls=dashes, label=label)
         ax.set(xscale="log", yscale="log", xlabel="number of units N", title=title)
         ax.set_xticks(sizes, [str(size) for size in sizes])
+        ax.set_ylim(20, 750)
+        ax.set_yticks([20, 50, 100, 200, 500], ["20", "50", "100", "200", "500"])
         ax.minorticks_off()
     axes[0].set(ylabel="lifetime P90 (patterns)")
-    axes[1].legend(loc="upper left", fontsize=5.5)
+    axes[1].legend(loc="lower right", fontsize=5.5)
     state_n(axes[0], next(iter(found.values())).sizes["seed"], corner="upper left")
     for ax, letter in zip(axes, "ab", strict=True):
         panel_label(ax, letter)
