@@ -13,7 +13,7 @@ from spikeconsol.statistics import mean_and_interval
 
 NEED = "consolidation-rules/steady"
 LINES = (
-    ("rate-depression-gate-searched", "depression gate, searched longer", "accent", "-"),
+    ("rate-refreshed-gate", "refreshed curvature gate", "accent", "-"),
     ("rate-timer", "timer", "shuffled", "-"),
     ("rate-mas", "memory aware synapses", "gate", "-"),
     ("rate-bcpnn", "BCPNN", "rate", "-"),
