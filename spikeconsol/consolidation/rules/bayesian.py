@@ -57,9 +57,8 @@ class BoundedBCPNN(BCPNN):
     """BCPNN with weights in [0, 1] that knows its own synapse only, as spikes drive it.
 
     The geometric mean of p_i and p_j is replaced by the arithmetic one, a trace of 2 A + M, and
-    log-ratios from 0 to `top` are the weights from 0 to 1. The spiking memory recalls next to nothing
-    with it (docs/spiking_memory.md): weights stay too small, and its recalls warn that they fall
-    silent.
+    log-ratios from 0 to `top` are the weights from 0 to 1. The spiking memory recalls next to
+    nothing with it (docs/spiking_memory.md), as weights stay too small, and warns of it.
     """
 
     top: float = parameter(3.0, above=0, doc="log-ratio at which a weight is 1")
