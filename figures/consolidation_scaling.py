@@ -14,6 +14,8 @@ from spikeconsol.statistics import mean_and_interval
 NEED = "consolidation-rules/scaling"
 LINES = (
     ("rate-curvature-gate", "curvature gate", "gate", "-", "o"),
+    ("rate-refreshed-gate", "refreshed gate", "gate", ":", "P"),
+    ("rate-depression-gate-searched", "depression gate", "accent", "-", "X"),
     ("rate-timer", "timer", "shuffled", "-", "s"),
     ("rate-mas", "memory aware synapses", "rate", "-", "s"),
     ("rate-hard-bounds", "hard bounds", "bounds", "-", "^"),
@@ -42,6 +44,8 @@ def draw(results: Mapping[str, Mapping[str, Any]]) -> Any:
             ax.errorbar(sizes, mean, half, label=label, elinewidth=0.7, lw=1.1, **style)
             for size, case in zip(sizes, cases, strict=True):
                 theory[size] = float(case.binary[0]), float(case.mean_field[0])
+        if not theory:
+            continue
         sizes = sorted(theory)
         binary, mean_field = np.array([theory[size] for size in sizes]).T
         for values, dashes, label in (
@@ -51,8 +55,8 @@ def draw(results: Mapping[str, Mapping[str, Any]]) -> Any:
             ax.plot(sizes, values, color="#999999", lw=0.8, ls=dashes, label=label)
         ax.set(xscale="log", yscale="log", xlabel="number of units N", title=title)
         ax.set_xticks(sizes, [str(size) for size in sizes])
-        ax.set_ylim(20, 750)
-        ax.set_yticks([20, 50, 100, 200, 500], ["20", "50", "100", "200", "500"])
+        ax.set_ylim(20, 2000)
+        ax.set_yticks((ticks := [20, 50, 100, 200, 500, 1000]), [str(tick) for tick in ticks])
         ax.minorticks_off()
     axes[0].set(ylabel="lifetime P90 (patterns)")
     axes[1].legend(loc="lower right", fontsize=5.5)
