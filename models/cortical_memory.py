@@ -22,11 +22,18 @@ from numpy.typing import NDArray
 
 from spikeconsol.brian.recording import Recording
 from spikeconsol.consolidation import CorticalMemory, CorticalParameters
-from spikeconsol.consolidation.rules import CurvatureGate
-from spikeconsol.consolidation.rules.bounded import BoundedAdditive, RandomGate
-from spikeconsol.consolidation.rules.events import EventDriven
 from spikeconsol.data import corrupt, sparse_patterns
 from spikeconsol.lab import Condition, family
+from spikeconsol.models.cortical_rules import (
+    bayesian,
+    bounds,
+    gate,
+    leaky,
+    memory_aware,
+    random_gate,
+    triplet,
+    ungated,
+)
 from spikeconsol.parameters import ParameterError, Parameters, parameter
 from spikeconsol.statistics import dice, longest_load
 
@@ -239,37 +246,6 @@ def _value(value: float, name: str, units: str) -> tuple[str, list[float], dict[
     return "seed", [float(value)], {"long_name": name, "units": units}
 
 
-#: With a share of .15 of a presentation for each spike, rates of .1 and .02 per spike.
-POTENTIATION, DEPRESSION = 0.1 / 0.15, 0.02 / 0.077
-
-
-def gate(lifetime: float) -> EventDriven:
-    """The curvature gate."""
-    return CurvatureGate.for_lifetime(lifetime)
-
-
-def ungated(depression: float = 0.02) -> Callable[[float], EventDriven]:
-    """An open gate: soft bounds, w grows towards 1 and falls towards 0 in shares of the way."""
-
-    def rule(lifetime: float) -> EventDriven:
-        opened = CurvatureGate.for_lifetime(lifetime).ungated()
-        return opened.replace(mismatch_share=opened.mismatch_share * depression / 0.02)
-
-    return rule
-
-
-def bounds(depression: float) -> Callable[[float], EventDriven]:
-    """Steps of .1, and of `depression`, between hard bounds."""
-    rule = BoundedAdditive(potentiation=POTENTIATION, depression=depression / 0.077)
-    return lambda lifetime: EventDriven(rule=rule)
-
-
-def random_gate(share: float) -> Callable[[float], EventDriven]:
-    """A gate that is open for a random share of all events."""
-    rule = RandomGate(potentiation=POTENTIATION, depression=DEPRESSION, share=share)
-    return lambda lifetime: EventDriven(rule=rule)
-
-
 def stream(protocol: Protocol) -> Sequence[Condition]:
     """The gate and its controls, at the gain of the gate."""
     trials = {"gate": ("curvature gate", Trial(gate))}
@@ -282,6 +258,35 @@ def stream(protocol: Protocol) -> Sequence[Condition]:
             "ungated": ("ungated, the gate's rates", Trial(ungated())),
             "random-gate": ("random gate", Trial(random_gate(0.85))),
         }
+    return _listed(trials)
+
+
+#: Constants tried for every rule, on seed 0: what is in the middle of its grid is at its best.
+DEPRESSIONS = (0.0004, 0.00075, 0.0015, 0.003, 0.006)
+TRIED: dict[str, tuple[Callable[..., Any], Sequence[tuple[float, ...]]]] = {
+    "hard bounds": (bounds, [(depression,) for depression in DEPRESSIONS]),
+    "soft bounds": (ungated, [(depression,) for depression in DEPRESSIONS]),
+    "leaky": (leaky, [(time,) for time in (12.5, 25.0, 50.0, 100.0, 200.0)]),
+    "MAS": (memory_aware, [(s, d) for s in (1.0, 3.0, 10.0) for d in (0.0015, 0.005, 0.02)]),
+    "BCPNN": (bayesian, [(time, top) for time in (0.5, 1.0, 2.0) for top in (1.5, 2.5)]),
+    "random gate": (random_gate, [(s, d) for s in (0.5, 0.85) for d in (0.0015, 0.005, 0.02)]),
+    "triplet STDP": (triplet, [(p, d) for p in (0.3, 1.0, 3.0) for d in (0.3, 1.0, 3.0)]),
+}
+
+
+def tuning(protocol: Protocol) -> Sequence[Condition]:
+    """The gate at several gains of recall, and every control with several constants."""
+    trials = {
+        f"gate-{gain:g}": (f"gate, gain {gain:g}", Trial(gate, {"strengths.recurrent": gain}))
+        for gain in (1.5, 1.65, 1.8, 1.95, 2.1)
+    }
+    for name, (make_rule, settings) in TRIED.items():
+        for setting in settings:
+            values = [f"{value:g}" for value in setting]
+            trials["-".join([name.lower().replace(" ", "-"), *values])] = (
+                f"{name}, {', '.join(values)}",
+                Trial(make_rule(*setting)),
+            )
     return _listed(trials)
 
 
@@ -408,6 +413,7 @@ LARGE = {"cells": 1600, "active": 80, "lifetime": "40 s", "stored": 130, "tested
 _experiment = family(
     "cortical-memory/", parameters=Protocol, run=run, columns=COLUMNS, seeds=3, program=program
 )
+SOME_LARGE = {"large": LARGE}
 SOME = {"presets": {"few": FEW}}
 EXPERIMENTS = (
     _experiment(
@@ -417,6 +423,9 @@ EXPERIMENTS = (
         seeds=5,
         presets={"demo": DEMO, "large": LARGE},
         figures=("cortical_network", "cortical_memory"),
+    ),
+    _experiment(
+        "tuning", "how the constants of rules were chosen", tuning, seeds=(0, 1), presets=SOME_LARGE
     ),
     _experiment("size", "the always-on network at N = 400 to 3200", sizes),
     _experiment("lifetime", "protection by the gate for 10 to 40 s", lifetimes),
