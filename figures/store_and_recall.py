@@ -118,7 +118,7 @@ def synapse(ax: Axes, example: xr.Dataset) -> None:
     )
     ax.text(
         float(presentation[closed].mean()),
-        0.06,
+        0.5,
         "consolidated",
         ha="center",
         fontsize=7,

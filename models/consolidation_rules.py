@@ -254,7 +254,7 @@ CONTENDERS: tuple[Contender, ...] = (
     ),
     Contender(
         "shuffled", "shuffled gate (control)", _shuffled,
-        {"protection_time": (1.0, 3.0, 6.0, 12.0, 25.0), "learning_rate": (0.025, 0.05, 0.1)},
+        {"protection_time": (4.0, 6.0, 12.0, 25.0), "learning_rate": (0.025, 0.05, 0.1)},
         {"protection_time": 6, "learning_rate": 0.05, "self_coupling": 6, "homeostasis": 1.0},
     ),
 )  # fmt: skip

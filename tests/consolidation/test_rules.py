@@ -130,6 +130,9 @@ def test_rules_refuse_impossible_values():
         Leaky(learning_rate=1.5)
     with pytest.raises(ParameterError, match="protection_time"):
         CurvatureGate.for_capacity(0)
+    for gate in (CurvatureGate, SmoothCurvatureGate, DepressionGate):  # the trace would diverge
+        with pytest.raises(ParameterError, match="protection_time: got 1; allowed: >= "):
+            gate(protection_time=1.0)
     with pytest.raises(ParameterError, match="rule: got Leaky; allowed: a rule with a trace"):
         Shuffled(rule=Leaky())
     with pytest.raises(ParameterError, match="no form for spikes"):

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from spikeconsol.consolidation.rules.base import State
 from spikeconsol.consolidation.rules.covariance import ByHand, Leaky, SpikeGatedLeaky
 from spikeconsol.consolidation.rules.definition import plasticity_rule
-from spikeconsol.parameters import parameter
+from spikeconsol.parameters import ParameterError, parameter
 
 if TYPE_CHECKING:
     from spikeconsol.consolidation.rules.events import EventDriven
@@ -49,6 +49,14 @@ class CoincidenceTrace:
 
     model: ClassVar[str] = "w : 1\ntrace : 1"
     remember_text: ClassVar[str] = "trace += trace_rate*(A - trace)"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()  # type: ignore[misc]
+        if not self.trace_rate <= 1:
+            raise ParameterError(
+                f"protection_time: got {self.protection_time:g}; allowed: >= "
+                f"{self.trace_decay:g}, trace_decay, as a trace cannot lose more than it has"
+            )
 
     @property
     def trace_rate(self) -> float:
