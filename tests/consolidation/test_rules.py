@@ -9,6 +9,7 @@ from spikeconsol.consolidation.rules import (
     BoundedLeaky,
     Covariance,
     CurvatureGate,
+    DepressionGate,
     HardBounds,
     Leaky,
     Shuffled,
