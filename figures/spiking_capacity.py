@@ -152,8 +152,7 @@ def draw_spike_against_rate(results: Results) -> Drawing:
     right.set(ylabel="Patterns kept", ylim=(0, 260))
     right.legend(loc="upper left", ncols=1)
     style.state_n(right, example.sizes["seed"], corner="upper right")
-    style.panel_label(left, "a")
-    style.panel_label(right, "b")
+    style.panel_labels([left, right])
     return fig
 
 
