@@ -49,8 +49,7 @@ def draw(results: Mapping[str, Mapping[str, xr.Dataset]]) -> Drawing:
     axes[1, 0].set_ylabel(r"HSIC(X, Z) $-\ \gamma$ HSIC(Y, Z)")
     handles, labels = axes[0, 0].get_legend_handles_labels()
     fig.legend(handles, labels, loc="outside lower center", ncols=4)
-    for ax, letter in zip(axes.flat, "abcd", strict=True):
-        style.panel_label(ax, letter)
+    style.panel_labels(axes)
     return fig
 
 

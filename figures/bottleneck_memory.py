@@ -51,8 +51,7 @@ def draw(results: Mapping[str, Mapping[str, xr.Dataset]]) -> Drawing:
     _readout(axes[0, 1], capacity)
     _release(axes[1, 0], results["bottleneck/release-reservoir"])
     _learning(axes[1, 1], results["bottleneck/memories"])
-    for ax, letter in zip(axes.flat, "abcd", strict=True):
-        style.panel_label(ax, letter)
+    style.panel_labels(axes)
     return fig
 
 

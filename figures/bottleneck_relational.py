@@ -31,10 +31,8 @@ def draw(results: Mapping[str, Mapping[str, xr.Dataset]]) -> Drawing:
     against_cells(axes["capacity"], capacity)
     against_recall(axes["recall"], capacity)
     _against_cosine(axes["cosine"], results["bottleneck/nback"], capacity)
-    for letter, name in zip(
-        "abcde", ("nback", "contiguity", "capacity", "recall", "cosine"), strict=True
-    ):
-        style.panel_label(axes[name], letter)
+    panels = ("nback", "contiguity", "capacity", "recall", "cosine")
+    style.panel_labels([axes[name] for name in panels])
     return figure
 
 

@@ -44,8 +44,7 @@ def draw(results: Mapping[str, Mapping[str, xr.Dataset]]) -> Drawing:
     _cosines(axes[0], signals)
     _accuracies(axes[1], signals)
     _windows(axes[2], windows)
-    for ax, letter in zip(axes, "abc", strict=True):
-        style.panel_label(ax, letter)
+    style.panel_labels(axes)
     return fig
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from spikeconsol.figures.style import COLORS, TWO_COLUMNS, band, figure, panel_label, state_n
+from spikeconsol.figures.style import COLORS, TWO_COLUMNS, band, figure, panel_labels, state_n
 from spikeconsol.lab import Figure
 from spikeconsol.statistics import mean_and_interval
 
@@ -60,8 +60,7 @@ def draw(results: Mapping[str, Mapping[str, Any]]) -> Any:
     right.set(xlabel="patterns stored since", ylabel="fraction recalled", ylim=(0, 1.15))
     right.legend(loc="lower left", fontsize=6)
     state_n(right, found[order[-1]].sizes["seed"], corner="upper right")
-    panel_label(left, "a")
-    panel_label(right, "b")
+    panel_labels([left, right])
     return fig
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from spikeconsol.figures.style import COLORS, TWO_COLUMNS, figure, panel_label, state_n
+from spikeconsol.figures.style import COLORS, TWO_COLUMNS, figure, panel_labels, state_n
 from spikeconsol.lab import Figure
 from spikeconsol.statistics import mean_and_interval
 
@@ -61,8 +61,7 @@ def draw(results: Mapping[str, Mapping[str, Any]]) -> Any:
     axes[0].set(ylabel="lifetime P90 (patterns)")
     axes[1].legend(loc="lower right", fontsize=5.5)
     state_n(axes[0], next(iter(found.values())).sizes["seed"], corner="upper left")
-    for ax, letter in zip(axes, "ab", strict=True):
-        panel_label(ax, letter)
+    panel_labels(axes)
     return fig
 
 

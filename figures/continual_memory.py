@@ -73,8 +73,7 @@ def draw(results: Results) -> Drawing:
     axes[1, 1].set_title("Bits of n-back for labels, digits")
     n = results[RELATIONS]["rate-use-novelty"].sizes["seed"]
     style.state_n(axes[1, 1], n, corner="upper right")
-    for ax, letter in zip(axes.flat, "abcd", strict=True):
-        style.panel_label(ax, letter)
+    style.panel_labels(axes)
     return fig
 
 

@@ -11,7 +11,6 @@ from matplotlib.figure import Figure as Drawing
 
 from spikeconsol.figures import style
 from spikeconsol.lab import Figure
-from spikeconsol.statistics import mean_and_interval
 
 Results = Mapping[str, xr.Dataset]
 
@@ -35,8 +34,7 @@ def draw(results: Mapping[str, Results]) -> Drawing:
     fig, axes = style.figure(style.TWO_COLUMNS, 2.7, columns=2, width_ratios=[1.3, 1])
     _ages(axes[0], found)
     _kept(axes[1], found)
-    for ax, letter in zip(axes, "ab", strict=True):
-        style.panel_label(ax, letter)
+    style.panel_labels(axes)
     return fig
 
 
@@ -59,18 +57,9 @@ def _kept(ax: Axes, found: Results) -> None:
     for place, (name, _, color) in enumerate(rules):
         for shift, variable, fill in ((-0.13, "kept", "full"), (0.13, "kept_90", "none")):
             values = found[name][variable].values
-            mean, half = mean_and_interval(values)
             jitter = np.linspace(-0.06, 0.06, len(values))
             ax.plot(place + shift + jitter, values, ".", ms=3, color=style.COLORS["control"])
-            ax.errorbar(
-                place + shift,
-                mean,
-                np.nan_to_num(half),
-                marker="o",
-                ms=5,
-                fillstyle=fill,  # type: ignore[arg-type]
-                color=style.COLORS[color],
-            )
+            style.points(ax, [place + shift], [values], color=color, ms=5, fillstyle=fill)
     ax.plot([], [], "o", color=style.COLORS["control"], label="Dice ≥ 0.8")
     ax.plot([], [], "o", color=style.COLORS["control"], fillstyle="none", label="Dice ≥ 0.9")
     labels = [label.replace(", ", "\n").replace(" gate", "\ngate") for _, label, _ in rules]

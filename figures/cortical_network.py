@@ -46,8 +46,7 @@ def draw(results: Mapping[str, Mapping[str, xr.Dataset]]) -> Drawing:
     axes["recall"].set_title("The same, from damaged cues", pad=8)
     axes["store_rate"].set_ylabel("Rate (Hz)")
     _synapse(axes["synapse"], example)
-    for name, letter in (("store", "a"), ("recall", "b"), ("synapse", "c")):
-        style.panel_label(axes[name], letter)
+    style.panel_labels([axes[name] for name in ("store", "recall", "synapse")])
     return fig
 
 

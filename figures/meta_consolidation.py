@@ -33,8 +33,7 @@ def draw(results: Mapping[str, Mapping[str, xr.Dataset]]) -> Drawing:
     axes[1].set(xlabel="Episodes before", title="Patterns of the episode")
     axes[0].legend(title="part made\npermanent", loc="upper right")
     style.state_n(axes[1], rows[0].sizes["seed"], corner="lower left")
-    for ax, letter in zip(axes, "ab", strict=True):
-        style.panel_label(ax, letter)
+    style.panel_labels(axes)
     return fig
 
 

@@ -28,8 +28,7 @@ def draw(results: Mapping[str, Mapping[str, xr.Dataset]]) -> Drawing:
     _correlations(axes[0], found)
     _elements(axes[1], found["rate-graded"])
     _lesions(axes[2], found["rate-graded"])
-    for ax, letter in zip(axes, "abc", strict=True):
-        style.panel_label(ax, letter)
+    style.panel_labels(axes)
     return fig
 
 

@@ -28,8 +28,7 @@ def draw(results: Mapping[str, Mapping[str, xr.Dataset]]) -> Drawing:
     _paths(axes[0], published)
     _agreement(axes[1], published)
     _success(axes[2], found)
-    for ax, letter in zip(axes, "abc", strict=True):
-        style.panel_label(ax, letter)
+    style.panel_labels(axes)
     return fig
 
 

@@ -36,7 +36,7 @@ def draw(results: Mapping[str, Mapping[str, xr.Dataset]]) -> Drawing:
             if column == 0:
                 ax.set_ylabel(f"{text}\n\nCell")
         axes[0, column].set_title(title)
-        style.panel_label(axes[0, column], "abc"[column])
+    style.panel_labels(axes[0])
     return fig
 
 

@@ -49,8 +49,7 @@ def draw(results: Mapping[str, Mapping[str, xr.Dataset]]) -> Drawing:
     trials.set(xlabel="Trial of an episode", ylabel="Right answers after training")
     trials.legend(loc="center right", bbox_to_anchor=(1, 0.78), fontsize=5.5)
     _modulator(modulator, found)
-    for ax, letter in zip(axes, "abc", strict=True):
-        style.panel_label(ax, letter)
+    style.panel_labels(axes)
     return fig
 
 

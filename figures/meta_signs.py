@@ -34,8 +34,7 @@ def draw(results: Mapping[str, Mapping[str, xr.Dataset]]) -> Drawing:
             ("reversal", reversal["rate-exact"]),
         ],
     )
-    for ax, letter in zip(axes, "abc", strict=True):
-        style.panel_label(ax, letter)
+    style.panel_labels(axes)
     return fig
 
 

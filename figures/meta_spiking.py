@@ -26,8 +26,7 @@ def draw(results: Mapping[str, Mapping[str, xr.Dataset]]) -> Drawing:
     times = [(time, "default" if time == 200 else f"present-{time}") for time in TIMES]
     _accuracy(axes[1], found, sizes, "Pairs of neurons per unit")
     _accuracy(axes[2], found, times, "Time per presentation (ms)")
-    for ax, letter in zip(axes, "abc", strict=True):
-        style.panel_label(ax, letter)
+    style.panel_labels(axes)
     style.state_n(axes[1], found["spiking-default"].sizes["seed"], corner="lower left")
     axes[2].legend(loc="center right")
     return fig

@@ -41,8 +41,7 @@ def draw(results: Mapping[str, Mapping[str, xr.Dataset]]) -> Drawing:
     axes["kept"].set(xlim=(0, 240), ylim=(0, 1.18), yticks=[0, 0.2, 0.4, 0.6, 0.8, 1])
     axes["kept"].legend(loc="lower left", bbox_to_anchor=(0.0, 0.1))
     style.state_n(axes["kept"], example.sizes["seed"], corner="upper right")
-    for name, letter in zip(("network", "recall", "synapse", "kept"), "abcd", strict=True):
-        style.panel_label(axes[name], letter)
+    style.panel_labels([axes[name] for name in ("network", "recall", "synapse", "kept")])
     return fig
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from spikeconsol.figures.style import TWO_COLUMNS, band, figure, panel_label, state_n
+from spikeconsol.figures.style import TWO_COLUMNS, band, figure, panel_labels, state_n
 from spikeconsol.lab import Figure
 
 LEVEL, SIZE = "curvature-capacity/coding-level", "curvature-capacity/size"
@@ -52,8 +52,7 @@ def draw(results: Mapping[str, Mapping[str, Any]]) -> Any:
     axes[1].set_xticks(sizes)
     axes[1].legend(loc="upper left")
     state_n(axes[0], values[0].sizes["seed"], corner="lower left")
-    for ax, letter in zip(axes, "ab", strict=True):
-        panel_label(ax, letter)
+    panel_labels(axes)
     return drawing
 
 

@@ -41,8 +41,7 @@ def draw(results: Results) -> Drawing:
     fig, axes = style.figure(style.TWO_COLUMNS, 2.8, columns=2, width_ratios=(1.5, 1))
     _tasks(axes[0], results)
     _memories(axes[1], results["bottleneck/spiking-memories"])
-    for ax, letter in zip(axes, "ab", strict=True):
-        style.panel_label(ax, letter)
+    style.panel_labels(axes)
     return fig
 
 
@@ -54,12 +53,11 @@ def _tasks(ax: Axes, results: Results) -> None:
             for level, shift, fill in (("rate", -0.04, "white"), ("spiking", 0.04, None)):
                 if f"{level}-{stem}" not in found:
                     continue
-                mean, half = mean_and_interval(100 * found[f"{level}-{stem}"].accuracy)
-                ax.errorbar(
+                style.points(
+                    ax,
                     [x + 0.18 * (offset - (len(shown) - 1) / 2) + shift],
-                    [mean],
-                    [np.nan_to_num(half)],
-                    color=style.COLORS[color],
+                    [100 * found[f"{level}-{stem}"].accuracy],
+                    color=color,
                     marker=marker,
                     mfc=fill or style.COLORS[color],
                     ms=4,
@@ -128,8 +126,7 @@ def draw_reservoir(results: Results) -> Drawing:
     axes[3].set(xlabel="Time (samples)")
     axes[1].set(ylim=(0.6, 1.02))
     axes[0].legend(fontsize=6)
-    for ax, letter in zip(axes, "abcd", strict=True):
-        style.panel_label(ax, letter)
+    style.panel_labels(axes)
     style.state_n(axes[1], silent.sizes["seed"])
     return fig
 
@@ -147,9 +144,7 @@ def _compare(
     for name, _, color, _ in RESERVOIRS:
         x = places[name] if isinstance(places, Mapping) else places
         values = [found[f"spiking-{name}-{stem}"][variable].values for stem in stems[name]]
-        mean, half = mean_and_interval(np.stack(values, axis=1))
-        bars = np.nan_to_num(half)
-        ax.errorbar(x, mean, bars, color=style.COLORS[color], marker="o", ms=3)
+        style.points(ax, x, values, color=color)
         silent = found[f"spiking-{name}-silenced"][variable].values
         ax.axhline(np.mean(silent), color=style.COLORS[color], ls="--", lw=0.8)
         ticks |= set(x)

@@ -63,8 +63,7 @@ def draw(results: Results) -> Drawing:
             va="bottom",
             fontsize=6,
         )
-    for ax, letter in zip(axes, "abcd", strict=True):
-        style.panel_label(ax, letter)
+    style.panel_labels(axes)
     return fig
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import xarray as xr
@@ -23,20 +23,10 @@ def draw_capacity(results: Results) -> Drawing:
     _size(axes[0], results["spiking-capacity/size"])
     _background(axes[1], results["spiking-capacity/background"])
     _cues(axes[2], results["spiking-capacity/cue-quality"])
-    for ax, letter in zip(axes, "abc", strict=True):
-        style.panel_label(ax, letter)
+    style.panel_labels(axes)
     n = next(iter(results["spiking-capacity/size"].values())).sizes["seed"]
     style.state_n(axes[1], n, corner="lower left")
     return fig
-
-
-def _points(
-    ax: Axes, x: Sequence[float], datasets: Sequence[xr.Dataset], color: str, **options: object
-) -> None:
-    """Mean and 95% confidence interval of the patterns kept."""
-    means, halves = zip(*(mean_and_interval(d.kept) for d in datasets), strict=True)
-    bars = np.nan_to_num(halves)
-    ax.errorbar(x, means, bars, color=style.COLORS[color], marker="o", ms=3, **options)  # type: ignore[arg-type]
 
 
 def _size(ax: Axes, found: Mapping[str, xr.Dataset]) -> None:
@@ -52,14 +42,14 @@ def _size(ax: Axes, found: Mapping[str, xr.Dataset]) -> None:
                 for s in found
                 if s.startswith(prefix) and s.endswith(suffix)
             )
-            datasets = [found[f"{prefix}{n}{suffix}"] for n in cells]
-            if datasets:
+            kept = [found[f"{prefix}{n}{suffix}"].kept for n in cells]
+            if kept:
                 text = None if active == 20 else label
                 if len(cells) > 2:
-                    kept = [float(dataset.kept.mean()) for dataset in datasets]
-                    text = f"{text}: N$^{{{np.polyfit(np.log(cells), np.log(kept), 1)[0]:.1f}}}$"
+                    means = [float(values.mean()) for values in kept]
+                    text = f"{text}: N$^{{{np.polyfit(np.log(cells), np.log(means), 1)[0]:.1f}}}$"
                 line = "--" if color == "instant" else "-"
-                _points(ax, cells, datasets, color, fillstyle=fill, label=text, ls=line)
+                style.points(ax, cells, kept, color=color, fillstyle=fill, label=text, ls=line)
     ax.set(xscale="log", yscale="log", xlabel="Cells N", ylabel="Patterns kept", title="Size")
     ax.set_xticks([100, 200, 300, 400], ["100", "200", "300", "400"])
     ax.set_yticks([50, 100, 200, 500, 1000], ["50", "100", "200", "500", "1000"])
@@ -69,14 +59,15 @@ def _size(ax: Axes, found: Mapping[str, xr.Dataset]) -> None:
 
 
 def _background(ax: Axes, found: Mapping[str, xr.Dataset]) -> None:
-    both = sorted(stem for stem in found if stem.startswith("spiking-both-"))
-    rates = [int(stem[-2:]) for stem in both]
-    _points(ax, rates, [found[stem] for stem in both], "gate", label="storage and recall")
-    late = sorted(stem for stem in found if stem.startswith("spiking-late-"))
-    if late:
-        rates = [int(stem[-2:]) for stem in late]
-        label = "later facilitation"
-        _points(ax, rates, [found[stem] for stem in late], "rate", label=label, ls="--")
+    for kind, color, label, line in (
+        ("both", "gate", "storage and recall", "-"),
+        ("late", "rate", "later facilitation", "--"),
+    ):
+        stems = sorted(stem for stem in found if stem.startswith(f"spiking-{kind}-"))
+        if stems:
+            kept = [found[stem].kept for stem in stems]
+            rates = [int(stem[-2:]) for stem in stems]
+            style.points(ax, rates, kept, color=color, label=label, ls=line)
     for stem, color, label, marker, aside in (
         ("storage-04", "accent", "storage only", "^", -0.35),
         ("recall-04", "shuffled", "recall only", "v", 0.35),
@@ -85,17 +76,9 @@ def _background(ax: Axes, found: Mapping[str, xr.Dataset]) -> None:
         ("leaky-04", "leaky", "leaky", "o", 0.0),
     ):
         if f"spiking-{stem}" in found:
-            mean, half = mean_and_interval(found[f"spiking-{stem}"].kept)
-            ax.errorbar(
-                [4 + aside],
-                [mean],
-                [np.nan_to_num(half)],
-                color=style.COLORS[color],
-                marker=marker,
-                ms=3.5,
-                ls="none",
-                label=label,
-            )
+            kept = found[f"spiking-{stem}"].kept
+            shape = {"marker": marker, "ms": 3.5, "ls": "none"}
+            style.points(ax, [4 + aside], [kept], color=color, label=label, **shape)
     ax.set_xticks([0, 2, 4, 8, 12])
     ax.set(xlabel="Background firing (Hz)", ylim=(0, 380), title="Background firing")
     ax.legend(loc="upper right")
@@ -105,10 +88,9 @@ def _cues(ax: Axes, found: Mapping[str, xr.Dataset]) -> None:
     cues = ("0-0", "30-0", "20-20", "40-40")
     for rule, label in RULES:
         stems = [f"spiking-{rule}-{cue}" for cue in cues]
-        present = [(x, found[stem]) for x, stem in enumerate(stems) if stem in found]
-        if present:
-            x, datasets = zip(*present, strict=True)
-            _points(ax, x, datasets, rule, label=label)
+        kept = {x: found[stem].kept for x, stem in enumerate(stems) if stem in found}
+        if kept:
+            style.points(ax, list(kept), list(kept.values()), color=rule, label=label)
     ax.set_xticks(range(4), ["0/0", "30/0", "20/20", "40/40"])
     ax.set(xlabel="Cue: deleted/spurious (%)", ylim=(0, None), title="Cue quality")
     ax.legend(loc="lower left")
@@ -125,8 +107,9 @@ def draw_lesion(results: Results) -> Drawing:
         ("flat", "lowest curvature", "accent"),
     ):
         stems = sorted(stem for stem in found if stem.startswith(f"spiking-{name}-"))
-        datasets = [found["spiking-none"], *(found[stem] for stem in stems)]
-        _points(ax, [0, *(int(stem[-2:]) for stem in stems)], datasets, color, label=label)
+        kept = [found[stem].kept for stem in ("spiking-none", *stems)]
+        lesioned = [0, *(int(stem[-2:]) for stem in stems)]
+        style.points(ax, lesioned, kept, color=color, label=label)
     ax.set(xlabel="Synapses deleted (%)", ylabel="Patterns kept", ylim=(0, None))
     ax.legend(loc="upper right", bbox_to_anchor=(1, 0.86), title="Deleted")
     style.state_n(ax, found["spiking-none"].sizes["seed"], corner="lower left")
@@ -169,8 +152,7 @@ def draw_spike_against_rate(results: Results) -> Drawing:
     right.set(ylabel="Patterns kept", ylim=(0, 260))
     right.legend(loc="upper left", ncols=1)
     style.state_n(right, example.sizes["seed"], corner="upper right")
-    style.panel_label(left, "a")
-    style.panel_label(right, "b")
+    style.panel_labels([left, right])
     return fig
 
 

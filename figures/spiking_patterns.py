@@ -67,8 +67,7 @@ def draw(results: Mapping[str, Found]) -> Drawing:
     _curves(axes[1], together, [("equal", 0.0), *uses], "usage-050")
     axes[1].set(xlabel="Spread of use (log-normal)", title="Use of cells", ylim=axes[0].get_ylim())
     _points(axes[2], results["spiking-capacity/operating-point"])
-    for ax, letter in zip(axes, "abc", strict=True):
-        style.panel_label(ax, letter)
+    style.panel_labels(axes)
     n = next(iter(results["spiking-capacity/unequal"].values())).sizes["seed"]
     style.state_n(axes[1], n, corner="lower left")
     return fig
@@ -76,34 +75,16 @@ def draw(results: Mapping[str, Found]) -> Drawing:
 
 def _curves(ax: Axes, found: Found, places: Sequence[tuple[str, float]], last: str) -> None:
     for form, label, color, line in CURVES:
-        drawn = [(x, found[form.format(name)]) for name, x in places if form.format(name) in found]
+        drawn = {x: found[form.format(name)] for name, x in places if form.format(name) in found}
         if drawn:
-            means, halves = zip(*(mean_and_interval(d.kept) for _, d in drawn), strict=True)
-            ax.errorbar(
-                [x for x, _ in drawn],
-                means,
-                np.nan_to_num(halves),
-                color=style.COLORS[color],
-                marker="o",
-                ms=3,
-                ls=line,
-                label=label,
-            )
+            kept = [dataset.kept for dataset in drawn.values()]
+            style.points(ax, list(drawn), kept, color=color, ls=line, label=label)
     where = dict(places)[last]
     for short, label, color, marker in CONTROLS:
         stem = f"spiking-{last}-{short}"
         if stem in found:
-            mean, half = mean_and_interval(found[stem].kept)
-            ax.errorbar(
-                [where],
-                [mean],
-                [np.nan_to_num(half)],
-                color=style.COLORS[color],
-                marker=marker,
-                ms=3.5,
-                ls="none",
-                label=label,
-            )
+            shape = {"marker": marker, "ms": 3.5, "ls": "none"}
+            style.points(ax, [where], [found[stem].kept], color=color, label=label, **shape)
     ax.set_ylim(0, 240)
     if last == "binomial":
         ax.legend(loc="lower left", fontsize="x-small")

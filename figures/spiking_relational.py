@@ -34,8 +34,7 @@ def draw(results: Mapping[str, Mapping[str, xr.Dataset]]) -> Drawing:
         ylim=(0, 1),
     )
     axes[1].legend(loc="lower right")
-    for letter, ax in zip("ab", axes, strict=True):
-        style.panel_label(ax, letter)
+    style.panel_labels(axes)
     return figure
 
 

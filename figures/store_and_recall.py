@@ -30,8 +30,7 @@ def draw(results: Mapping[str, Mapping[str, xr.Dataset]]) -> Drawing:
     axes["store"].set_title("Storage of four patterns", pad=12)
     axes["recall"].tick_params(labelleft=False)
     synapse(axes["synapse"], example)
-    for name, letter in (("store", "a"), ("recall", "b"), ("synapse", "c")):
-        style.panel_label(axes[name], letter)
+    style.panel_labels([axes[name] for name in ("store", "recall", "synapse")])
     return fig
 
 

@@ -6,8 +6,10 @@ sheet is in force only inside `context`, in which the pipeline draws and saves.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
+from string import ascii_lowercase
 from typing import Any
 
 import matplotlib.style
@@ -28,6 +30,8 @@ __all__ = [
     "context",
     "figure",
     "panel_label",
+    "panel_labels",
+    "points",
     "state_n",
 ]
 
@@ -125,6 +129,36 @@ def band(
     return drawn
 
 
+def points(
+    ax: Axes,
+    x: ArrayLike,
+    values_over_seeds: Sequence[ArrayLike],
+    *,
+    color: str,
+    marker: str = "o",
+    ms: float = 3,
+    **line: Any,
+) -> None:
+    """Draw means over seeds as points and their 95% confidence intervals as bars.
+
+    Parameters
+    ----------
+    ax : Axes
+    x : array_like, shape (points,)
+    values_over_seeds : sequence of array_like, each of shape (seeds,)
+        As many for each point as there happen to be; with one there is no bar.
+    color : str
+        Name in `COLORS`.
+    marker, ms
+        As for `Axes.plot`.
+    **line
+        Passed on to `Axes.errorbar`; ``ls="none"`` leaves points unjoined.
+    """
+    means, halves = zip(*map(mean_and_interval, values_over_seeds), strict=True)
+    bars = np.nan_to_num(halves)
+    ax.errorbar(x, means, bars, color=COLORS[color], marker=marker, ms=ms, **line)
+
+
 def panel_label(ax: Axes, letter: str) -> None:
     """Write a bold panel letter outside the upper left corner of the axes."""
     ax.annotate(
@@ -139,6 +173,12 @@ def panel_label(ax: Axes, letter: str) -> None:
         va="bottom",
         annotation_clip=False,
     )
+
+
+def panel_labels(axes: ArrayLike) -> None:
+    """Letter panels a, b, c and so on, row by row."""
+    for ax, letter in zip(np.ravel(axes), ascii_lowercase, strict=False):
+        panel_label(ax, letter)
 
 
 def state_n(ax: Axes, n: int, *, corner: str = "lower right") -> None:

@@ -82,10 +82,7 @@ class Training(Parameters):
                 seed, train=self.train or 900, test=1000, published_scaling=self.published_scaling
             )
         split = data.digits_task(seed) if self.task == "digits" else data.load_images(self.task)
-        if self.validate:
-            split = split.validation(len(split.X) // 6)
-        end = self.train or len(split.X)
-        return split._replace(X=split.X[:end], y=split.y[:end])
+        return split.first(self.train, validate=self.validate)
 
 
 @dataclass(frozen=True)

@@ -54,10 +54,7 @@ class RateProtocol(Parameters):
         from spikeconsol import data
 
         split = data.digits_task(seed) if self.task == "digits" else data.load_images()
-        if self.validate:
-            split = split.validation(len(split.X) // 6)
-        end = self.train or len(split.X)
-        return split._replace(X=split.X[:end], y=split.y[:end])
+        return split.first(self.train, validate=self.validate)
 
     def damping(self, importance: str) -> float:
         """Return the strength of damping for a measure of importance."""

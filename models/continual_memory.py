@@ -79,13 +79,9 @@ class Stream(Parameters):
 
     def split(self) -> Split:
         """Return the images."""
-        from spikeconsol.data import Split, load_images
+        from spikeconsol.data import load_images
 
-        split = load_images()
-        if self.validate:
-            split = split.validation(len(split.X) // 6)
-        train, tested = self.train or len(split.X), self.tested or len(split.X_test)
-        return Split(split.X[:train], split.y[:train], split.X_test[:tested], split.y_test[:tested])
+        return load_images().first(self.train, self.tested, validate=self.validate)
 
     def stream(self, split: Split, seed: int) -> TaskStream:
         """Return the tasks, in an order within tasks that the seed draws."""

@@ -96,12 +96,7 @@ class Training(Parameters):
             split = make(seed, train=self.train or 900, test=300)
         else:
             split = data.digits_task(seed) if self.task == "digits" else data.load_images()
-        if self.validate:
-            split = split.validation(len(split.X) // 6)
-        end, last = self.train or len(split.X), self.test or len(split.X_test)
-        return split._replace(
-            X=split.X[:end], y=split.y[:end], X_test=split.X_test[:last], y_test=split.y_test[:last]
-        )
+        return split.first(self.train, self.test, validate=self.validate)
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,21 @@ class Split(NamedTuple):
         held_out = checks.whole("held_out", held_out, at_least=1, at_most=len(self.X) - 1)
         return Split(self.X[:-held_out], self.y[:-held_out], self.X[-held_out:], self.y[-held_out:])
 
+    def first(self, train: int = 0, test: int = 0, *, validate: bool = False) -> Split:
+        """Return the first so many samples, 0 for all.
+
+        Parameters
+        ----------
+        train, test : int
+            Numbers of samples.
+        validate : bool
+            Take the last sixth of the training set as test set, for choosing settings.
+        """
+        end = checks.whole("train", train, at_least=0) or None
+        end_test = checks.whole("test", test, at_least=0) or None
+        X, y, X_test, y_test = self.validation(len(self.X) // 6) if validate else self
+        return Split(X[:end], y[:end], X_test[:end_test], y_test[:end_test])
+
 
 def linear_task(
     seed: int, *, train: int = 900, test: int = 100, published_scaling: bool = False

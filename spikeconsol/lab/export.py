@@ -37,6 +37,7 @@ def export(path: Path, kind: str, out: Path | None = None, *, large: bool = Fals
     Returns
     -------
     pathlib.Path
+        The file or folder that was written.
 
     Raises
     ------

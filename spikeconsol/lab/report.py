@@ -40,6 +40,7 @@ def write_report(folder: str | Path, out: str | Path, *, large: bool = False) ->
     Returns
     -------
     pathlib.Path
+        `out`.
 
     Raises
     ------

@@ -60,10 +60,8 @@ class KernelActivity:
 
     Attributes
     ----------
-    x : ndarray, shape (..., T, K)
-        Inputs.
-    y : ndarray, shape (..., T, Y)
-        Activity of the cells.
+    x, y
+        As of any `Activity`.
     C : ndarray, shape (..., T, T)
         Decay of a trace between two steps.
     S : ndarray, shape (T, T, ..., Y)

@@ -40,6 +40,20 @@ def test_empty_splits_are_refused(make):
         make()
 
 
+def test_the_first_samples_are_taken_and_none_means_all():
+    split = digits_task(3)
+    for taken, whole in zip(split.first(), split, strict=True):
+        np.testing.assert_array_equal(taken, whole)
+    some = split.first(20, 10)
+    np.testing.assert_array_equal(some.X, split.X[:20])
+    np.testing.assert_array_equal(some.y_test, split.y_test[:10])
+    held_out = split.first(20, validate=True)
+    np.testing.assert_array_equal(held_out.X, split.X[:20])
+    np.testing.assert_array_equal(held_out.X_test, split.X[-(len(split.X) // 6) :])
+    with pytest.raises(ValueError, match="train: got -1"):
+        split.first(-1)
+
+
 def test_validation_takes_the_last_training_samples():
     split = digits_task(0)
     held_out = split.validation(100)
