@@ -54,7 +54,9 @@ class Protocol(Parameters):
     added: float = parameter(0.1, at_least=0, doc="spurious cells of a cue, as a fraction of k")
     settling: float = parameter("1 s", unit="second", above=0, doc="time before the first one")
     quiet: float = parameter("10 s", unit="second", above=0, doc="rest, to measure background")
-    controls: bool = parameter(True, doc="run the controls beside the gate")
+    controls: str = parameter(
+        "all", choices=("all", "bounds", "none"), doc="controls that run beside the gate"
+    )
     network: CorticalParameters = parameter(CorticalParameters(), doc="the network")
 
     def __post_init__(self) -> None:
@@ -247,16 +249,23 @@ def _value(value: float, name: str, units: str) -> tuple[str, list[float], dict[
 
 
 def stream(protocol: Protocol) -> Sequence[Condition]:
-    """The gate and its controls, at the gain of the gate."""
+    """The gate and its controls, in the network of the gate."""
     trials = {"gate": ("curvature gate", Trial(gate))}
-    if protocol.controls:
+    if protocol.controls != "none":
+        trials |= {
+            "slow-bounds": ("hard bounds, slow depression", Trial(bounds(0.00075))),
+            "slow-soft-bounds": ("soft bounds, slow depression", Trial(ungated(0.00075))),
+        }
+    if protocol.controls == "all":
         trials |= {
             "bounds": ("hard bounds", Trial(bounds(0.003))),
-            "slow-bounds": ("hard bounds, slow depression", Trial(bounds(0.00075))),
-            "soft-bounds": ("soft bounds, slow depression", Trial(ungated(0.003))),
-            "slow-soft-bounds": ("soft bounds, slower depression", Trial(ungated(0.00075))),
-            "ungated": ("ungated, the gate's rates", Trial(ungated())),
+            "soft-bounds": ("soft bounds", Trial(ungated(0.003))),
+            "leaky": ("leaky", Trial(leaky(25.0))),
+            "mas": ("memory aware synapses", Trial(memory_aware(3.0, 0.005))),
+            "bcpnn": ("BCPNN", Trial(bayesian(1.0))),
+            "triplet": ("triplet STDP", Trial(triplet(1.0, 1.0))),
             "random-gate": ("random gate", Trial(random_gate(0.85))),
+            "ungated": ("ungated, the gate's rates", Trial(ungated())),
         }
     return _listed(trials)
 
@@ -406,14 +415,28 @@ def program(protocol: Protocol, condition: Condition) -> Any:
 COLUMNS = ("kept", "kept_90", "p90", "never_stored", "background", "irregularity")
 #: As many assemblies as the network holds, each still recent: for what need not be a stream.
 FEW = {"stored": 25, "tested": 25}
-DEMO = {"stored": 3, "tested": 3, "never_stored": 2, "quiet": "2 s", "controls": False, "seeds": 1}
-LARGE = {"cells": 1600, "active": 80, "lifetime": "40 s", "stored": 130, "tested": 56}
+DEMO = {"stored": 3, "tested": 3, "never_stored": 2, "quiet": "2 s", "controls": "none", "seeds": 1}
+LARGE = {
+    "cells": 1600,
+    "active": 80,
+    "lifetime": "40 s",
+    "stored": 130,
+    "tested": 56,
+    "controls": "bounds",
+}
+#: Sparser assemblies, of which more fit (k p is still above 15), and more background.
+LONG = LARGE | {
+    "active": 64,
+    "lifetime": "75 s",
+    "stored": 244,
+    "tested": 105,
+    "network.excitatory.drive": "28 mV",
+}
 
 
 _experiment = family(
     "cortical-memory/", parameters=Protocol, run=run, columns=COLUMNS, seeds=3, program=program
 )
-SOME_LARGE = {"large": LARGE}
 SOME = {"presets": {"few": FEW}}
 EXPERIMENTS = (
     _experiment(
@@ -421,11 +444,15 @@ EXPERIMENTS = (
         "assemblies, each seen once, in an always-on network of E and I cells",
         stream,
         seeds=5,
-        presets={"demo": DEMO, "large": LARGE},
+        presets={"demo": DEMO, "large": LARGE, "long": LONG},
         figures=("cortical_network", "cortical_memory"),
     ),
     _experiment(
-        "tuning", "how the constants of rules were chosen", tuning, seeds=(0, 1), presets=SOME_LARGE
+        "tuning",
+        "how the constants of rules were chosen",
+        tuning,
+        seeds=(0, 1),
+        presets={"large": LARGE},
     ),
     _experiment("size", "the always-on network at N = 400 to 3200", sizes),
     _experiment("lifetime", "protection by the gate for 10 to 40 s", lifetimes),
