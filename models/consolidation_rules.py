@@ -263,7 +263,6 @@ CONTENDERS: tuple[Contender, ...] = (
 # ---------------------------------------------------------------------------- one measurement
 
 
-@functools.cache
 def draw(p: Protocol, seeds: Seeds) -> tuple[Patterns, Patterns]:
     """Patterns (S, P, N) in the order of storage, and cues of the newest, (S, tested, N)."""
     patterns, cues = [], []
@@ -274,6 +273,10 @@ def draw(p: Protocol, seeds: Seeds) -> tuple[Patterns, Patterns]:
         tested = drawn[-p.tested :]
         cues.append(corrupt(tested, deleted=p.deleted, added=p.added, seed=for_cues))
     return np.stack(patterns), np.stack(cues)
+
+
+#: The same, kept: experiments try many rules and settings on one stream.
+drawn = functools.cache(draw)
 
 
 def learned(
@@ -346,7 +349,7 @@ def conditions(p: Protocol) -> Sequence[Condition]:
 def steady(p: Protocol, condition: Condition, seeds: Seeds) -> xr.Dataset:
     """Store the stream and recall its newest patterns, with tuned and with plain recall."""
     contender: Contender = condition.setup
-    patterns, cues = draw(p, seeds)
+    patterns, cues = drawn(p, seeds)
     weights = learned(p, contender, contender.constants, patterns, seeds)
     tuned = {name: contender.chosen[name] for name in RECALL}
     kept = recalled(p, weights, patterns, cues, seeds, **tuned)
@@ -369,7 +372,7 @@ def scores(
     p: Protocol, contender: Contender, constants: Settings, recalls: Grid, seeds: Seeds
 ) -> dict[Setting, Score]:
     """P90 and patterns kept, means over seeds, at these constants and every recall of a grid."""
-    patterns, cues = draw(p, seeds)
+    patterns, cues = drawn(p, seeds)
     weights = learned(p, contender, constants, patterns, seeds)
     found = {}
     for recall in _points(recalls):
@@ -416,7 +419,7 @@ def tuning(p: Protocol, condition: Condition, seeds: Seeds) -> xr.Dataset:
     """Search the grids; the attribute `chosen` is the best that was found."""
     contender: Contender = condition.setup
     chosen, _ = search(p, contender, seeds)
-    patterns, cues = draw(p, seeds)
+    patterns, cues = drawn(p, seeds)
     constants = {name: chosen[name] for name in contender.grid}
     weights = learned(p, contender, constants, patterns, seeds)
     recall = {name: chosen[name] for name in RECALL}

@@ -183,7 +183,7 @@ def scaling(p: ScalingProtocol, condition: Condition, seeds: Seeds) -> xr.Datase
     stream = case.protocol
     held = []
     for seed in seeds:  # one at a time, for the sake of memory
-        patterns, cues = draw.__wrapped__(stream, (seed,))
+        patterns, cues = draw(stream, (seed,))
         weights = learned(stream, case.contender, constants, patterns, (seed,))
         held.append(longest(recalled(stream, weights, patterns, cues, (seed,), **recall))[0])
     attributes = {"long_name": "P90", "units": "patterns", "of": stream.tested}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -220,26 +221,26 @@ def run_transfer(
     )
 
 
+_probe = partial(
+    experiment,
+    parameters=ProbeProtocol,
+    demo={"tested": 100},
+    figures=("meta_generalisation",),
+)
 EXPERIMENTS = (
-    experiment(
+    _probe(
         "similarity",
         "accuracy against the similarity of patterns and against noise",
         similarity_conditions,
         run=similarity,
-        parameters=ProbeProtocol,
         columns=(*SCORES, "one_bit_accuracy"),
-        demo={"tested": 100},
-        figures=("meta_generalisation",),
     ),
-    experiment(
+    _probe(
         "retention",
         "train on short episodes, test on long ones and after other patterns",
         retention_conditions,
         run=retention,
-        parameters=ProbeProtocol,
         columns=(*SCORES, "long_accuracy"),
-        demo={"tested": 100},
-        figures=("meta_generalisation",),
     ),
     experiment(
         "spiking",

@@ -17,7 +17,7 @@ import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
@@ -207,9 +207,15 @@ def make(protocol: Protocol, condition: Condition, seed: int) -> Memory:
     storage: Storage = condition.setup
     if condition.level == "rate":
         return HopfieldNetwork(protocol.units, rule=storage.rule, seed=seed)
-    settings = {"coding_level": protocol.coding_level, **storage.network}
-    parameters = protocol.spiking.with_settings(settings)
-    return SpikingMemory(protocol.units, rule=storage.rule, seed=seed, parameters=parameters)
+    return spiking_memory(protocol, storage.rule, storage.network, seed)
+
+
+def spiking_memory(
+    protocol: Protocol, rule: Rule, changes: Mapping[str, Any], seed: int, **parts: Any
+) -> SpikingMemory:
+    """Make a spiking memory that differs from the protocol's in some constants, or in its parts."""
+    parameters = protocol.spiking.with_settings({"coding_level": protocol.coding_level, **changes})
+    return SpikingMemory(protocol.units, rule=rule, seed=seed, parameters=parameters, **parts)
 
 
 def programs(protocol: Protocol, condition: Condition) -> tuple[Program, ...]:
@@ -284,17 +290,20 @@ def measure_instant(protocol: Protocol, condition: Condition, seed: int) -> xr.D
     return dataset
 
 
+def counts(protocol: Protocol, kept: float, p90: float) -> dict[str, tuple]:
+    """Patterns kept by one seed, and P90, as variables of a dataset."""
+    units = {"units": "patterns"}
+    of = units | {"of": protocol.tested}
+    return {
+        "kept": ("seed", [float(kept)], {"long_name": "patterns kept", **of}),
+        "p90": ("seed", [float(p90)], {"long_name": "P90", **units}),
+    }
+
+
 def _dataset(protocol: Protocol, seed: int, kept: float, p90: float, newest: float) -> xr.Dataset:
+    of_the_newest = {"long_name": "10 newest recalled", "units": "1"}
     return xr.Dataset(
-        {
-            "kept": (
-                "seed",
-                [float(kept)],
-                {"long_name": "patterns kept", "units": "patterns", "of": protocol.tested},
-            ),
-            "p90": ("seed", [float(p90)], {"long_name": "P90", "units": "patterns"}),
-            "newest": ("seed", [newest], {"long_name": "10 newest recalled", "units": "1"}),
-        },
+        counts(protocol, kept, p90) | {"newest": ("seed", [newest], of_the_newest)},
         coords={"seed": [seed]},
     )
 

@@ -32,7 +32,9 @@ from spikeconsol.models.sequential_memory import (
     TUNED_LEAKY,
     Protocol,
     Storage,
+    counts,
     draw,
+    spiking_memory,
 )
 from spikeconsol.statistics import dice, longest_load
 
@@ -89,15 +91,8 @@ def network(
     protocol: Protocol, trial: Trial, changes: Mapping[str, Any], seed: int
 ) -> SpikingMemory:
     """Make a spiking memory that differs from the protocol's in some constants."""
-    parameters = protocol.spiking.with_settings({"coding_level": protocol.coding_level, **changes})
-    return SpikingMemory(
-        protocol.units,
-        rule=trial.rule,
-        seed=seed,
-        cells=trial.cells,
-        wiring=trial.wiring,
-        parameters=parameters,
-    )
+    parts = {"cells": trial.cells, "wiring": trial.wiring}
+    return spiking_memory(protocol, trial.rule, changes, seed, **parts)
 
 
 def at_once(protocol: Protocol, seed: int) -> xr.Dataset:
@@ -140,8 +135,7 @@ def measured(
     of = {"units": "patterns", "of": protocol.tested}
     return xr.Dataset(
         {
-            "kept": ("seed", [float(kept.sum())], {"long_name": "patterns kept", **of}),
-            "p90": ("seed", [float(longest_load(kept))], {"long_name": "P90", "units": "patterns"}),
+            **counts(protocol, kept.sum(), longest_load(kept)),
             "kept_by_rates": (
                 "seed",
                 [float(kept_by_rates.sum())],

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import xarray as xr
@@ -26,9 +27,10 @@ from spikeconsol.models.sequential_memory import (
     TUNED_BOUNDS,
     TUNED_LEAKY,
     Protocol,
+    counts,
     draw,
 )
-from spikeconsol.models.spiking_capacity import DEMO, GATE, Trial, experiment, network
+from spikeconsol.models.spiking_capacity import COLUMNS, DEMO, GATE, Trial, experiment, network
 from spikeconsol.models.spiking_capacity import run as run_spiking
 from spikeconsol.statistics import dice, longest_load
 
@@ -64,11 +66,9 @@ def run(protocol: Protocol, condition: Condition, seeds: tuple[int, ...]) -> xr.
     tested = patterns[-protocol.tested :]
     recalled = memory.recall(cues, active=tested.sum(axis=1))
     kept = (dice(recalled, tested) >= 0.9)[::-1]
-    units = {"units": "patterns", "of": protocol.tested}
     return xr.Dataset(
         {
-            "kept": ("seed", [float(kept.sum())], {"long_name": "patterns kept", **units}),
-            "p90": ("seed", [float(longest_load(kept))], {"long_name": "P90", "units": "patterns"}),
+            **counts(protocol, kept.sum(), longest_load(kept)),
             "active": ("seed", [recalled.sum(axis=1).mean()], {"long_name": "active cells"}),
         },
         coords={"seed": [seed]},
@@ -225,30 +225,25 @@ def try_recall(protocol: Protocol, condition: Condition, seeds: tuple[int, ...])
     return xr.Dataset(measured, coords={"seed": [seed]})
 
 
-SHOWN = {"demo": DEMO, "figures": ("spiking_patterns",)}
+_shown = partial(
+    experiment,
+    run=run,
+    columns=("kept", "p90", "active"),
+    demo=DEMO,
+    figures=("spiking_patterns",),
+)
 EXPERIMENTS = (
-    experiment(
+    _shown(
         "unequal",
         "patterns of unequal size, with and without background; rates that are told it",
         unequal,
-        run=run,
-        columns=("kept", "p90", "active"),
-        **SHOWN,
     ),
-    experiment(
-        "usage",
-        "cells of which some are used more often than others",
-        usage,
-        run=run,
-        columns=("kept", "p90", "active"),
-        **SHOWN,
-    ),
-    experiment(
+    _shown("usage", "cells of which some are used more often than others", usage),
+    _shown(
         "operating-point",
         "drive, durations, time constants, cells, wiring and coding levels",
         operating_points,
-        run=run,
-        **SHOWN,
+        columns=COLUMNS,
     ),
     experiment(
         "recall-tuning",

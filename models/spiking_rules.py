@@ -4,8 +4,8 @@ Every rule stores the same stream (the protocol of `sequential-memory`) in the s
 recall the gain of recurrent excitation and the threshold of inhibition are chosen for each rule,
 together with one constant of its own, on seeds 0 and 1 (`consolidation-rules/spikes-tuning`), from
 grids of the same size, which were moved once to lie around their best; seeds from 100 on are
-reported. `Timer` knows nothing but the time since the
-last coincidence: where it does as well as a gate, the gate's trace is a timer, too.
+reported. `Timer` knows nothing but the time since the last coincidence: where it does as well as a
+gate, the gate's trace is a timer, too.
 
 Storage is noise-free unless noise is put in: the drive of a stored pattern is regular. Rows named
 `poisson` have Poisson input at 79 Hz in its place.
@@ -37,12 +37,13 @@ from spikeconsol.lab import Condition, family
 from spikeconsol.models.sequential_memory import (
     Protocol,
     balanced,
+    counts,
     draw,
-    longest_load,
     reading,
+    spiking_memory,
 )
 from spikeconsol.parameters import parameter
-from spikeconsol.statistics import dice
+from spikeconsol.statistics import dice, longest_load
 
 #: Poisson input that excites a cell about as much as the regular drive [Hz].
 POISSON = 79.0
@@ -126,7 +127,7 @@ CONTENDERS: tuple[SpikingContender, ...] = (
 
 
 @dataclass(frozen=True)
-class Stored:
+class Case:
     """A contender, and what differs in the network while it stores."""
 
     contender: SpikingContender
@@ -135,29 +136,23 @@ class Stored:
 
 def conditions(protocol: Protocol) -> Sequence[Condition]:
     """Every rule; the gate and its strongest rivals with Poisson input, too."""
-    found = [Condition(c.name, "spiking", c.label, Stored(c)) for c in CONTENDERS]
+    found = [Condition(c.name, "spiking", c.label, Case(c)) for c in CONTENDERS]
     noisy = (("cells.input_rate", POISSON),)
     return found + [
-        Condition(f"{c.name}-poisson", "spiking", f"{c.label}, Poisson input", Stored(c, noisy))
+        Condition(f"{c.name}-poisson", "spiking", f"{c.label}, Poisson input", Case(c, noisy))
         for c in CONTENDERS
         if c.name in ("depression-gate", "curvature-gate", "mas", "hard-bounds")
     ]
 
 
 def stored(
-    protocol: Protocol, setup: Stored, constant: float, seed: int
+    protocol: Protocol, setup: Case, constant: float, seed: int
 ) -> tuple[SpikingMemory, NDArray[np.bool_], NDArray[np.bool_]]:
     """Memory after the stream, its patterns and the cues of the newest."""
     patterns, cues = draw(protocol, seed)
-    memory = _memory(protocol, setup.contender.make(constant), dict(setup.network), seed)
+    memory = spiking_memory(protocol, setup.contender.make(constant), dict(setup.network), seed)
     memory.store(patterns)
     return memory, patterns, cues
-
-
-def _memory(protocol: Protocol, rule: Rule, changes: dict[str, float], seed: int) -> SpikingMemory:
-    settings = {"coding_level": protocol.coding_level, **changes}
-    parameters = protocol.spiking.with_settings(settings)
-    return SpikingMemory(protocol.units, rule=rule, seed=seed, parameters=parameters)
 
 
 def _kept(
@@ -170,17 +165,9 @@ def _kept(
     seed: int,
 ) -> NDArray[np.bool_]:
     """Which of the newest patterns a network with these weights recalls, the newest first."""
-    reader = _memory(protocol, BoundedLeaky(), reading(gain, inhibition), seed)
+    reader = spiking_memory(protocol, BoundedLeaky(), reading(gain, inhibition), seed)
     reader.weights = weights
     return (dice(reader.recall(cues), patterns[-protocol.tested :]) >= 0.9)[::-1]
-
-
-def _measures(protocol: Protocol, kept: NDArray[np.bool_]) -> dict[str, tuple]:
-    of = {"units": "patterns", "of": protocol.tested}
-    return {
-        "kept": ("seed", [float(kept.sum())], {"long_name": "patterns kept", **of}),
-        "p90": ("seed", [float(longest_load(kept))], {"long_name": "P90", "units": "patterns"}),
-    }
 
 
 def run(protocol: Protocol, condition: Condition, seeds: tuple[int, ...]) -> xr.Dataset:
@@ -192,7 +179,7 @@ def run(protocol: Protocol, condition: Condition, seeds: tuple[int, ...]) -> xr.
     kept = _kept(protocol, memory.weights, gain, inhibition, patterns, cues, seed)
     return xr.Dataset(
         {
-            **_measures(protocol, kept),
+            **counts(protocol, kept.sum(), longest_load(kept)),
             "kept_by_age": (("seed", "age"), kept[None], {"long_name": "recalled"}),
         },
         coords={"seed": [seed], "age": np.arange(1, protocol.tested + 1)},

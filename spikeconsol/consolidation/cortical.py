@@ -21,6 +21,7 @@ from spikeconsol.consolidation.cortical_parameters import (
     ExcitatoryCells,
     InhibitoryCells,
 )
+from spikeconsol.consolidation.memory import RecordedMemory
 from spikeconsol.consolidation.rules.base import Rule
 from spikeconsol.consolidation.rules.events import EventDriven
 from spikeconsol.data.patterns import active_units, check_patterns, warn_activity
@@ -41,7 +42,7 @@ nmda_post += nmda_gain*w
 ROWS = 16
 
 
-class CorticalMemory(display.Shown):
+class CorticalMemory(RecordedMemory):
     """Excitatory and inhibitory cells with irregular background firing and plasticity always on.
 
     Parameters
@@ -99,8 +100,6 @@ class CorticalMemory(display.Shown):
         self.active = active_units(self.n, self.parameters.coding_level)
         self.rule = rule if isinstance(rule, EventDriven) else EventDriven(rule)
         self.target = target
-        self.recording: Recording | None = None
-        self.stored = 0
         wiring = self.parameters.wiring
         self.gains = cortical_wiring.gains(
             self.n,
@@ -173,16 +172,15 @@ class CorticalMemory(display.Shown):
             (self._state[f"pairs.{name}"], self._wiring["pairs"]), shape=(self.n, self.n)
         )
 
-    def save(self, path: str | Path) -> None:
-        """Write the state, constants and seeds, so that `load` goes on to the last bit.
+    # ---------------------------------------------------------------------- display and files
 
-        The recording of the last call is not written; see `Recording.to_dataset`.
+    def _about(self) -> dict[str, str]:
+        return {
+            "cells": f"{self.n} excitatory, {self.inhibitory} inhibitory",
+            "rule": display.settings(self.rule.rule),
+        }
 
-        Parameters
-        ----------
-        path : str or Path
-            A sealed NetCDF file: whole or not there, and recognised when damaged.
-        """
+    def _saved(self) -> tuple[dict[str, Any], State]:
         about = {
             "excitatory": self.n,
             "seed": self.seed,
@@ -190,9 +188,8 @@ class CorticalMemory(display.Shown):
             "rule": described(self.rule),
             "calls": self._seeds.n_children_spawned,
             "probes": self._probe_seeds.n_children_spawned,
-            "stored": self.stored,
         }
-        sealed.save_object(path, type(self).__name__, about, self._state)
+        return about, self._state
 
     @classmethod
     def load(
@@ -238,18 +235,6 @@ class CorticalMemory(display.Shown):
         memory._seeds.spawn(about["calls"])
         memory._probe_seeds.spawn(about["probes"])
         return memory
-
-    def facts(self) -> dict[str, str]:
-        about = {
-            "cells": f"{self.n} excitatory, {self.inhibitory} inhibitory",
-            "rule": display.settings(self.rule.rule),
-            "patterns stored": str(self.stored),
-            "seed": str(self.seed),
-        }
-        return about if self.recording is None else about | {"last call": repr(self.recording)}
-
-    def _picture(self) -> str:
-        return "" if self.recording is None else display.picture(self.recording)
 
     # ----------------------------------------------------------------------------- protocol
 
@@ -433,15 +418,7 @@ class CorticalMemory(display.Shown):
             ],
             target=self.target,
         )
-        recording = Recording(
-            cells=result["spikes.i"],
-            times=result["spikes.t"],
-            inhibitory_cells=result["inhibitory_spikes.i"],
-            inhibitory_times=result["inhibitory_spikes.t"],
-            onsets=np.asarray(np.arange(len(patterns)) * slot, np.float64),
-            end=end,
-            n=self.n,
-        )
+        recording = self._recorded(result, slot * np.arange(len(patterns), dtype=float), end)
         return self._after(result, end) if keep else self._state, recording
 
 

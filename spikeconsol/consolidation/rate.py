@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spikeconsol import checks, display, progress_bar, sealed
+from spikeconsol.consolidation.memory import AssociativeMemory
 from spikeconsol.consolidation.rules.base import Rule, State
 from spikeconsol.consolidation.rules.definition import checked_rule
 from spikeconsol.data.patterns import active_units, check_patterns, warn_activity
@@ -22,7 +23,7 @@ __all__ = ["HopfieldNetwork"]
 CACHED = 40_000
 
 
-class HopfieldNetwork(display.Shown):
+class HopfieldNetwork(AssociativeMemory):
     """Associative memory that stores patterns in order, each presented once.
 
     Parameters
@@ -98,7 +99,6 @@ class HopfieldNetwork(display.Shown):
         self.homeostasis = homeostasis
         self.self_coupling = self_coupling
         self.saturation_size = saturation_size
-        self.stored = 0
         self._batch = () if np.isscalar(seed) else (len(np.asarray(seed)),)
         self._rngs = [np.random.default_rng(s) for s in np.atleast_1d(np.asarray(seed))]
         # Rules that draw have numbers of their own: recall does not depend on them.
@@ -287,21 +287,13 @@ class HopfieldNetwork(display.Shown):
 
     # ---------------------------------------------------------------------- display and files
 
-    def facts(self) -> dict[str, str]:
+    def _about(self) -> dict[str, str]:
         return {
             "units": str(self.n) if not self._batch else f"{self.n}, {self._batch[0]} networks",
             "rule": display.settings(self.rule),
-            "patterns stored": str(self.stored),
         }
 
-    def save(self, path: str | Path) -> None:
-        """Write the state, constants and random state, so that `load` goes on to the last bit.
-
-        Parameters
-        ----------
-        path : str or Path
-            A sealed NetCDF file: whole or not there, and recognised when damaged.
-        """
+    def _saved(self) -> tuple[dict[str, Any], State]:
         about = {
             "n": self.n,
             "rule": described(self.rule),
@@ -309,11 +301,10 @@ class HopfieldNetwork(display.Shown):
             "homeostasis": self.homeostasis,
             "self_coupling": self.self_coupling,
             "saturation_size": self.saturation_size,
-            "stored": self.stored,
             "recall": [rng.bit_generator.state for rng in self._rngs],
             "draws": [rng.bit_generator.state for rng in self._draws],
         }
-        sealed.save_object(path, type(self).__name__, about, self.state)
+        return about, self.state
 
     @classmethod
     def load(cls, path: str | Path, *, rule: Rule | None = None) -> Self:

@@ -21,6 +21,7 @@ from spikeconsol.consolidation.limits import (
     refuse_unheard,
     warn_of_cycles,
 )
+from spikeconsol.consolidation.memory import RecordedMemory
 from spikeconsol.consolidation.pairs import Pairs
 from spikeconsol.consolidation.parameters import SpikingParameters
 from spikeconsol.consolidation.programs import Programs
@@ -36,7 +37,7 @@ __all__ = ["SpikingMemory"]
 BYTES_OF_A_PAIR = 32.0
 
 
-class SpikingMemory(display.Shown):
+class SpikingMemory(RecordedMemory):
     """Associative memory of spiking cells with the surface of `HopfieldNetwork`.
 
     Parameters
@@ -109,8 +110,6 @@ class SpikingMemory(display.Shown):
         self.rule = form
         self.cells = LIF() if cells is None else cells
         self.target = target
-        self.recording: Recording | None = None
-        self.stored = 0
         self.seed = seed
         wiring = AllToAll() if wiring is None else wiring
         self._settings = {
@@ -237,7 +236,7 @@ class SpikingMemory(display.Shown):
                 self._pairs.state[name] = result[f"pairs.{name}"]
             for name in self._programs.cell_state:
                 self._programs.cell_state[name] = result[f"cells.{name}"]
-            recordings.append(self._recorded(result, total[part]))
+            recordings.append(self._recorded(result, *self._slots(total[part])))
             self.stored += len(shown[part])
         self.recording = Recording.joined(recordings)
 
@@ -274,7 +273,7 @@ class SpikingMemory(display.Shown):
             result = self._run(
                 cues[part], shown[part], window[part], total[part], seed, storing=False
             )
-            return self._recorded(result, total[part])
+            return self._recorded(result, *self._slots(total[part]))
 
         recordings = backend.side_by_side(
             self.program(storing=False),
@@ -321,41 +320,25 @@ class SpikingMemory(display.Shown):
 
     # ---------------------------------------------------------------------- display and files
 
-    def facts(self) -> dict[str, str]:
-        about = {
+    def _about(self) -> dict[str, str]:
+        return {
             "cells": f"{self.n} {type(self.cells).__name__}",
             "rule": display.settings(self.rule),
             "coding level": f"{self.coding_level:g}",
             "wiring": display.settings(self._settings["wiring"]),
-            "patterns stored": str(self.stored),
-            "seed": str(self.seed),
         }
-        return about if self.recording is None else about | {"last call": repr(self.recording)}
 
-    def _picture(self) -> str:
-        return "" if self.recording is None else display.picture(self.recording)
-
-    def save(self, path: str | Path) -> None:
-        """Write the state, constants and seeds, so that `load` goes on to the last bit.
-
-        The recording of the last call is not written; see `Recording.to_dataset`.
-
-        Parameters
-        ----------
-        path : str or Path
-            A sealed NetCDF file: whole or not there, and recognised when damaged.
-        """
+    def _saved(self) -> tuple[dict[str, Any], dict[str, NDArray]]:
         about = {name: described(value) for name, value in self._settings.items()}
         about |= {
             "n": self.n,
             "seed": self.seed,
             "calls": self._seeds.n_children_spawned,
-            "stored": self.stored,
             "joined": self._joined_digest(),
         }
         arrays = {f"pairs.{name}": array for name, array in self._pairs.state.items()}
         arrays |= {f"cells.{name}": array for name, array in self._programs.cell_state.items()}
-        sealed.save_object(path, type(self).__name__, about, arrays)
+        return about, arrays
 
     @classmethod
     def load(cls, path: str | Path, *, target: str | None = None, **objects: Any) -> Self:
@@ -451,20 +434,13 @@ class SpikingMemory(display.Shown):
             target=self.target,
         )
 
+    def _slots(self, total: NDArray[np.int64]) -> tuple[NDArray[np.float64], float]:
+        """Onset of every slot and end of the last [s], of slots of so many bins."""
+        edges = np.r_[0, np.cumsum(total)] * self.parameters.phases.bin
+        return edges[:-1], float(edges[-1])
+
     def _noise_seed(self) -> int:
         return int(self._seeds.spawn(1)[0].generate_state(1)[0] >> 1)
-
-    def _recorded(self, result: dict[str, NDArray], total: NDArray[np.int64]) -> Recording:
-        edges = np.r_[0, np.cumsum(total)] * self.parameters.phases.bin
-        return Recording(
-            cells=result["spikes.i"],
-            times=result["spikes.t"],
-            inhibitory_cells=result.get("inhibitory_spikes.i", np.zeros(0, np.int32)),
-            inhibitory_times=result.get("inhibitory_spikes.t", np.zeros(0)),
-            onsets=edges[:-1],
-            end=float(edges[-1]),
-            n=self.n,
-        )
 
     def _check_rule(self) -> None:
         """Refuse combinations that the network cannot run."""
