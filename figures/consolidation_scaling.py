@@ -53,13 +53,13 @@ def draw(results: Mapping[str, Mapping[str, Any]]) -> Any:
             (mean_field, (0, (3, 1)), "mean field of covariance"),
         ):
             ax.plot(sizes, values, color="#999999", lw=0.8, ls=dashes, label=label)
-        ax.set(xscale="log", yscale="log", xlabel="number of units N", title=title)
+        ax.set(xscale="log", yscale="log", xlabel="Number of units N", title=title)
         ax.set_xticks(sizes, [str(size) for size in sizes])
-        ax.set_ylim(20, 2000)
+        ax.set_ylim(20, 1500)
         ax.set_yticks((ticks := [20, 50, 100, 200, 500, 1000]), [str(tick) for tick in ticks])
         ax.minorticks_off()
-    axes[0].set(ylabel="lifetime P90 (patterns)")
-    axes[1].legend(loc="lower right", fontsize=5.5)
+    axes[0].set(ylabel="Lifetime P90 (patterns)")
+    axes[1].legend(loc="center left", bbox_to_anchor=(1.02, 0.5), fontsize=6)
     state_n(axes[0], next(iter(found.values())).sizes["seed"], corner="upper left")
     panel_labels(axes)
     return fig
