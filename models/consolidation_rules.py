@@ -27,6 +27,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from spikeconsol import checks
 from spikeconsol.consolidation import HopfieldNetwork
 from spikeconsol.consolidation.batch import batch_rules
 from spikeconsol.consolidation.parameters import Cued
@@ -91,6 +92,10 @@ class Protocol(Cued, stored=1000):
     """What is stored, and what is tested."""
 
     tested: int = parameter(340, at_least=10, doc="number of newest patterns tested")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        checks.whole("tested", self.tested, at_most=self.stored)
 
 
 @dataclass(frozen=True)

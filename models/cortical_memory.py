@@ -20,6 +20,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from spikeconsol import checks
 from spikeconsol.brian.recording import Recording
 from spikeconsol.consolidation import CorticalMemory, CorticalParameters
 from spikeconsol.data import corrupt, sparse_patterns
@@ -34,7 +35,7 @@ from spikeconsol.models.cortical_rules import (
     triplet,
     ungated,
 )
-from spikeconsol.parameters import ParameterError, Parameters, parameter
+from spikeconsol.parameters import Parameters, parameter
 from spikeconsol.statistics import dice, longest_load
 
 Patterns = NDArray[np.bool_]
@@ -61,10 +62,7 @@ class Protocol(Parameters):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.tested > self.stored:
-            raise ParameterError(
-                f"tested: got {self.tested}; allowed: <= {self.stored}, the number stored"
-            )
+        checks.whole("tested", self.tested, at_most=self.stored)
 
 
 @dataclass(frozen=True)

@@ -180,9 +180,10 @@ def _pairs(weights: NDArray, fisher: NDArray, centred: NDArray) -> xr.Dataset:
 
 
 @dataclass(frozen=True)
-class Lesion(Stored, stored=100):
+class Lesion(Stored):
     """A loaded memory that loses, or has disturbed, part of its synapses."""
 
+    stored: int = parameter(100, at_least=2, doc="number of patterns stored")
     protection_time: float = parameter(127.0, above=0, doc="protection time of the rule")
     fractions: tuple[float, ...] = parameter(
         (0.0, 0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.7, 0.9),

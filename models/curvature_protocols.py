@@ -109,9 +109,10 @@ def _free_capacity(p: FreePhase, kind: int | str, cut: float, seed: int) -> floa
 
 
 @dataclass(frozen=True)
-class AuthorsProtocol(Stored, units=100, coding_level=0.1, stored=60):
+class AuthorsProtocol(Stored, units=100, coding_level=0.1):
     """Exact cues, fixed threshold, self-weights kept, several small steps per pattern."""
 
+    stored: int = parameter(60, at_least=10, doc="number of patterns stored")
     preloaded: int = parameter(10, at_least=0, doc="unrelated patterns learned first, at once")
     substeps: int = parameter(5, at_least=1, doc="weight steps per pattern")
 

@@ -23,6 +23,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from spikeconsol import checks
 from spikeconsol.consolidation import HopfieldNetwork, SpikingMemory, SpikingParameters, batch
 from spikeconsol.consolidation.rules import (
     BoundedAdditive,
@@ -80,8 +81,7 @@ class Protocol(Parameters):
         super().__post_init__()
         active_units(self.units, self.coding_level)
         self.drawn_sizes()
-        if self.tested > self.stored:
-            raise ValueError(f"tested: got {self.tested}; allowed: <= {self.stored}, as stored")
+        checks.whole("tested", self.tested, at_most=self.stored)
 
     def drawn_sizes(self) -> str | tuple[int, int] | None:
         """Return the sizes in the form that `sparse_patterns` takes."""

@@ -8,6 +8,7 @@ import pytest
 
 from spikeconsol import figures, models
 from spikeconsol.lab.experiment import find_figures
+from spikeconsol.parameters import ParameterError
 
 EXPERIMENTS = [
     experiment
@@ -16,6 +17,39 @@ EXPERIMENTS = [
         importlib.import_module(f"spikeconsol.models.{module.name}"), "EXPERIMENTS", ()
     )
 ]
+
+
+@pytest.mark.parametrize(
+    ("name", "field", "least"),
+    [
+        ("consolidation-rules/steady", "units", 10),
+        ("consolidation-rules/steady", "tested", 10),
+        ("consolidation-rules/tuning", "units", 10),
+        ("curvature-capacity/rules", "units", 10),
+        ("curvature-capacity/rules", "stored", 20),
+        ("curvature-capacity/lesion", "units", 20),
+        ("curvature-capacity/lesion", "stored", 2),
+        ("curvature-capacity/free-phase", "units", 20),
+        ("curvature-capacity/free-phase", "stored", 20),
+        ("curvature-capacity/authors-protocol", "units", 20),
+        ("curvature-capacity/authors-protocol", "stored", 10),
+    ],
+)
+def test_a_protocol_keeps_its_own_minimum(name, field, least):
+    (experiment,) = (one for one in EXPERIMENTS if one.name == name)
+    parameters = experiment.parameters()
+    assert getattr(parameters.replace(**{field: least}), field) == least
+    with pytest.raises(ParameterError, match=f"{field}: got {least - 1}; allowed: >= {least}"):
+        parameters.replace(**{field: least - 1})
+
+
+@pytest.mark.parametrize(
+    "name", ["consolidation-rules/steady", "sequential-memory", "cortical-memory/stream"]
+)
+def test_no_more_can_be_tested_than_is_stored(name):
+    (experiment,) = (one for one in EXPERIMENTS if one.name == name)
+    with pytest.raises(ParameterError, match=r"tested: got 50; allowed: .*<= 40"):
+        experiment.parameters().replace(stored=40, tested=50)
 
 
 @pytest.mark.slow

@@ -165,15 +165,16 @@ class ContinuousTrace(Parameters):
 class Stored(Parameters):
     """What an experiment stores: so many sparse patterns in so many units."""
 
-    units: int = parameter(200, at_least=10, doc="number of units N")
+    units: int = parameter(200, at_least=20, doc="number of units N")
     coding_level: float = parameter(0.05, above=0, at_most=0.5, doc="fraction f of active units")
-    stored: int = parameter(300, at_least=10, doc="number of patterns stored")
+    stored: int = parameter(300, at_least=20, doc="number of patterns stored")
 
 
 @dataclass(frozen=True)
 class Cued(Stored):
     """The same, recalled from damaged cues."""
 
+    units: int = parameter(200, at_least=10, doc="number of units N")
     deleted: float = parameter(0.2, at_least=0, at_most=1, doc="cue: share of active units lost")
     added: float = parameter(0.2, at_least=0, doc="cue: spurious units, as a share of the active")
 
