@@ -39,8 +39,10 @@ class Plasticity(Parameters):
         doc="third factor of traces in a closed loop: see `closed_loop`",
     )
     fixed_part: bool = parameter(True, doc="whether weights have a part that is not plastic")
+    weight_scale: float = parameter(
+        1.0, at_least=0, doc="size of the fixed part at the start, 1 as published"
+    )
     label_plasticity: bool = parameter(True, doc="whether connections from labels are plastic")
-
     positive: bool = parameter(
         False, doc="whether weights, coefficients and readout are kept above 0"
     )
@@ -51,6 +53,10 @@ class Plasticity(Parameters):
             find_rule(self.rule)
         except ValueError as error:
             raise ParameterError(str(error)) from None
+
+    def weight_start(self, drawn: NDArray) -> NDArray:
+        """Turn weights drawn as published into those of the start."""
+        return drawn * (self.weight_scale if self.fixed_part else 0)
 
     def alpha_start(self, drawn: NDArray) -> NDArray:
         """Turn standard normal draws, shape (Y, K), into coefficients."""
