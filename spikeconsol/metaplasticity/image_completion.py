@@ -25,7 +25,7 @@ PHOTOGRAPHS = {
 
 @dataclass(frozen=True)
 class ImageCompletion(Recall):
-    """Recall one of three pieces of photographs, each shown three times, from its upper or lower half.
+    """Recall one of three pieces of photographs from its upper or lower half.
 
     Grey values of a piece have mean 0 and a largest magnitude of 1; cells that have an input are
     clamped to it. As the natural images of Miconi, Stanley and Clune (2018), smaller, and with
@@ -41,7 +41,9 @@ class ImageCompletion(Recall):
         3, at_least=1, doc="steps for which a half is shown; none: as long as a pattern"
     )
     side: int = parameter(16, at_least=4, at_most=64, doc="side of a piece, even, in pixels")
-    shrunk: int = parameter(4, at_least=1, at_most=8, doc="pixels of a photograph, averaged, in one")
+    shrunk: int = parameter(
+        4, at_least=1, at_most=8, doc="pixels of a photograph, averaged, in one"
+    )
     part: str = parameter("train", choices=("train", "test"), doc="photographs that are shown")
 
     def __post_init__(self) -> None:

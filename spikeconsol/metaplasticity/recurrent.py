@@ -4,7 +4,8 @@ r"""A recurrent network with plastic connections, trained by back-propagation th
    H(t) = \gamma H(t-1) + (1-\gamma)\,y(t-1)\,y(t-2)^T, \qquad
    y(t) = \tanh\bigl((w + \alpha H(t))\,y(t-1) + u(t)\bigr)
 
-or, where inputs are clamped, :math:`y(t) = u(t)` for all cells that have an input. Rows are post-synaptic, columns pre-synaptic; the pre-synaptic factor is one step older, so a trace
+or, where inputs are clamped, :math:`y(t) = u(t)` for all cells that have an input. Rows are
+post-synaptic, columns pre-synaptic; the pre-synaptic factor is one step older, so a trace
 strengthens what led to what. Exact, and of the order T N^2 where real-time recurrent learning,
 which carries the derivative of every trace by every weight, is of the order T N^4.
 

@@ -121,9 +121,7 @@ class BlockedPass:
     blocks: list[Block]
 
 
-def forward(
-    w: Array, alpha: Array, gamma: Array, u: Array, clamped: bool = False
-) -> BlockedPass:
+def forward(w: Array, alpha: Array, gamma: Array, u: Array, clamped: bool = False) -> BlockedPass:
     """Run one episode.
 
     Parameters

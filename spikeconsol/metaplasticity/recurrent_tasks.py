@@ -67,10 +67,10 @@ class Conditioning(Task):
 class Recall(Task):
     """Recall one of several patterns, each shown a few times, from a part of it.
 
-    Patterns are each shown for `shown` steps with `pause` steps between them, in a new order in each
-    of `cycles` rounds; then one of them with a half blanked is shown for `tested` steps, and the
-    recurrent network must hold the whole pattern at the last one. The last cell receives a constant
-    drive. A task that is one says which patterns, `_patterns`, and which half, `_kept`.
+    Patterns are each shown for `shown` steps with `pause` steps between them, in a new order in
+    each of `cycles` rounds; then one of them with a half blanked is shown for `tested` steps, and
+    the recurrent network must hold the whole pattern at the last one. The last cell receives a
+    constant drive. A task of the kind says which patterns and, if not a random one, which half.
     """
 
     loss: ClassVar[str] = "squared"

@@ -5,8 +5,8 @@ import pytest
 
 from spikeconsol.metaplasticity import Plasticity
 from spikeconsol.metaplasticity.build import build
-from spikeconsol.metaplasticity.kernel import KernelLayer, forward_recursion
 from spikeconsol.metaplasticity.image_completion import ImageCompletion
+from spikeconsol.metaplasticity.kernel import KernelLayer, forward_recursion
 from spikeconsol.metaplasticity.layer import PlasticLayer
 from spikeconsol.metaplasticity.network import gradient_error
 from spikeconsol.metaplasticity.rate import FeedForward
