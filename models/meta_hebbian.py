@@ -19,7 +19,7 @@ import xarray as xr
 
 from spikeconsol.lab import Condition, family
 from spikeconsol.metaplasticity import Plasticity, Training, published_protocol, tasks, train
-from spikeconsol.metaplasticity.optimiser import Adam, Optimiser
+from spikeconsol.metaplasticity.optimiser import Optimiser
 from spikeconsol.parameters import Parameters, parameter
 
 Task = tasks.Task
@@ -155,28 +155,6 @@ def auto_association(protocol: Protocol) -> Sequence[Condition]:
     )
 
 
-@dataclass(frozen=True)
-class ThousandBits(Protocol, episodes=220, frozen=20):
-    """A training that takes minutes: what is to be found is a size, not a structure."""
-
-
-def thousand_bits(protocol: Protocol) -> Sequence[Condition]:
-    """Five patterns of a thousand bits (Miconi, Stanley and Clune 2018), with small start values.
-
-    Coefficients start between 0 and 0.001, too small to recall anything.
-    """
-    task = tasks.AutoAssociation.thousand_bits()
-    optimiser = Adam(learning_rate=2e-3)
-    plastic = Plasticity(decay="layer", alpha_scale=0.01)
-    none = Plasticity(alpha="fixed", alpha_scale=0)
-    return listed(
-        {
-            "plastic": ("plastic", Case(task, plastic, optimiser=optimiser)),
-            "fixed": ("not plastic", Case(task, none, optimiser=optimiser)),
-        }
-    )
-
-
 # --------------------------------------------------------------------------- controls and decay
 
 PUBLISHED: dict[str, Task] = {
@@ -276,14 +254,6 @@ EXPERIMENTS = (
         auto_association,
         seeds=(100, 10),
         demo={"episodes": 300, "frozen": 50, "seeds": 2},
-    ),
-    experiment(
-        "thousand-bits",
-        "recall a thousand bits from half of them",
-        thousand_bits,
-        parameters=ThousandBits,
-        seeds=(100, 3),
-        demo={"episodes": 4, "frozen": 1, "seeds": 1},
     ),
     experiment(
         "controls",

@@ -76,7 +76,7 @@ class ClosedLoop(Network):
         N, K = self.task.cells[0], self.task.inputs
         w = rng.standard_normal((N, N)) / np.sqrt(N)
         start = {
-            "w": w * self.plasticity.fixed_part,
+            "w": self.plasticity.weight_start(w),
             "alpha": self.plasticity.alpha_start(rng.standard_normal((N, N))),
             "b": np.zeros(N),
             "U": rng.standard_normal((N, K)) / np.sqrt(K),

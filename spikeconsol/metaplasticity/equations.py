@@ -1,9 +1,10 @@
-"""Equations of the spiking plastic layer, and the Brian2 network built from them.
+"""Equations of plastic networks on spikes, and the Brian2 network built from them.
 
 Activity of the rate network is signed. Here every unit is a population of pairs of neurons of
 opposite polarity, which share afferents and synaptic traces: one neuron of a pair fires more the
 more positive the unit's activity is (Brian2's event ``spike``), the other the more negative (event
-``opposite``). All numeric values are set at run time; only sizes are compiled in.
+``opposite``). Inputs are Poisson neurons; cells fire by escape noise, or integrate and are reset.
+All numeric values are set at run time; only sizes and kinds are compiled in.
 """
 
 from __future__ import annotations
@@ -38,24 +39,49 @@ INPUT_EVENTS = {
     "opposite": "uniform(noise_seed, 1, t_in_timesteps, i) < -max_rate*x*dt",
 }
 
-#: Escape noise: the neurons of a pair fire at max_rate*(1 +- tanh(u))/2, so that the difference of
-#: their rates is the rate network's tanh of the summed input.
-CELLS = """
-du/dt = (bias - u)/membrane_time : 1                   # membrane potential of the pair
+#: What both neurons of a pair of cells have in common.
+PAIR = """
+du/dt = (bias + drive - u)/membrane_time : 1           # summed input
 dy/dt = -y/filter_time           : 1                   # spikes of the one less the other's
 bias                             : 1 (constant)
+drive                            : 1                   # from outside, in a recurrent network
+unit                             : integer (constant)
 episode_start                    : second (shared)
 membrane_time                    : second (shared, constant)
 filter_time                      : second (shared, constant)
 filter_jump                      : 1 (shared, constant)
-max_rate                         : Hz (shared, constant)
 noise_seed                       : integer (shared, constant)
 """
-CELL_EVENTS = {
-    "spike": "uniform(noise_seed, 2, t_in_timesteps, i) < max_rate*dt/(1 + exp(-2*u))",
-    "opposite": "uniform(noise_seed, 3, t_in_timesteps, i) < max_rate*dt/(1 + exp(2*u))",
-}
 COUNT = "y {sign}= filter_jump"
+
+#: Escape noise: the neurons of a pair fire at max_rate*(1 +- tanh(u))/2, so that the difference of
+#: their rates is the rate network's tanh of the summed input. A spike changes nothing in the cell.
+ESCAPE = """
+max_rate                         : Hz (shared, constant)
+"""
+ESCAPE_EVENTS = {
+    "spike": "uniform(noise_seed, {stream}, t_in_timesteps, i) < max_rate*dt/(1 + exp(-2*u))",
+    "opposite": "uniform(noise_seed, {stream} + 1, t_in_timesteps, i) < max_rate*dt/(1 + exp(2*u))",
+}
+
+#: Leaky integration of a current that is linear in the summed input, a threshold at 1, a reset to 0
+#: and a refractory time; each neuron has noise of its own.
+LEAKY = """
+dv/dt = (clip(rest + slope*u, 0, 1000) - v)/leak_time
+        + noise*sqrt(2/(leak_time*dt))*normal(noise_seed, {stream}, t_in_timesteps, i) : 1
+dv_opposite/dt = (clip(rest - slope*u, 0, 1000) - v_opposite)/leak_time
+        + noise*sqrt(2/(leak_time*dt))*normal(noise_seed, {stream} + 1, t_in_timesteps, i) : 1
+free                             : second              # end of the refractory time
+free_opposite                    : second
+rest                             : 1 (shared, constant)
+slope                            : 1 (shared, constant)
+noise                            : 1 (shared, constant)
+leak_time                        : second (shared, constant)
+refractory_time                  : second (shared, constant)
+"""
+LEAKY_EVENTS = {"spike": "v > 1", "opposite": "v_opposite > 1"}
+HELD = "v = int(t >= free)*v; v_opposite = int(t >= free_opposite)*v_opposite"
+RESET = "v{of} = 0; free{of} = t + refractory_time - dt/2"
 
 SYNAPSES = """
 w                                : 1 (constant)
@@ -78,70 +104,115 @@ last = t
 """
 
 
+#: From cells to the populations that answer: the trained readout, not plastic.
+READOUT = """
+w                                : 1 (constant)
+gain                             : 1 (shared, constant)
+"""
+ON_READOUT = "u_post {sign}= gain*w"
+
+
 def build(structure: Mapping[str, Any]) -> Built:
     """Build the network.
 
     Parameters
     ----------
     structure : dict
-        ``inputs`` K, ``cells`` Y, ``pairs`` of neurons per unit,
-        ``dt`` [s], ``bin`` [s], ``bins`` (capacity of the protocol).
+        ``inputs`` K, 0 for a recurrent network, ``cells`` Y, ``outputs`` Z, 0 if they are not on
+        spikes, ``pairs`` of neurons per unit, ``neurons`` of the cells, ``dt`` [s], ``bin`` [s],
+        ``bins`` (capacity of the protocol).
     """
     clock = Clock(structure["dt"] * second, name="step")
     bin_ = structure["bin"] * second
     bin_clock = Clock(bin_, name="bin")
-    K, Y = structure["inputs"], structure["cells"]
+    K, Y, pairs = structure["inputs"], structure["cells"], structure["pairs"]
     timed_arrays = {
-        "shown_table": TimedArray(np.zeros((structure["bins"], K)), dt=bin_, name="shown_table"),
-        "start_table": TimedArray(np.zeros(structure["bins"]), dt=bin_, name="start_table"),
+        name: TimedArray(np.zeros(shape), dt=bin_, name=name)
+        for name, shape in (
+            ("shown_table", (structure["bins"], K or Y)),
+            ("start_table", structure["bins"]),
+        )
     }
     namespace = {**noise.functions(), **timed_arrays}
-    pre_unit = np.repeat(np.arange(K), structure["pairs"])
-    inputs = NeuronGroup(
-        len(pre_unit), INPUTS, events=INPUT_EVENTS, clock=clock, namespace=namespace, name="inputs"
-    )
-    inputs.unit = pre_unit
-    inputs.run_regularly(
-        "x = shown_table(t, unit)", clock=bin_clock, when="start", name="inputs_shown"
-    )
-    cells = NeuronGroup(
-        Y * structure["pairs"],
-        CELLS,
-        events=CELL_EVENTS,
-        method="exact",
-        clock=clock,
-        namespace=namespace,
-        name="cells",
-    )
-    cells.run_on_event("spike", COUNT.format(sign="+"))
-    cells.run_on_event("opposite", COUNT.format(sign="-"))
+    cells = _cells("cells", Y, 2, structure, clock, namespace)
     cells.run_regularly(
         "episode_start = start_table(t)*second", clock=bin_clock, when="start", name="cells_episode"
     )
+    objects, pre = [cells], cells
+    if K:
+        pre = NeuronGroup(
+            K * pairs, INPUTS, events=INPUT_EVENTS, clock=clock, namespace=namespace, name="inputs"
+        )
+        pre.unit = np.repeat(np.arange(K), pairs)
+        objects.append(pre)
+    pre.run_regularly(
+        f"{'x' if K else 'drive'} = shown_table(t, unit)",
+        clock=bin_clock,
+        when="start",
+        name="shown",
+    )
+    objects.append(_connected("synapses", pre, cells, SYNAPSES, ON_SPIKE, clock))
+    answering = [cells]
+    if structure["outputs"]:
+        outputs = _cells("outputs", structure["outputs"], 4, structure, clock, namespace)
+        objects.append(_connected("readout", cells, outputs, READOUT, ON_READOUT, clock))
+        objects.append(outputs)
+        answering.append(outputs)
+    for group in answering:
+        objects.append(SpikeMonitor(group, name=f"{group.name}_spikes"))
+        objects.append(EventMonitor(group, "opposite", name=f"{group.name}_opposite"))
+    return Built(Network(objects), clock, timed_arrays)
+
+
+def _cells(
+    name: str,
+    units: int,
+    stream: int,
+    structure: Mapping[str, Any],
+    clock: Clock,
+    namespace: Mapping[str, Any],
+) -> NeuronGroup:
+    """Return populations of pairs; `stream` is the first of the two of their noise."""
+    leaky = structure["neurons"] == "leaky"
+    cells = NeuronGroup(
+        units * structure["pairs"],
+        PAIR + (LEAKY.format(stream=stream) if leaky else ESCAPE),
+        events={
+            event: text.format(stream=stream)
+            for event, text in (LEAKY_EVENTS if leaky else ESCAPE_EVENTS).items()
+        },
+        method="exponential_euler" if leaky else "exact",
+        clock=clock,
+        namespace=namespace,
+        name=name,
+    )
+    cells.unit = np.repeat(np.arange(units), structure["pairs"])
+    if leaky:
+        cells.run_regularly(HELD, clock=clock, when="before_thresholds", name=f"{name}_held")
+    for event, sign, of in (("spike", "+", ""), ("opposite", "-", "_opposite")):
+        text = COUNT.format(sign=sign)
+        cells.run_on_event(event, f"{text}; {RESET.format(of=of)}" if leaky else text)
+    return cells
+
+
+def _connected(
+    name: str, pre: NeuronGroup, post: NeuronGroup, equations: str, on_event: str, clock: Clock
+) -> Synapses:
+    """Connect all pairs to all; a neuron of negative polarity has the opposite effect."""
     synapses = Synapses(
-        inputs,
-        cells,
-        SYNAPSES,
-        on_pre={"spike": ON_SPIKE.format(sign="+"), "opposite": ON_SPIKE.format(sign="-")},
+        pre,
+        post,
+        equations,
+        on_pre={"spike": on_event.format(sign="+"), "opposite": on_event.format(sign="-")},
         on_event={"spike": "spike", "opposite": "opposite"},
         clock=clock,
-        name="synapses",
+        name=name,
     )
-    pre, post = connections(len(inputs), len(cells))
-    synapses.connect(i=pre, j=post)
-    # An input has one sign at a time: the two pathways never meet in one time step.
+    i, j = connections(len(pre), len(post))
+    synapses.connect(i=i, j=j)
+    # Both neurons of a pair may fire in one time step, those of inputs excepted.
     synapses.spike.order, synapses.opposite.order = 0, 1
-    return Built(
-        Network(
-            inputs,
-            cells,
-            synapses,
-            SpikeMonitor(cells, name="spikes"),
-            EventMonitor(cells, "opposite", name="opposite_spikes"),
-        ),
-        clock,
-        timed_arrays,
-    )
+    return synapses
 
 
 def connections(pre: int, post: int) -> tuple[np.ndarray, np.ndarray]:

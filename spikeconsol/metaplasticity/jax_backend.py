@@ -93,14 +93,14 @@ def _recurrent_loss(
         state, older, newer = carry
         state = network.rule.step(state, older[:, None, :], newer[:, :, None], gamma)
         a = ((w + alpha * state[0]) @ newer[:, :, None])[:, :, 0]
-        return (state, newer, jnp.tanh(a + u_t)), None
+        return (state, newer, network.activity(a, u_t, jnp)), None
 
     silent = jnp.zeros(w.shape[:2])
     start = tuple(jnp.zeros(w.shape) for _ in range(network.rule.size))
     (_, _, y), _ = lax.scan(step, (start, silent, silent), jnp.moveaxis(u, 1, 0))
     o, wanted = y[:, : network.task.outputs], target[:, -1]
     blanked = u[:, -1, : network.task.outputs] == 0
-    right = ((jnp.sign(o) == wanted) & blanked).sum(axis=1) / blanked.sum(axis=1)
+    right = ((jnp.sign(o) == jnp.sign(wanted)) & blanked).sum(axis=1) / blanked.sum(axis=1)
     return 0.5 * ((o - wanted) ** 2).sum(), (jnp.abs(o - wanted).sum(axis=1), right)
 
 

@@ -39,8 +39,10 @@ class Plasticity(Parameters):
         doc="third factor of traces in a closed loop: see `closed_loop`",
     )
     fixed_part: bool = parameter(True, doc="whether weights have a part that is not plastic")
+    weight_scale: float = parameter(
+        1.0, at_least=0, doc="size of the fixed part at the start, 1 as published"
+    )
     label_plasticity: bool = parameter(True, doc="whether connections from labels are plastic")
-
     positive: bool = parameter(
         False, doc="whether weights, coefficients and readout are kept above 0"
     )
@@ -51,6 +53,10 @@ class Plasticity(Parameters):
             find_rule(self.rule)
         except ValueError as error:
             raise ParameterError(str(error)) from None
+
+    def weight_start(self, drawn: NDArray) -> NDArray:
+        """Turn weights drawn as published into those of the start."""
+        return drawn * (self.weight_scale if self.fixed_part else 0)
 
     def alpha_start(self, drawn: NDArray) -> NDArray:
         """Turn standard normal draws, shape (Y, K), into coefficients."""
@@ -66,11 +72,26 @@ class Plasticity(Parameters):
 class SpikingParameters(Parameters):
     """Constants of the spiking network and of its time."""
 
+    neurons: str = parameter(
+        "escape", choices=("escape", "leaky"), doc="cells: escape noise, or integration and reset"
+    )
+    readout: str = parameter(
+        "counts", choices=("counts", "spikes"), doc="outputs: from counts, or populations that fire"
+    )
     pairs: int = parameter(40, at_least=1, doc="pairs of neurons of opposite polarity per unit")
     max_rate: float = parameter("100 Hz", unit="hertz", above=0, doc="highest firing rate")
-    membrane_time: float = parameter("5 ms", unit="second", above=0, doc="membrane time constant")
+    membrane_time: float = parameter(
+        "5 ms", unit="second", above=0, doc="time constant of the summed input"
+    )
     filter_time: float = parameter(
         "10 ms", unit="second", above=0, doc="filter of own spikes for the trace"
+    )
+    rest: float = parameter(0.5, below=1, doc="leaky cells: current at rest; the threshold is 1")
+    slope: float = parameter(1.6, above=0, doc="leaky cells: current for a summed input of 1")
+    noise: float = parameter(0.2, at_least=0, doc="leaky cells: standard deviation, private")
+    leak_time: float = parameter("10 ms", unit="second", above=0, doc="leaky cells: time constant")
+    refractory_time: float = parameter(
+        "8 ms", unit="second", at_least=0, doc="leaky cells: after a spike"
     )
     present: float = parameter("200 ms", unit="second", above=0, doc="time for which input is on")
     gap: float = parameter("20 ms", unit="second", at_least=0, doc="silence after it")

@@ -62,7 +62,7 @@ class FeedForward(Network):
 
         start = {}
         for suffix in self._suffixes:
-            start[f"w{suffix}"] = normal(f"w{suffix}")
+            start[f"w{suffix}"] = self.plasticity.weight_start(normal(f"w{suffix}"))
             start[f"b{suffix}"] = normal(f"b{suffix}")
         # Drawn and thrown away where outputs are the cells, as the original program did.
         V = np.abs(0.1 * rng.standard_normal((self.task.outputs, self.task.cells[-1])))
@@ -72,8 +72,6 @@ class FeedForward(Network):
         for suffix in self._suffixes:
             name = f"alpha{suffix}"
             start[name] = self.plasticity.alpha_start(rng.standard_normal(self.shapes[name]))
-            if not self.plasticity.fixed_part:
-                start[f"w{suffix}"][...] = 0
             if self.plasticity.decay != "fixed":
                 logit = np.log(self.task.gamma / (1 - self.task.gamma))
                 start[f"logit_gamma{suffix}"] = np.full(self.shapes[f"logit_gamma{suffix}"], logit)

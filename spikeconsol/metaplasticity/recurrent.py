@@ -4,7 +4,8 @@ r"""A recurrent network with plastic connections, trained by back-propagation th
    H(t) = \gamma H(t-1) + (1-\gamma)\,y(t-1)\,y(t-2)^T, \qquad
    y(t) = \tanh\bigl((w + \alpha H(t))\,y(t-1) + u(t)\bigr)
 
-Rows are post-synaptic, columns pre-synaptic; the pre-synaptic factor is one step older, so a trace
+or, where inputs are clamped, :math:`y(t) = u(t)` for all cells that have an input. Rows are
+post-synaptic, columns pre-synaptic; the pre-synaptic factor is one step older, so a trace
 strengthens what led to what. Exact, and of the order T N^2 where real-time recurrent learning,
 which carries the derivative of every trace by every weight, is of the order T N^4.
 
@@ -67,9 +68,10 @@ class Recurrent(Network):
         """Draw the parameters of one run; `Plasticity.alpha_scale` is in units of 0.1."""
         N = self.task.cells[0]
         w = 1.1 / np.sqrt(N) * rng.standard_normal((N, N))
-        alpha = 0.1 * self.plasticity.alpha_scale * rng.uniform(0, 1, (N, N))
+        # Positive where no sign is asked for, as in the original program.
+        alpha = 0.1 * self.plasticity.alpha_start(rng.uniform(0, 1, (N, N)))
         np.fill_diagonal(alpha, 0)
-        start = {"w": w * self.plasticity.fixed_part, "alpha": alpha}
+        start = {"w": self.plasticity.weight_start(w), "alpha": alpha}
         if "logit_gamma" in self.shapes:
             logit = np.log(self.task.gamma / (1 - self.task.gamma))
             start["logit_gamma"] = np.full(self.shapes["logit_gamma"], logit)
@@ -110,8 +112,12 @@ class Recurrent(Network):
             state = self.rule.step(state, older[..., None, :], newer[..., :, None], gamma)
             states.append(state)
             a = ((w + alpha * state[0]) @ newer[..., None])[..., 0]
-            y[t + 2] = np.tanh(a + u[..., t, :])
+            y[t + 2] = self.activity(a, u[..., t, :])
         return y, states
+
+    def activity(self, a: Array, u: Array, xp: Any = np) -> Array:
+        """Return what cells do whose input from others is `a`, and from outside `u`."""
+        return xp.where(u != 0, u, xp.tanh(a)) if self.task.clamped else xp.tanh(a + u)
 
     def loss(self, parameters: Named, episode: Episodes) -> Array:
         """Return half the squared error of the last step, shape (...)."""
@@ -122,7 +128,8 @@ class Recurrent(Network):
     def run(self, parameters: Named, episodes: Episodes) -> Outcome:
         """Run episodes, arrays of shape (..., T, N), without learning."""
         if self._blocked:
-            y = recurrent_kernel.forward(*self._constants(parameters), episodes.x).y
+            constants = self._constants(parameters)
+            y = recurrent_kernel.forward(*constants, episodes.x, self.task.clamped).y
         else:
             y, _ = self.forward(parameters, episodes.x)
         return self.outcome(np.moveaxis(y[2:], 0, -2)[..., : self.task.outputs], episodes)
@@ -135,7 +142,7 @@ class Recurrent(Network):
     def _gradient(self, parameters: Named, episode: Episodes, out: dict[str, Array]) -> NDArray:
         if self._blocked:
             constants = self._constants(parameters)
-            done = recurrent_kernel.forward(*constants, episode.x)
+            done = recurrent_kernel.forward(*constants, episode.x, self.task.clamped)
             g_y = self._error(done.y, episode)
             d_w, d_alpha, d_gamma = recurrent_kernel.backward(*constants, done, g_y)
             out["w"][...], out["alpha"][...] = d_w, d_alpha
@@ -167,6 +174,8 @@ class Recurrent(Network):
         for t in reversed(range(len(states))):
             older, newer, H = y[t], y[t + 1], states[t][0]
             lam = (1 - y[t + 2] ** 2) * g_y[t + 2]
+            if self.task.clamped:
+                lam *= episode.x[..., t, :] == 0
             outer = lam[..., :, None] * newer[..., None, :]
             d_w += outer
             d_alpha += outer * H
@@ -195,7 +204,7 @@ class Recurrent(Network):
         wanted = episodes.target[..., -1:, :]
         error = np.abs(o - wanted).sum(axis=-1)
         blanked = episodes.x[..., -1:, : self.task.outputs] == 0
-        right = (np.sign(o) == wanted) & blanked
+        right = (np.sign(o) == np.sign(wanted)) & blanked
         accuracy = right.sum(axis=-1) / blanked.sum(axis=-1)
         return Outcome(error[..., -1], accuracy[..., -1], error, accuracy)
 

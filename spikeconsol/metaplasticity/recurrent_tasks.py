@@ -7,11 +7,12 @@ from typing import ClassVar
 
 import numpy as np
 from numpy.random import Generator
+from numpy.typing import NDArray
 
 from spikeconsol.metaplasticity.task import Episodes, Floats, Task, random_signs
 from spikeconsol.parameters import ParameterError, parameter
 
-__all__ = ["AutoAssociation", "Conditioning"]
+__all__ = ["AutoAssociation", "Conditioning", "Recall"]
 
 
 @dataclass(frozen=True)
@@ -63,30 +64,102 @@ class Conditioning(Task):
 
 
 @dataclass(frozen=True)
-class AutoAssociation(Task):
-    """Recall one of several patterns, each shown twice, from half of it, in a recurrent network.
+class Recall(Task):
+    """Recall one of several patterns, each shown a few times, from a part of it.
 
-    Orthogonal patterns of as many +1 as -1 are each shown for `shown` steps with `pause` steps
-    between them, in a new order in each of `cycles` rounds; then one of them with a random half
-    blanked is shown for as long, and the network must hold the whole pattern at the last step.
-    The last cell receives a constant drive. Without `orthogonal` elements are independent, as in
-    the thousand-bit task of Miconi, Stanley and Clune (2018): `AutoAssociation.thousand_bits()`.
+    Patterns are each shown for `shown` steps with `pause` steps between them, in a new order in
+    each of `cycles` rounds; then one of them with a half blanked is shown for `tested` steps, and
+    the recurrent network must hold the whole pattern at the last one. The last cell receives a
+    constant drive. A task of the kind says which patterns and, if not a random one, which half.
     """
 
     loss: ClassVar[str] = "squared"
     recurrent: ClassVar[bool] = True
-    solved_below: ClassVar[float] = 3.0
+    #: Inputs for an element of +1, and of the last cell.
+    drive: ClassVar[float] = 1.0
+    bias_drive: ClassVar[float] = 1.0
 
     gamma: float = parameter(0.99, at_least=0, below=1, doc="survival of a trace over one step")
-    size: int = parameter(28, at_least=4, doc="elements of a pattern, a multiple of 4")
     patterns: int = parameter(3, at_least=1, doc="patterns of an episode")
+    cycles: int = parameter(2, at_least=1, doc="presentations of each pattern")
+    shown: int = parameter(6, at_least=1, doc="steps for which a pattern is shown")
+    pause: int = parameter(4, at_least=0, doc="steps without input after it")
+    tested: int | None = parameter(
+        None, at_least=1, doc="steps for which a half is shown; none: as long as a pattern"
+    )
+
+    @property
+    def size(self) -> int:
+        """Elements of a pattern."""
+        raise NotImplementedError
+
+    @property
+    def inputs(self) -> int:
+        return self.size + 1
+
+    @property
+    def outputs(self) -> int:
+        return self.size
+
+    @property
+    def cells(self) -> tuple[int, ...]:
+        """Cells of the recurrent network."""
+        return (self.size + 1,)
+
+    @property
+    def steps(self) -> int:
+        """Steps in an episode."""
+        return self.cycles * self.patterns * (self.shown + self.pause) + self._test
+
+    @property
+    def _test(self) -> int:
+        return self.shown if self.tested is None else self.tested
+
+    def _patterns(self, rng: Generator, episodes: int) -> Floats:
+        """Draw patterns, (episodes, patterns, size)."""
+        raise NotImplementedError
+
+    def _kept(self, rng: Generator, episodes: int) -> NDArray[np.bool_]:
+        """Draw which half of the pattern is shown at the test, (episodes, size)."""
+        order = rng.permuted(np.tile(np.arange(self.size), (episodes, 1)), axis=1)
+        return order < self.size // 2
+
+    def draw(self, rng: Generator, episodes: int) -> Episodes:
+        """Draw episodes, arrays of shape (episodes, ...)."""
+        patterns = self._patterns(rng, episodes)
+        x = np.zeros((episodes, self.steps, self.inputs))
+        period = self.shown + self.pause
+        rows = np.arange(episodes)
+        for cycle in range(self.cycles):
+            order = rng.permuted(np.tile(np.arange(self.patterns), (episodes, 1)), axis=1)
+            for position in range(self.patterns):
+                start = (cycle * self.patterns + position) * period
+                x[:, start : start + self.shown, :-1] = patterns[rows, order[:, position]][:, None]
+        wanted = patterns[rows, rng.integers(0, self.patterns, episodes)]
+        x[:, -self._test :, :-1] = (wanted * self._kept(rng, episodes))[:, None]
+        x *= self.drive
+        x[..., -1] = self.bias_drive
+        target = np.zeros((episodes, self.steps, self.size))
+        target[:, -1] = wanted
+        scored = (np.arange(self.steps) == self.steps - 1)[:, None]
+        return Episodes(x, target, np.broadcast_to(scored, (episodes, *scored.shape)))
+
+
+@dataclass(frozen=True)
+class AutoAssociation(Recall):
+    """Recall one of several binary patterns, each shown twice, from a random half of it.
+
+    Orthogonal patterns of as many +1 as -1, or, without `orthogonal`, of independent elements as in
+    the thousand-bit task of Miconi, Stanley and Clune (2018): `AutoAssociation.thousand_bits()`.
+    """
+
+    solved_below: ClassVar[float] = 3.0
+
+    size: int = parameter(28, at_least=4, doc="elements of a pattern, a multiple of 4")
     orthogonal: bool = parameter(
         True,
         doc="whether patterns are balanced and mutually orthogonal, or of independent elements",
     )
-    cycles: int = parameter(2, at_least=1, doc="presentations of each pattern")
-    shown: int = parameter(6, at_least=1, doc="steps for which a pattern is shown")
-    pause: int = parameter(4, at_least=0, doc="steps without input after it")
     drive: float = parameter(20.0, above=0, doc="input for an element of +1")
     bias_drive: float = parameter(200.0, at_least=0, doc="constant input of the last cell")
 
@@ -105,51 +178,10 @@ class AutoAssociation(Task):
         """Return the task of 2018: five patterns of a thousand independent elements."""
         return cls(size=1000, patterns=5, orthogonal=False)
 
-    @property
-    def inputs(self) -> int:
-        return self.size + 1
-
-    @property
-    def outputs(self) -> int:
-        return self.size
-
-    @property
-    def cells(self) -> tuple[int, ...]:
-        """Cells of the recurrent network."""
-        return (self.size + 1,)
-
-    @property
-    def steps(self) -> int:
-        """Steps in an episode."""
-        return self.cycles * self.patterns * (self.shown + self.pause) + self.shown
-
-    def draw(self, rng: Generator, episodes: int) -> Episodes:
-        """Draw episodes, arrays of shape (episodes, ...)."""
-        patterns = (
-            self._orthogonal(rng, episodes)
-            if self.orthogonal
-            else random_signs(rng, (episodes, self.patterns, self.size))
-        )
-        x = np.zeros((episodes, self.steps, self.inputs))
-        period = self.shown + self.pause
-        rows = np.arange(episodes)
-        for cycle in range(self.cycles):
-            order = rng.permuted(np.tile(np.arange(self.patterns), (episodes, 1)), axis=1)
-            for position in range(self.patterns):
-                start = (cycle * self.patterns + position) * period
-                x[:, start : start + self.shown, :-1] = patterns[rows, order[:, position]][:, None]
-        wanted = patterns[rows, rng.integers(0, self.patterns, episodes)]
-        order = rng.permuted(np.tile(np.arange(self.size), (episodes, 1)), axis=1)
-        x[:, -self.shown :, :-1] = (wanted * (order < self.size // 2))[:, None]
-        x *= self.drive
-        x[..., -1] = self.bias_drive
-        target = np.zeros((episodes, self.steps, self.size))
-        target[:, -1] = wanted
-        scored = (np.arange(self.steps) == self.steps - 1)[:, None]
-        return Episodes(x, target, np.broadcast_to(scored, (episodes, *scored.shape)))
-
-    def _orthogonal(self, rng: Generator, episodes: int) -> Floats:
-        """Draw balanced, mutually orthogonal patterns by rejection, (episodes, patterns, size)."""
+    def _patterns(self, rng: Generator, episodes: int) -> Floats:
+        if not self.orthogonal:
+            return random_signs(rng, (episodes, self.patterns, self.size))
+        # Balanced, mutually orthogonal patterns by rejection.
         balanced = np.repeat([-1.0, 1.0], self.size // 2)
         chosen = np.empty((episodes, self.patterns, self.size))
         chosen[:, 0] = rng.permuted(np.tile(balanced, (episodes, 1)), axis=1)

@@ -74,6 +74,9 @@ class Task(Parameters):
         Leading inputs that carry labels.
     recurrent : bool
         Whether the network that learns it is recurrent.
+    clamped : bool
+        Whether a cell of that network with an input takes its value, as in a Hopfield network, or
+        adds it to what the others give.
     closed_loop : bool
         Whether its answers are rewarded: the last two inputs of a recurrent network are filled in.
     solved_below : float
@@ -86,6 +89,7 @@ class Task(Parameters):
     middle: ClassVar[float] = 0.0
     label_inputs: ClassVar[int] = 0
     recurrent: ClassVar[bool] = False
+    clamped: ClassVar[bool] = False
     closed_loop: ClassVar[bool] = False
 
     gamma: float = parameter(0.98, at_least=0, below=1, doc="survival of a trace over one step")

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from spikeconsol.metaplasticity.cue_reward import CueReward
 from spikeconsol.metaplasticity.image_classes import ImageClasses
+from spikeconsol.metaplasticity.image_completion import ImageCompletion
 from spikeconsol.metaplasticity.recurrent_tasks import AutoAssociation, Conditioning
 from spikeconsol.metaplasticity.task import Episodes, Floats, Task, random_signs, stack
 from spikeconsol.parameters import ParameterError, parameter
@@ -29,6 +30,7 @@ __all__ = [
     "CueReward",
     "Episodes",
     "ImageClasses",
+    "ImageCompletion",
     "OneShot",
     "Reversal",
     "Task",

@@ -26,7 +26,13 @@ from spikeconsol.metaplasticity.parameters import Plasticity
 from spikeconsol.metaplasticity.result import Evaluation, Trained, Training
 from spikeconsol.metaplasticity.stream import Stream
 from spikeconsol.metaplasticity.task import Episodes, Task
-from spikeconsol.metaplasticity.tasks import AutoAssociation, Completion, Conditioning, CueReward
+from spikeconsol.metaplasticity.tasks import (
+    AutoAssociation,
+    Completion,
+    Conditioning,
+    CueReward,
+    ImageCompletion,
+)
 from spikeconsol.progress_bar import steps_of
 from spikeconsol.values import shown
 
@@ -51,6 +57,8 @@ def published_protocol(task: Task) -> tuple[Optimiser, int]:
         return RMSClip(learning_rate=0.03, clip=0.1, l1=1e-3, l2=1e-4), 5000
     if isinstance(task, AutoAssociation):
         return Adam(), 10_000
+    if isinstance(task, ImageCompletion):
+        return Adam(learning_rate=1e-4), 100_000
     if isinstance(task, CueReward):
         return Adam(), 5000
     if isinstance(task, Conditioning):

@@ -9,6 +9,7 @@ import pytest
 
 from spikeconsol.metaplasticity import Plasticity, train
 from spikeconsol.metaplasticity.build import build
+from spikeconsol.metaplasticity.image_completion import ImageCompletion
 from spikeconsol.metaplasticity.tasks import AutoAssociation, Completion, CueReward, OneShot, stack
 
 needs_jax = pytest.mark.skipif(
@@ -95,11 +96,19 @@ def test_recurrent_training_agrees():
 
 
 @needs_jax
-def test_blocks_of_steps_agree_with_automatic_differentiation():
-    """A driven network of a hundred cells, most of them saturated, some not."""
+@pytest.mark.parametrize(
+    "task",
+    [
+        AutoAssociation(size=100, patterns=2, orthogonal=False),
+        ImageCompletion(side=10, patterns=2, cycles=2, shown=3),
+    ],
+    ids=["bits", "grey"],
+)
+def test_blocks_of_steps_agree_with_automatic_differentiation(task):
+    """A driven network of a hundred cells, most of them saturated or clamped, some not."""
+    pytest.importorskip("skimage") if task.clamped else None
     from spikeconsol.metaplasticity.jax_backend import gradient
 
-    task = AutoAssociation(size=100, patterns=2, orthogonal=False)
     network = build(task, Plasticity(decay="layer"))
     assert network._blocked
     theta = network.flatten(network.initial(np.random.default_rng(0)))[None]

@@ -5,6 +5,7 @@ import pytest
 
 from spikeconsol.metaplasticity import Plasticity
 from spikeconsol.metaplasticity.build import build
+from spikeconsol.metaplasticity.image_completion import ImageCompletion
 from spikeconsol.metaplasticity.kernel import KernelLayer, forward_recursion
 from spikeconsol.metaplasticity.layer import PlasticLayer
 from spikeconsol.metaplasticity.network import gradient_error
@@ -97,10 +98,29 @@ def test_recurrent_learned_decay_equals_complex_step(decay, rule):
     assert max(errors.values()) < 1e-9
 
 
+GREY = ImageCompletion(side=4, patterns=2, cycles=2, shown=3, gamma=0.9)
+
+
+def test_clamped_cells_take_the_value_of_their_input():
+    pytest.importorskip("skimage")
+    network = build(GREY, Plasticity(decay="layer"))
+    parameters = start(network)
+    parameters["alpha"] *= 30
+    drawn = episode(GREY)
+    y, _ = network.forward(parameters, drawn.x)
+    y = np.moveaxis(y[2:], 0, -2)
+    np.testing.assert_array_equal(y[drawn.x != 0], drawn.x[drawn.x != 0])
+    assert (y[drawn.x == 0] != 0).all()
+    one = {name: value[:1] for name, value in parameters.items()}
+    errors = gradient_error(network, one, drawn[:1])
+    assert max(errors.values()) < 1e-9
+
+
 @pytest.mark.parametrize("decay", ["fixed", "layer"])
-def test_blocks_of_steps_are_the_same_network(decay):
+@pytest.mark.parametrize("task", [AutoAssociation(gamma=0.9), GREY], ids=["bits", "grey"])
+def test_blocks_of_steps_are_the_same_network(decay, task):
     """Of three networks at once, over a last block that is not full."""
-    task = AutoAssociation(gamma=0.9)
+    pytest.importorskip("skimage") if task is GREY else None
     network = build(task, Plasticity(decay=decay))
     parameters = start(network)
     parameters["alpha"] *= 30

@@ -1,0 +1,162 @@
+"""Recurrent networks with plastic connections recall what they saw, from a half of it.
+
+After Miconi, Stanley and Clune (2018): five patterns of a thousand bits, and pieces of photographs.
+Beside each plastic network one of the same size that is not, trained as long.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from spikeconsol.lab import Condition
+from spikeconsol.metaplasticity import Plasticity, Training, evaluate, tasks
+from spikeconsol.metaplasticity.optimiser import Adam
+from spikeconsol.metaplasticity.recurrent import Recurrent
+from spikeconsol.models.meta_hebbian import Case, Protocol, experiment, learn, listed, named
+from spikeconsol.parameters import parameter
+
+
+def conditions(
+    task: tasks.Task, plasticity: Plasticity, learning_rate: float
+) -> Sequence[Condition]:
+    """A plastic network, and one that is not."""
+    optimiser = Adam(learning_rate=learning_rate)
+    none = plasticity.replace(alpha="fixed", alpha_scale=0.0, decay="fixed")
+    return listed(
+        {
+            "plastic": ("plastic", Case(task, plasticity, optimiser=optimiser)),
+            "fixed": ("not plastic", Case(task, none, optimiser=optimiser)),
+        }
+    )
+
+
+def found(training: Training) -> dict[str, Any]:
+    """Return what became of the coefficients of one network; all of them would be megabytes."""
+    alpha, w = (training.parameters[name][0] for name in ("alpha", "w"))
+    off_diagonal = ~np.eye(len(w), dtype=bool)
+    network = training.network
+    assert isinstance(network, Recurrent)
+    gamma = network.gamma(training.parameters)
+    return {
+        "alpha_mean": named((), alpha[off_diagonal].mean(), "mean plasticity coefficient"),
+        "alpha_sd": named((), alpha[off_diagonal].std(), "standard deviation of coefficients"),
+        "weight_sd": named((), w[off_diagonal].std(), "standard deviation of fixed weights"),
+        "gamma": named((), np.mean(gamma), "decay of traces"),
+    }
+
+
+# -------------------------------------------------------------------------------- a thousand bits
+
+
+@dataclass(frozen=True)
+class ThousandBits(Protocol, episodes=120, frozen=20):
+    """A training that takes minutes: what is to be found is a size, not a structure."""
+
+
+def thousand_bits(protocol: ThousandBits) -> Sequence[Condition]:
+    """Start with fixed weights as in the program of 2018, of standard deviation 0.01.
+
+    Coefficients start between 0 and 0.001, too small to recall anything.
+    """
+    plasticity = Plasticity(decay="layer", alpha_scale=0.01, weight_scale=0.29)
+    return conditions(tasks.AutoAssociation.thousand_bits(), plasticity, 1e-3)
+
+
+def recall_bits(protocol: ThousandBits, condition: Condition, seeds: tuple[int, ...]) -> xr.Dataset:
+    """Train one network after the other; count wrong bits among all, as published, too."""
+    rows = []
+    for seed in seeds:
+        training = learn(protocol, condition.setup, (seed,))
+        blanked = training.accuracy[:, 0]
+        rows.append(
+            {
+                "recalled": named((), training.test_accuracy[0], "blanked bits recalled"),
+                "wrong": named((), (1 - training.test_accuracy[0]) / 2, "wrong bits of all"),
+                "wrong_curve": named("episode", (1 - blanked) / 2, "wrong bits of all"),
+                **found(training),
+            }
+        )
+    return xr.concat([xr.Dataset(row) for row in rows], "seed").assign_coords(seed=list(seeds))
+
+
+# ------------------------------------------------------------------------------------ photographs
+
+
+@dataclass(frozen=True)
+class Photographs(Protocol, episodes=1000, frozen=50):
+    """Training on some photographs, and the test on others."""
+
+    side: int = parameter(16, at_least=4, at_most=64, doc="side of a piece, in pixels")
+    tested: int = parameter(100, at_least=1, doc="episodes of the test on new photographs")
+    examples: int = parameter(5, at_least=1, doc="completed pieces that are kept")
+
+
+def image_completion(protocol: Photographs) -> Sequence[Condition]:
+    """Start with fixed weights of standard deviation 0.01, coefficients between 0 and 0.01."""
+    cells = protocol.side**2 + 1
+    plasticity = Plasticity(
+        decay="layer", alpha_scale=0.1, weight_scale=0.01 * float(np.sqrt(cells)) / 1.1
+    )
+    return conditions(tasks.ImageCompletion(side=protocol.side), plasticity, 1e-3)
+
+
+def complete(protocol: Photographs, condition: Condition, seeds: tuple[int, ...]) -> xr.Dataset:
+    """Train on some photographs; complete pieces of others."""
+    rows = []
+    for seed in seeds:
+        training = learn(protocol, condition.setup, (seed,))
+        new = training.task.replace(part="test")
+        hidden = new.size / 2
+        test = evaluate(training, new, episodes=protocol.tested)
+        drawn = new.draw(np.random.default_rng([seed, 1]), max(protocol.tested, protocol.examples))
+        wanted, shown = drawn.target[:, -1], drawn.x[:, -1, :-1]
+        grey = np.abs(wanted * (shown == 0)).sum(axis=-1).mean()
+        network = training.network
+        assert isinstance(network, Recurrent)
+        one = {name: value[0] for name, value in training.parameters.items()}
+        completed = [network.forward(one, drawn.x[n])[0][-1, :-1] for n in range(protocol.examples)]
+        pieces = ("example", "pixel")
+        rows.append(
+            {
+                "difference": named((), test.error.mean() / hidden, "difference of hidden pixels"),
+                "grey_difference": named((), grey / hidden, "the same if they were left grey"),
+                "right_sign": named((), test.accuracy.mean(), "hidden pixels on the right side"),
+                "curve": named("episode", training.errors[:, 0] / hidden, "difference in training"),
+                "wanted": named(pieces, wanted[: protocol.examples], "piece of a photograph"),
+                "shown": named(pieces, shown[: protocol.examples], "what is shown of it"),
+                "completed": named(pieces, np.stack(completed), "completed by the network"),
+                **found(training),
+            }
+        )
+    return xr.concat([xr.Dataset(row) for row in rows], "seed").assign_coords(seed=list(seeds))
+
+
+EXPERIMENTS = (
+    experiment(
+        "thousand-bits",
+        "recall a thousand bits from half of them",
+        thousand_bits,
+        run=recall_bits,
+        parameters=ThousandBits,
+        columns=("recalled", "wrong"),
+        seeds=(100, 3),
+        demo={"episodes": 4, "frozen": 1, "seeds": 1},
+        figures=("meta_recall",),
+    ),
+    experiment(
+        "image-completion",
+        "complete a photograph from half of it",
+        image_completion,
+        run=complete,
+        parameters=Photographs,
+        columns=("difference", "grey_difference", "right_sign"),
+        seeds=(100, 3),
+        demo={"episodes": 30, "frozen": 5, "tested": 2, "examples": 1, "seeds": 1},
+        figures=("meta_recall",),
+    ),
+)

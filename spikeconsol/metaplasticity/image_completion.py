@@ -1,0 +1,97 @@
+"""Complete a photograph of which a half is shown, after having seen it a few times."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import ClassVar
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from spikeconsol.metaplasticity.recurrent_tasks import Recall
+from spikeconsol.metaplasticity.task import Floats
+from spikeconsol.parameters import ParameterError, parameter
+
+__all__ = ["ImageCompletion"]
+
+#: Photographs that come with scikit-image; those of the test are never trained on.
+PHOTOGRAPHS = {
+    "train": ("astronaut", "camera", "coffee", "rocket", "coins", "moon"),
+    "test": ("chelsea", "stereo_motorcycle"),
+}
+
+
+@dataclass(frozen=True)
+class ImageCompletion(Recall):
+    """Recall one of three pieces of photographs from its upper or lower half.
+
+    Grey values of a piece have mean 0 and a largest magnitude of 1; cells that have an input are
+    clamped to it. As the natural images of Miconi, Stanley and Clune (2018), smaller, and with
+    the photographs that come with scikit-image (``pip install 'spikeconsol[photographs]'``).
+    """
+
+    clamped: ClassVar[bool] = True
+
+    shown: int = parameter(10, at_least=1, doc="steps for which a pattern is shown")
+    cycles: int = parameter(3, at_least=1, doc="presentations of each pattern")
+    pause: int = parameter(2, at_least=0, doc="steps without input after it")
+    tested: int | None = parameter(
+        3, at_least=1, doc="steps for which a half is shown; none: as long as a pattern"
+    )
+    side: int = parameter(16, at_least=4, at_most=64, doc="side of a piece, even, in pixels")
+    shrunk: int = parameter(
+        4, at_least=1, at_most=8, doc="pixels of a photograph, averaged, in one"
+    )
+    part: str = parameter("train", choices=("train", "test"), doc="photographs that are shown")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.side % 2:
+            raise ParameterError(f"side: got {self.side}; allowed: an even number")
+
+    @property
+    def size(self) -> int:
+        return self.side**2
+
+    @property
+    def solved_below(self) -> float:  # type: ignore[override]
+        """A mean difference of 0.1 of the grey values that were not shown."""
+        return 0.1 * self.size / 2
+
+    def _patterns(self, rng: Generator, episodes: int) -> Floats:
+        photographs = _photographs(self.part, self.shrunk)
+        drawn = np.empty((episodes * self.patterns, self.size))
+        for n in range(len(drawn)):
+            grey = photographs[rng.integers(len(photographs))]
+            row, column = (rng.integers(0, length - self.side + 1) for length in grey.shape)
+            piece = grey[row : row + self.side, column : column + self.side].ravel()
+            piece = piece - piece.mean()
+            drawn[n] = piece / max(np.abs(piece).max(), 1e-8)
+        return drawn.reshape(episodes, self.patterns, self.size)
+
+    def _kept(self, rng: Generator, episodes: int) -> NDArray[np.bool_]:
+        upper = np.arange(self.size) < self.size // 2
+        return upper == (rng.random((episodes, 1)) < 0.5)
+
+
+@lru_cache(maxsize=4)
+def _photographs(part: str, shrunk: int) -> tuple[Floats, ...]:
+    """Return photographs in grey, squares of pixels averaged."""
+    try:
+        from skimage import data
+    except ImportError:
+        raise ImportError(
+            "ImageCompletion: scikit-image is not installed; allowed: "
+            "pip install 'spikeconsol[photographs]'"
+        ) from None
+    photographs = []
+    for name in PHOTOGRAPHS[part]:
+        photograph = getattr(data, name)()
+        photograph = photograph[0] if isinstance(photograph, tuple) else photograph
+        grey = photograph.reshape(*photograph.shape[:2], -1).mean(axis=-1) / 255
+        rows, columns = (length // shrunk * shrunk for length in grey.shape)
+        square = grey[:rows, :columns].reshape(rows // shrunk, shrunk, columns // shrunk, shrunk)
+        photographs.append(square.mean(axis=(1, 3)))
+    return tuple(photographs)
