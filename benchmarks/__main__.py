@@ -16,6 +16,7 @@ from benchmarks.figure import draw
 NAMES = (
     "storage",
     "spiking",
+    "always_on",
     "hopfield",
     "bottleneck",
     "spiking_bottleneck",

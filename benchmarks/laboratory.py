@@ -19,16 +19,16 @@ import numpy as np
 from benchmarks import cells
 from benchmarks.common import PYTHON, ROOT, Row, cpu_of, interleaved, process, row
 
-TRIVIAL = 200
+TRIVIAL = 100
 OURS, PLAIN = "spikeconsol", "two plain processes"
 
 
 def run(quick: bool) -> list[Row]:
     """Measure the overhead of a cell and the speed of two workers."""
     print("laboratory, overhead of a cell ...", file=sys.stderr, flush=True)
-    rows = _overhead(repeats=2 if quick else 5)
+    rows = _overhead(repeats=2 if quick else 3)
     print("laboratory, two workers ...", file=sys.stderr, flush=True)
-    return rows + _two_workers(count=20 if quick else 60, repeats=1 if quick else 3)
+    return rows + _two_workers(count=10 if quick else 20, repeats=1 if quick else 3)
 
 
 def _overhead(repeats: int) -> list[Row]:
@@ -44,13 +44,21 @@ def _overhead(repeats: int) -> list[Row]:
         more = ((many - one) / TRIVIAL - bare) * 1e3
         whole = (many / TRIVIAL - bare) * 1e3
         rows += [
-            row("sweep of 200 cells", OURS, f"{name} over the bare function", more, "ms a cell"),
-            row("sweep of 200 cells", OURS, f"{name} with start and end", whole, "ms a cell"),
+            row(
+                f"sweep of {TRIVIAL} cells",
+                OURS,
+                f"{name} over the bare function",
+                more,
+                "ms a cell",
+            ),
+            row(
+                f"sweep of {TRIVIAL} cells", OURS, f"{name} with start and end", whole, "ms a cell"
+            ),
         ]
     writing = [1e3 * cpu_of(_write) for _ in range(200)]
     return [
         *rows,
-        row("sweep of 200 cells", "xarray", "CPU of writing NetCDF", writing, "ms a cell"),
+        row(f"sweep of {TRIVIAL} cells", "xarray", "CPU of writing NetCDF", writing, "ms a cell"),
     ]
 
 

@@ -136,7 +136,8 @@ class MemoryClassifier(PoolClassifier):
         self._clocks = np.zeros(len(classes), np.int64)
 
     def _learn(self, X: NDArray, labels: NDArray[np.int64]) -> None:
-        X = X.astype(self.centres_.dtype, copy=False)
+        # Of one layout in memory, for each of which the loop would be compiled again.
+        X = np.require(X, self.centres_.dtype, ["C", "W"])
         fixed = self.plasticity != "use"
         self.used_ = np.empty(len(X), np.int64)
         _compiled()(

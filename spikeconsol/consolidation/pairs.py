@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -28,7 +30,8 @@ class Pairs:
     Attributes
     ----------
     i, j : ndarray of int, shape (pairs,)
-        Presynaptic and postsynaptic cell.
+        Presynaptic and postsynaptic cell; where all are joined made when they are asked for, since
+        they take more memory than the weights.
     listed : bool
         Whether the program has to be told which pairs there are.
     symmetric : bool
@@ -51,16 +54,37 @@ class Pairs:
         self.symmetric = wiring.symmetric and half
         joined = wiring.pairs(n, rng)
         self.listed = joined is not None
-        self.i, self.j = joined or pair_indices(n, tile, symmetric=self.symmetric)
-        if self.listed and wiring.symmetric and not half:
-            self.i, self.j = np.r_[self.i, self.j], np.r_[self.j, self.i]
-        if self.listed:
-            order = np.lexsort((self.i, self.j, self.i // tile))
-            self.i, self.j = self.i[order], self.j[order]
+        if joined is not None:
+            i, j = joined
+            if wiring.symmetric and not half:
+                i, j = np.r_[i, j], np.r_[j, i]
+            order = np.lexsort((i, j, i // tile))
+            self._ends = i[order], j[order]
         self.state: dict[str, NDArray] = {}
 
+    @cached_property
+    def _ends(self) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        return pair_indices(self.n, self.tile, symmetric=self.symmetric)
+
+    @property
+    def i(self) -> NDArray[np.int32]:
+        return self._ends[0]
+
+    @property
+    def j(self) -> NDArray[np.int32]:
+        return self._ends[1]
+
     def __len__(self) -> int:
-        return len(self.i)
+        if self.listed:
+            return len(self.i)
+        return self.n * (self.n - 1) // (2 if self.symmetric else 1)
+
+    def filled(self, value: float, dtype: type[np.floating]) -> NDArray:
+        """Return a variable that has one value at all pairs; zeros take no memory yet."""
+        values = np.zeros(len(self), dtype)
+        if value:
+            values[:] = value
+        return values
 
     @property
     def in_degree(self) -> NDArray[np.int64]:
@@ -70,11 +94,21 @@ class Pairs:
 
     def mean_weight(self) -> NDArray[np.float64]:
         """Mean weight onto each cell from all others; where there is no synapse it is 0."""
-        w = self.state["w"].astype(float)
+        w = self.state["w"]
+        if self.symmetric and self.tile == 1 and not self.listed:
+            received, sent = np.zeros((2, self.n))
+            for i, row in enumerate(self._rows(w)):
+                received[i + 1 :] += row
+                sent[i] = np.cumsum(row, dtype=float)[-1]  # in order, as the sums below
+            return (received + sent) / (self.n - 1)
         total = np.bincount(self.j, w, self.n)
         if self.symmetric:
             total += np.bincount(self.i, w, self.n)
         return total / (self.n - 1)
+
+    def _rows(self, values: NDArray) -> list[NDArray]:
+        """Cut values that lie row by row, each from behind the diagonal on."""
+        return np.split(values, np.cumsum(np.arange(self.n - 1, 1, -1)))
 
     def matrix(self, values: NDArray) -> NDArray:
         """Return values of all pairs as a matrix, shape (N, N), zero where there is no pair."""

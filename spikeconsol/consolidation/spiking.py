@@ -130,11 +130,12 @@ class SpikingMemory(RecordedMemory):
             # Where silent pairs are left alone rows are visited, otherwise rows and columns.
             tile=TILE if self._continuous or form.silence is None else 1,
         )
-        empty = self.rule.state((len(self._pairs),))
-        empty = {name: empty[name] for name in ("w", *self.rule.traces)}
+        start = {name: float(self.rule.state((1,))[name][0]) for name in ("w", *self.rule.traces)}
         if self._continuous:
-            empty = {"w": empty["w"], "trace": empty["trace"], "fast": empty["trace"]}
-        self._pairs.state = {name: array.astype(self._dtype) for name, array in empty.items()}
+            start = {"w": start["w"], "trace": start["trace"], "fast": start["trace"]}
+        self._pairs.state = {
+            name: self._pairs.filled(value, self._dtype) for name, value in start.items()
+        }
         self._programs = Programs(
             self.parameters,
             self.coding_level,
@@ -216,9 +217,10 @@ class SpikingMemory(RecordedMemory):
         """
         patterns = check_patterns(patterns, n=self.n)
         weights = self._pairs.state["w"]
-        outside = weights[(weights < 0) | (weights > 1)]
-        if outside.size:  # bounds would be put in force where cells fire, and nowhere else
-            raise ValueError(f"weights: got {outside[0]:g}; allowed: 0 to 1, to store more")
+        if weights.min() < 0 or weights.max() > 1:
+            # Bounds would be put in force where cells fire, and nowhere else.
+            outside = weights[(weights < 0) | (weights > 1)][0]
+            raise ValueError(f"weights: got {outside:g}; allowed: 0 to 1, to store more")
         warn_activity(patterns, self.coding_level)
         phases = self.parameters.phases
         shown = np.full(len(patterns), self._bins(phases.present))

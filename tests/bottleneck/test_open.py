@@ -115,7 +115,9 @@ def test_an_own_memory_says_in_spikes_what_it_says_in_numpy(signal):
 
 
 def test_an_own_signal_runs_in_rates():
-    plain, signed = (rates(signal=s).fit(SPLIT.X, SPLIT.y) for s in ("exact", Sign()))
+    plain, signed = (
+        rates(signal=s, hidden=(6, 3)).fit(SPLIT.X, SPLIT.y) for s in ("exact", Sign())
+    )
     assert not np.array_equal(plain.network_.weights[0], signed.network_.weights[0])
     assert not compiled.supports(signed.network_)
 
@@ -137,7 +139,7 @@ class Halved(FromMemory):
 def test_a_derived_class_is_not_compiled_as_its_parent(backend):
     pytest.importorskip("numba")
     parent, derived, halved = (
-        rates(backend=backend, **setting).fit(SPLIT.X, SPLIT.y)
+        rates(backend=backend, hidden=(6, 3), **setting).fit(SPLIT.X, SPLIT.y)
         for setting in (
             {"memory": Prototypes()},
             {"memory": Reversed()},

@@ -70,7 +70,12 @@ def state(net):
     return {name: array.copy() for name, array in net.network_.state().items()}
 
 
-@pytest.mark.parametrize("settings", SETTINGS, ids=str)
+@pytest.mark.parametrize(
+    "settings",
+    # Numba compiles everything once more for another number of layers.
+    [*SETTINGS, pytest.param({"hidden": (9,)}, marks=pytest.mark.slow)],
+    ids=str,
+)
 def test_compiled_loop_gives_the_numbers_of_its_numpy_twin(settings):
     pytest.importorskip("numba")
     X, y = samples()

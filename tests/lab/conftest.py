@@ -11,6 +11,12 @@ from spikeconsol.lab import cli as command_line
 from spikeconsol.lab.runner import in_this_process
 
 PROGRAM = [sys.executable, "-c", "from spikeconsol.lab.cli import main; main()"]
+#: The same, with cells of sweeps computed in that process, where Dask is not what is tested.
+WITHOUT_DASK = [
+    *PROGRAM[:2],
+    "from spikeconsol.lab import runner; runner.on_dask = lambda *_: runner.in_this_process; "
+    + PROGRAM[2],
+]
 
 
 @pytest.fixture
@@ -37,6 +43,14 @@ def cli(tmp_path, monkeypatch, capsys):
         return subprocess.CompletedProcess(words, ended.value.code or 0, output.out, output.err)
 
     return call
+
+
+@pytest.fixture(
+    params=[WITHOUT_DASK, pytest.param(PROGRAM, marks=pytest.mark.slow)], ids=["alone", "dask"]
+)
+def sweeping(request):
+    """Words that start the command line as a process, with and without Dask behind its sweeps."""
+    return request.param
 
 
 @pytest.fixture

@@ -47,8 +47,10 @@ def test_a_run_writes_files_prints_the_table_and_draws_the_figure(cli, toy, tmp_
 
 
 def test_seed_by_seed_in_processes_equals_all_seeds_at_once(cli, toy, tmp_path):
-    assert cli("run", toy, "--out", "out", "--jobs", 2, "--seeds", 2).returncode == 0
-    lines, batch = (numbers(tmp_path / "out" / "toy" / name) for name in ("lines", "batch"))
+    for name, jobs in (("lines", 2), ("batch", 1)):
+        words = ("--out", name, "--jobs", jobs, "--seeds", 2)
+        assert cli("run", f"{toy}/{name}", *words).returncode == 0
+    lines, batch = (numbers(tmp_path / name) for name in ("lines", "batch"))
     for stem in lines:
         xr.testing.assert_allclose(lines[stem], batch[stem], rtol=1e-12)
         assert lines[stem].example.dims == ("time",)
