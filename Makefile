@@ -25,7 +25,7 @@ help:
 	@echo "make claims     run every claim of the papers, fast and heavy"
 	@echo "make figures    bring every figure up to date"
 	@echo "make bench      measure speed"
-	@echo "make bench-peers  measure it beside NEST, in an environment of its own (needs Python 3.11)"
+	@echo "make bench-peers  beside NEST and Avalanche, in an environment of their own (needs Python 3.11)"
 	@echo "make lint       style and types"
 	@echo "make docs       build the documentation site into site/"
 	@echo "make notebooks  run docs/notebooks/*.py and write the notebooks"
@@ -51,7 +51,7 @@ bench: .venv/installed
 	@$(BIN)/python -m benchmarks
 
 bench-peers: .venv/installed .venv-peers/installed
-	@$(BIN)/python -m benchmarks peers
+	@$(BIN)/python -m benchmarks peers continual
 
 lint: .venv/installed-test
 	@$(BIN)/ruff check .
@@ -83,13 +83,14 @@ notebooks: .venv/installed
 	-e ".[fast,test,lint,sweep,export]"
 	@touch $@
 
-# Other simulators, never in the project's environment. NEST's wheels are of Python 3.11.
-.venv-peers/installed:
+# Others' programs, never in the project's environment. NEST's wheels are of Python 3.11.
+.venv-peers/installed: Makefile
 	@test -n "$(PYTHON_3_11)" || { echo "No Python 3.11 was found, for which NEST has wheels; \
 	name one: make $(MAKECMDGOALS) PYTHON_3_11=/path/to/python3.11" >&2; exit 1; }
-	@echo "Setting up .venv-peers with $$($(PYTHON_3_11) --version) and NEST ..."
+	@echo "Setting up .venv-peers with $$($(PYTHON_3_11) --version), NEST and Avalanche ..."
 	@test -x .venv-peers/bin/python || $(PYTHON_3_11) -m venv .venv-peers
-	@.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check "nest-simulator==3.10.*"
+	@.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check \
+	"nest-simulator==3.10.*" "avalanche-lib==0.6.*"
 	@touch $@
 
 clean:

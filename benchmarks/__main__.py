@@ -24,7 +24,7 @@ NAMES = (
     "laboratory",
 )
 #: Those that need what the project's environment does not have: run by name only.
-BY_NAME = ("peers",)
+BY_NAME = ("peers", "continual")
 
 
 def main() -> None:

@@ -34,6 +34,8 @@ TUNED: dict[str, tuple[str | float, float]] = {
     "fixed-arrival": (0.7, 0.0),
     "never-novelty": (0.0, 3.5),
 }
+#: Learning rates of linear readouts that are told the labels, from decades with threes between.
+READOUTS = {"pixels": 1e-7, "frozen": 1e-8}
 
 
 @dataclass(frozen=True)
@@ -77,11 +79,13 @@ def conditions(parameters: RelationStream) -> Sequence[Condition]:
         Condition("k-means", "rate", "no bits, k-means of cells", {**ours, "read": "places"}),
         Condition("layers", "rate", "layers taught by the bits", {}),
         Condition("layers-mixed", "rate", "layers, all classes at once", {"mixed": True}),
+        Condition("pixels", "rate", "told the labels, linear on pixels", {"readout": "pixels"}),
+        Condition("frozen", "rate", "told the labels, frozen 2048", {"readout": "frozen"}),
     )
 
 
 def learn(parameters: RelationStream, condition: Condition, seeds: Seeds) -> xr.Dataset:
-    """Show the stream, group the codes, and score the groups on test images."""
+    """Show the stream and score, on test images, the groups of the codes or a readout's answers."""
     from spikeconsol.data import digits_task
 
     (seed,) = seeds
@@ -91,16 +95,20 @@ def learn(parameters: RelationStream, condition: Condition, seeds: Seeds) -> xr.
     if setup.get("permuted"):
         match = np.random.default_rng(seed).permutation(match)
     stream = split.X[index], match
-    if "cells" in setup:
+    if "readout" in setup:
+        answers = _of_readout(setup["readout"], split, index, seed)
+        accuracy = float(np.mean(answers == split.y_test))
+    elif "cells" in setup:
         group = _of_cells(parameters, setup, split, stream, split.y[index], seed)
+        accuracy = assigned(group, split.y_test)
     else:
-        group = _of_layers(parameters, split, stream, seed)
+        accuracy = assigned(_of_layers(parameters, split, stream, seed), split.y_test)
     return xr.Dataset(
         {
             "accuracy": (
                 "seed",
-                [100 * assigned(group, split.y_test)],
-                {"long_name": "accuracy of the groups, best assignment", "units": "%"},
+                [100 * accuracy],
+                {"long_name": "accuracy; of groups, under the best assignment", "units": "%"},
             )
         },
         coords={"seed": [seed]},
@@ -150,6 +158,26 @@ def _of_layers(
     net.fit(*stream)
     groups = KMeans(10, n_init=10, random_state=seed).fit(net.transform(split.X))
     return groups.predict(net.transform(split.X_test))
+
+
+def _of_readout(features: str, split: Split, index: NDArray, seed: int) -> NDArray:
+    """Class of each test image: that of a linear readout, told the label of every sample."""
+    from sklearn.linear_model import SGDClassifier
+
+    from spikeconsol.bottleneck.opponents import OnFeatures, RandomFeatures
+
+    readout = SGDClassifier(
+        loss="log_loss",
+        alpha=0,
+        learning_rate="constant",
+        eta0=READOUTS[features],
+        shuffle=False,
+    )
+    learner = OnFeatures(
+        readout, None if features == "pixels" else RandomFeatures(2048, random_state=seed)
+    )
+    learner.partial_fit(split.X[index], split.y[index], classes=np.arange(10))
+    return learner.predict(split.X_test)
 
 
 def assigned(group: NDArray, y: NDArray) -> float:
