@@ -236,11 +236,7 @@ class Network:
     def damp(self) -> None:
         """Take account of what has been important so far."""
         for plasticity, gathered in zip(self.plasticity, self.importance, strict=False):
-            total = gathered[:-1]
-            share = total / max(total.mean(), 1e-30)
-            if self.protection.importance == "uniform":
-                share = np.ones_like(total)
-            plasticity[:-1] = 1 / (1 + self.protection.damping * share)
+            plasticity[:-1] = self.protection.plasticity(gathered[:-1])
             # Biases would let every code drift; they are fixed once something is protected.
             plasticity[-1] = float(self.protection.damping == 0)
 

@@ -66,6 +66,13 @@ class Protection(Parameters):
         False, doc="in a call of partial_fit the readout compares only the classes in it"
     )
 
+    def plasticity(self, gathered: NDArray) -> NDArray:
+        r"""Factor on changes of a layer's synapses whose importance :math:`\Omega` is given."""
+        share = gathered / max(gathered.mean(), 1e-30)
+        if self.importance == "uniform":
+            share = np.ones_like(gathered)
+        return 1 / (1 + self.damping * share)
+
 
 @dataclass(frozen=True)
 class RateLayer(Parameters):

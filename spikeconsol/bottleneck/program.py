@@ -13,6 +13,7 @@ from spikeconsol.bottleneck.memory.cells import numbered
 from spikeconsol.bottleneck.parameters import Protection, SpikingLayer
 from spikeconsol.bottleneck.runs import (
     Runs,
+    at_ends,
     content_seeds,
     draw_weights,
     layer_constants,
@@ -130,11 +131,8 @@ class SpikingProgram:
     def damp(self, protection: Protection) -> None:
         """Take account of what has been important so far."""
         for i in range(len(self.units)):
-            trace = self.state[f"feedforward{i}.importance"]
-            share = trace / max(trace.mean(), 1e-30)
-            if protection.importance == "uniform":
-                share = np.ones_like(trace)
-            self.fixed[f"feedforward{i}.plasticity"] = 1 / (1 + protection.damping * share)
+            gathered = self.state[f"feedforward{i}.importance"]
+            self.fixed[f"feedforward{i}.plasticity"] = protection.plasticity(gathered)
 
     @property
     def runs(self) -> Runs:
@@ -263,16 +261,10 @@ class SpikingProgram:
         outputs: tuple[str, ...] | list[str],
         target: str | None,
     ) -> Arrays:
-        def padded(name: str) -> NDArray:
-            capacity = self.runs.capacity
-            shape = (capacity, self.sizes[0]) if name == "samples" else (capacity,)
-            whole = np.zeros(shape)
-            whole[:samples] = values.get(name, 0)
-            return whole
-
+        tables = {name: self.runs.padded(values.get(name, ())) for name in _PER_SAMPLE}
         return backend.run(
             program,
-            {**values, **self.state, **self.fixed, **{name: padded(name) for name in _PER_SAMPLE}},
+            {**values, **self.state, **self.fixed, **tables},
             # One step more than the samples: the last one is learned at its very end.
             steps=samples * self.layer.sample_steps + 1,
             outputs=outputs,
@@ -280,8 +272,5 @@ class SpikingProgram:
         )
 
     def per_sample(self, result: Arrays, variable: str) -> list[NDArray[np.float64]]:
-        """Values at the ends of samples; the first is from before anything was shown."""
-        return [
-            result[f"samples{i}.{variable}"].reshape(-1, units)[1:]
-            for i, units in enumerate(self.sizes[1:-1])
-        ]
+        """Values at the ends of samples, an array (samples, cells) for each layer."""
+        return [at_ends(result, i, variable, n) for i, n in enumerate(self.sizes[1:-1])]

@@ -29,6 +29,7 @@ from spikeconsol.bottleneck.relations import (
 )
 from spikeconsol.bottleneck.runs import (
     Runs,
+    at_ends,
     content_seeds,
     draw_weights,
     layer_constants,
@@ -363,5 +364,4 @@ class SpikingRelationalBottleneck(RelationalEstimator):
         return backend.run(program, values, steps=steps, target=self.target)
 
     def _per_sample(self, result: dict[str, NDArray], layer: int, name: str) -> Array:
-        """Values at the ends of samples; the first is from before anything was shown."""
-        return result[f"samples{layer}.{name}"].reshape(-1, self._sizes[1 + layer])[1:]
+        return at_ends(result, layer, name, self._sizes[1 + layer])

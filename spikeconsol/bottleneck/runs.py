@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from spikeconsol.bottleneck.parameters import SpikingLayer
 
-__all__ = ["Runs", "content_seeds", "draw_weights", "layer_constants", "layer_structure"]
+__all__ = ["Runs", "at_ends", "content_seeds", "draw_weights", "layer_constants", "layer_structure"]
 
 #: Spikes that a hidden cell is expected to fire per sample, which sets the unit of the weights
 #: onto the next layer.
@@ -47,6 +47,14 @@ class Runs:
         whole = np.zeros((self.capacity, *values.shape[1:]))
         whole[: len(values)] = values
         return whole
+
+
+def at_ends(
+    result: Mapping[str, NDArray], layer: int, variable: str, cells: int
+) -> NDArray[np.float64]:
+    """Values of a layer at the ends of samples, shape (samples, cells)."""
+    # The first row is from before anything was shown.
+    return result[f"samples{layer}.{variable}"].reshape(-1, cells)[1:]
 
 
 def content_seeds(levels: NDArray) -> NDArray[np.int64]:

@@ -43,7 +43,26 @@ def centred(coding_level: float) -> Code:
 def pattern_energy(
     patterns: ArrayLike, weights: ArrayLike, *, thresholds: ArrayLike = 0.0, code: Code = BINARY
 ) -> NDArray[np.float64]:
-    """Energy E of binary patterns, shape (P, N), in the network; shape (P,)."""
+    """Energy E of binary patterns in the network.
+
+    Parameters
+    ----------
+    patterns : array_like of bool, shape (P, N)
+    weights : array_like, shape (N, N)
+        Symmetric; the diagonal is ignored.
+    thresholds : array_like, shape (N,) or scalar, optional
+    code : tuple of float, optional
+        Values of a silent and of an active unit.
+
+    Returns
+    -------
+    ndarray, shape (P,)
+
+    Raises
+    ------
+    ValueError
+        If patterns and weights do not belong to one network, or the weights are not symmetric.
+    """
     weights, thresholds = _checked(weights, thresholds)
     values = values_of(checks.array("patterns", patterns, ndim=2, binary=True), code)
     if values.shape[1] != len(weights):
@@ -54,7 +73,20 @@ def pattern_energy(
 def enumerated(
     weights: ArrayLike, thresholds: ArrayLike, temperature: float, code: Code
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """All states of a small network and the logarithm of their unnormalised probability."""
+    """All states of a small network and the logarithm of their unnormalised probability.
+
+    Returns
+    -------
+    values : ndarray, shape (2**N, N)
+        Values of the units in every state.
+    log_weight : ndarray, shape (2**N,)
+        -E / T.
+
+    Raises
+    ------
+    ValueError
+        If there are more than 14 units.
+    """
     weights, thresholds = _checked(weights, thresholds)
     check_temperature(temperature)
     n = len(weights)
@@ -104,6 +136,11 @@ def gibbs(
     Returns
     -------
     ndarray of bool, shape (sweeps, chains, N)
+
+    Raises
+    ------
+    ValueError
+        If a setting is impossible, or `start` holds no states of N units.
     """
     weights, thresholds = _checked(weights, thresholds)
     check_temperature(temperature)

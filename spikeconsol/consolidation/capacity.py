@@ -74,7 +74,19 @@ class Course:
         background: NDArray[np.bool_] | None = None,
         threshold: float | None = None,
     ) -> Course:
-        """Store `background` and then `patterns`, keeping the weights every `every` patterns."""
+        """Store `background` and then `patterns`, keeping the weights every `every` patterns.
+
+        Parameters
+        ----------
+        network : HopfieldNetwork
+            S networks side by side.
+        patterns, cues : ndarray of bool, shape (S, P, N)
+        every : int
+        background : ndarray of bool, shape (S, B, N), optional
+            What is stored before, and never tested.
+        threshold : float, optional
+            As of a `Course`.
+        """
         if background is not None:
             network.store(background)
         _check_every(every, patterns)
@@ -99,7 +111,18 @@ class Course:
         every: int,
         threshold: float | None = None,
     ) -> Course:
-        """Learn the first patterns of every load together by `batch`, (P, N) to (N, N)."""
+        """Learn the first patterns of every load together.
+
+        Parameters
+        ----------
+        network : HopfieldNetwork
+            S networks that recall.
+        batch : callable
+            From patterns, shape (P, N), to weights, shape (N, N); see `batch_rules`.
+        patterns, cues : ndarray of bool, shape (S, P, N)
+        every, threshold
+            As of a `Course`.
+        """
         _check_every(every, patterns)
 
         def weights_at(loads: NDArray[np.intp]) -> NDArray:
@@ -184,6 +207,11 @@ def information_per_synapse(
     -------
     ndarray of float, shape (...)
         P N (I(stored; recalled) - I(stored; cue)) / (N (N - 1) / 2).
+
+    Raises
+    ------
+    ValueError
+        If the three differ in shape, or have fewer than two units.
     """
     patterns, recalled, cues = (
         checks.array(name, value, binary=True)

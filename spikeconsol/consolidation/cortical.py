@@ -162,7 +162,13 @@ class CorticalMemory(RecordedMemory):
         return self._matrix("w")
 
     def trace(self, name: str) -> sparse.csr_array:
-        """One of the variables that the rule keeps in every synapse, like `weights`."""
+        """One of the variables that the rule keeps in every synapse, like `weights`.
+
+        Raises
+        ------
+        ValueError
+            If the rule keeps none of this name.
+        """
         if name not in self._variables:
             raise ValueError(f"name: got {name!r}; allowed: {', '.join(self._variables)}")
         return self._matrix(name)
@@ -260,6 +266,11 @@ class CorticalMemory(RecordedMemory):
         ----------
         duration : float
             Time [s], a multiple of the protocol's bin.
+
+        Raises
+        ------
+        ValueError
+            If it is not.
         """
         bins = duration / self.parameters.stimuli.bin
         if not bins >= 1 or abs(bins - round(bins)) > 1e-6:

@@ -172,6 +172,11 @@ def clamped(
     Returns
     -------
     ndarray, shape (N, N) or (M, M) with `full`
+
+    Raises
+    ------
+    ValueError
+        If there is no pattern, or they are not binary.
     """
     check_temperature(temperature)
     values = values_of(checks.array("patterns", patterns, ndim=2, binary=True), code)
@@ -285,6 +290,11 @@ def divergence(
     -------
     ndarray, shape (K,)
         KL(p_w || p_{w + d}) in nats; close to F d**2 / 2 for small d.
+
+    Raises
+    ------
+    ValueError
+        As `exact` does, and if `pair` is not two units of the network.
     """
     values, log_weight = enumerated(weights, thresholds, temperature, code)
     both = checks.array("pair", pair, ndim=1)

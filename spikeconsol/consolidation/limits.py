@@ -75,6 +75,7 @@ def refuse_unheard(cells: CellModel, parameters: SpikingParameters, duration: fl
     Raises
     ------
     ValueError
+        If an active cell is expected to be heard fewer than `LEAST_HEARD` times.
     """
     expected = expected_spikes(cells, parameters, duration)
     if expected is not None and expected < LEAST_HEARD:

@@ -107,7 +107,10 @@ class HopfieldNetwork(AssociativeMemory):
 
     @property
     def weights(self) -> NDArray[np.floating]:
-        """Weights, shape ([S,] N, N), with a zero diagonal; assign to replace them."""
+        """Weights, shape ([S,] N, N); assign to replace them.
+
+        Stored ones have a zero diagonal; assigned ones act as they are given.
+        """
         return self.state["w"]
 
     @weights.setter
@@ -205,6 +208,11 @@ class HopfieldNetwork(AssociativeMemory):
         -------
         ndarray of bool, shape ([S,] P, N)
             Final states.
+
+        Raises
+        ------
+        ValueError
+            If cues are not binary or of another size, or `active` or `steps` is impossible.
         """
         states = self._checked(cues, "cues")
         if active is None and threshold is None:

@@ -72,6 +72,11 @@ def predict(
     -------
     Prediction
         Dice coefficients by age.
+
+    Raises
+    ------
+    ParameterError
+        If a number is impossible, or the rule reads more than its own synapse.
     """
     n = checks.whole("n", n, at_least=2)
     active = checks.whole("active", active, at_least=1, at_most=n - 1)

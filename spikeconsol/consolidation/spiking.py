@@ -214,6 +214,12 @@ class SpikingMemory(RecordedMemory):
         durations : array_like of float, shape (P,), optional
             Time for which each pattern is shown [s]; by default the same for all. Other durations
             need the continuous trace, since the latched one has a clock.
+
+        Raises
+        ------
+        ValueError
+            If patterns are not binary or of another size, weights lie outside [0, 1], durations
+            are not multiples of the bin, or cells would fire too little to be stored.
         """
         patterns = check_patterns(patterns, n=self.n)
         weights = self._pairs.state["w"]

@@ -63,7 +63,18 @@ class TaskStream:
         return self._tasks(self._X, self._y, self._rows)
 
     def held_out(self, X: ArrayLike, y: ArrayLike) -> tuple[Task, ...]:
-        """Turn test samples, given as the training samples were, into one test for every task."""
+        """Turn test samples, given as the training samples were, into one test for every task.
+
+        Parameters
+        ----------
+        X : array_like, shape (n, features)
+        y : array_like of int, shape (n,)
+
+        Raises
+        ------
+        ValueError
+            If a class is none of the training samples'.
+        """
         X, y = _samples(X, y, self._X.shape[1])
         unknown = np.setdiff1d(y, self._original)
         if unknown.size:
@@ -149,6 +160,11 @@ def accuracy_course(
     -------
     ndarray, shape (tasks, tasks)
         Accuracy on the task of the column after that of the row; NaN above the diagonal.
+
+    Raises
+    ------
+    ParameterError
+        If the learner cannot learn task after task, or the stream is none.
     """
     checks.instance("stream", stream, TaskStream)
     if not (hasattr(learner, "partial_fit") and hasattr(learner, "predict")):

@@ -96,12 +96,10 @@ class Cell:
         ResultError
             If this process has other code than the cell asks for.
         """
-        if not self.code:
-            return _open.__wrapped__(self.source, self.experiment, self.values, "")
-        return _open(self.source, self.experiment, self.values, self.code)
+        opened = _kept_open if self.code else _open
+        return opened(self.source, self.experiment, self.values, self.code)
 
 
-@functools.lru_cache(maxsize=64)
 def _open(source: str, name: str, values: str, code: str) -> tuple[Experiment, Parameters]:
     experiment = find_experiment(name, source, code)
     if code and (own := code_version(name, source)) != code:
@@ -110,6 +108,10 @@ def _open(source: str, name: str, values: str, code: str) -> tuple[Experiment, P
             "start the workers again, or the sweep if its code has changed meanwhile"
         )
     return experiment, experiment.parameters().with_settings(json.loads(values))
+
+
+#: The same, kept: what one version of the code makes of a cell is always the same.
+_kept_open = functools.lru_cache(maxsize=64)(_open)
 
 
 def cells_of(

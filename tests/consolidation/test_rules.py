@@ -59,30 +59,27 @@ def test_weights_stay_symmetric_without_self_connection(name):
     assert np.abs(weights).max() > 0
 
 
-def test_gate_reopens_after_the_protection_time():
-    rule = CurvatureGate.for_capacity(50)
+def protected(rule, coincidences):
+    """Presentations of other patterns for which coincidences keep the gate closed."""
     state = rule.state((1, 1))
     one, zero = np.ones((1, 1)), np.zeros((1, 1))
-    rule.step(state, one, zero)
+    for _ in range(coincidences):
+        rule.step(state, one, zero)
     closed = 0
     while rule.gate(state)[0, 0] < 1:
         rule.step(state, zero, zero)
         closed += 1
-    assert closed == pytest.approx(50, abs=1.5)
+    return closed
 
 
-def test_bounded_gate_protects_equally_long_after_repeated_coincidences():
+def test_gate_reopens_after_the_protection_time():
+    assert protected(CurvatureGate.for_capacity(50), 1) == pytest.approx(50, abs=1.5)
+
+
+@pytest.mark.parametrize("repeats", [1, 5])
+def test_bounded_gate_protects_equally_long_after_repeated_coincidences(repeats):
     rule = BoundedCurvatureGate.for_capacity(50)
-    one, zero = np.ones((1, 1)), np.zeros((1, 1))
-    for repeats in (1, 5):
-        state = rule.state((1, 1))
-        for _ in range(repeats):
-            rule.step(state, one, zero)
-        closed = 0
-        while rule.gate(state)[0, 0] < 1:
-            rule.step(state, zero, zero)
-            closed += 1
-        assert closed == pytest.approx(50, abs=1.5)
+    assert protected(rule, repeats) == pytest.approx(50, abs=1.5)
 
 
 def test_gate_is_read_before_the_trace_is_updated():

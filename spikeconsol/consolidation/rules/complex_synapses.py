@@ -124,6 +124,7 @@ class SerialTransfer(Stochastic):
     )
     ratio: float = parameter(0.5, above=0, at_most=1, doc="ratio of successive probabilities")
 
+    # "second" alone would be the unit of time.
     model: ClassVar[str] = "w : 1\nfirst : 1\nsecond_stage : 1\nthird : 1"
     change_text: ClassVar[str] = EVENTS + (
         "event = int(A + M > 0)\n"

@@ -147,7 +147,13 @@ class EventDriven(Parameters):
         return tuple(name for name, equation in model.items() if equation)
 
     def decay_time(self, name: str) -> float:
-        """Time constant of a decaying variable [s]."""
+        """Time constant of a decaying variable [s].
+
+        Raises
+        ------
+        ValueError
+            If the rule has no decaying variable of this name.
+        """
         constants = self.rule.parameters_in_text
         for model in (self.rule.model, self.rule.cell_model):
             decays = language.decays(model, constants)
@@ -257,6 +263,11 @@ class EventDriven(Parameters):
             For `brian2.Synapses`.
         latch : str
             Statements for its ``run_regularly``, every pattern.
+
+        Raises
+        ------
+        ParameterError
+            If the rule reads its cells, or a name of yours is one of the rule's.
         """
         if self.rule.cell_traces or self.rule.reads_cells:
             raise ParameterError(
@@ -356,7 +367,15 @@ class EventDriven(Parameters):
     # ------------------------------------------------------------------------------- state
 
     def assign(self, synapses: Synapses, *, prefix: str = "") -> None:
-        """Set initial values, and constants that were declared as shared."""
+        """Set initial values, and constants that were declared as shared.
+
+        Parameters
+        ----------
+        synapses : brian2.Synapses
+            Synapses made with `synapses`, and connected.
+        prefix : str, optional
+            As given to `synapses`.
+        """
         start = self.rule.state((1, 1))
         for name, value in self.constants.items():
             if f"{prefix}{name}" in synapses.variables:
@@ -409,7 +428,21 @@ class EventDriven(Parameters):
         weight: str = "w",
         prefix: str = "",
     ) -> None:
-        """Give synapses the variables that `state` returned, at the time `now` of their network."""
+        """Give synapses the variables that `state` returned, at the time `now` of their network.
+
+        Parameters
+        ----------
+        synapses : brian2.Synapses
+            As many as those whose state it is.
+        state : dict of ndarray, shape (n_synapses,)
+        now, weight, prefix
+            As for `state`.
+
+        Raises
+        ------
+        ValueError
+            If a variable is missing.
+        """
         missing = [name for name in self._variables() if name not in state]
         if missing:
             raise ValueError(f"state: has no {missing[0]!r}; allowed: what `state` returned")
