@@ -11,14 +11,14 @@ from spikeconsol.data.images import FOLDER_VARIABLE
 
 
 def archive(characters, first=0):
-    """An archive like the published ones: character number n has a square of side 20 + n."""
+    """An archive like the published ones: character number n has a square of side 20 + 4 n."""
     made = io.BytesIO()
     with zipfile.ZipFile(made, "w") as zipped:
         # Not in the order of their names, as in the published archives.
         for n in reversed(range(characters)):
             for drawing in range(omniglot._DRAWINGS):
                 paper = Image.new("1", (105, 105), 1)
-                side = 20 + first + n
+                side = 20 + 4 * (first + n)
                 paper.paste(0, (drawing, 0, drawing + side, side))
                 png = io.BytesIO()
                 paper.save(png, "PNG")
@@ -47,7 +47,9 @@ def test_drawings_are_read_by_character(made):
     assert X.shape == (12 * 20, 784)
     np.testing.assert_array_equal(y, np.repeat(np.arange(12), 20))
     ink = X.sum(axis=1).reshape(12, 20) * (105 / 28) ** 2
-    np.testing.assert_allclose(ink, (20 + np.arange(12))[:, None] ** 2 * np.ones(20), rtol=0.045)
+    np.testing.assert_allclose(
+        ink, (20 + 4 * np.arange(12))[:, None] ** 2 * np.ones(20), rtol=0.045
+    )
     assert X.dtype == np.float32
     assert (X.min(), X.max()) == (0, 1)
 
