@@ -26,7 +26,7 @@ class ImagesProtocol(Protocol):
 
     episodes: int | None = parameter(1500, at_least=2, doc="episodes in all")
     frozen: int = parameter(300, at_least=1, doc="episodes at the end, without learning")
-    images: str = parameter("digits", choices=("digits", "mnist"), doc="data set")
+    images: str = parameter("digits", choices=("digits", "mnist", "omniglot"), doc="data set")
     tested: int = parameter(500, at_least=1, doc="episodes of the test on new classes")
 
 

@@ -2,6 +2,7 @@
 
 from spikeconsol.data.files import load_patterns
 from spikeconsol.data.images import as_pixels, load_images, read_idx
+from spikeconsol.data.omniglot import load_omniglot
 from spikeconsol.data.patterns import (
     binarised_digits,
     check_patterns,
@@ -33,6 +34,7 @@ __all__ = [
     "digits_task",
     "linear_task",
     "load_images",
+    "load_omniglot",
     "load_patterns",
     "nback_stream",
     "read_idx",

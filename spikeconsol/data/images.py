@@ -176,20 +176,44 @@ def _locate(name: str, file: str, published: str) -> Path:
             f"{FOLDER_VARIABLE}: got {folder}, which holds no {file}.gz of {name}; allowed: a "
             f"folder with the four IDX files, or unset, to download them from {_URLS[name]}"
         )
+    return downloaded(
+        f"{_URLS[name]}{file}.gz", published, name, "a folder with the four IDX files"
+    )
+
+
+def downloaded(address: str, md5: str, name: str, instead: str) -> Path:
+    """Return the place of a file in the user's cache, downloaded there if it is not.
+
+    Parameters
+    ----------
+    address : str
+    md5 : str
+        Of what must be there.
+    name : str
+        Data set that it belongs to.
+    instead : str
+        What `SPIKECONSOL_DATA` may be set to in its place.
+
+    Raises
+    ------
+    FileNotFoundError
+        If it cannot be downloaded.
+    """
     import pooch
 
+    folder, _, file = address.rpartition("/")
     try:
         return Path(
             pooch.retrieve(
-                f"{_URLS[name]}{file}.gz",
-                known_hash=f"md5:{published}",
-                fname=f"{name}-{file}.gz",
+                address,
+                known_hash=f"md5:{md5}",
+                fname=f"{name}-{file}",
                 path=pooch.os_cache("spikeconsol"),
             )
         )
     except Exception as error:
         raise FileNotFoundError(
-            f"{file}.gz of {name}: could not be downloaded from {_URLS[name]} "
+            f"{file} of {name}: could not be downloaded from {folder}/ "
             f"({type(error).__name__}); allowed: a working connection, or {FOLDER_VARIABLE} set "
-            "to a folder with the four IDX files"
+            f"to {instead}"
         ) from None

@@ -18,24 +18,27 @@ __all__ = ["ImageClasses"]
 
 #: Images of each class that are read, of MNIST.
 _OF_EACH = 250
-_CLASSES = 10
+#: Classes for training and for tests; those of Omniglot as in 2018.
+_CLASSES = {"digits": (5, 5), "mnist": (5, 5), "omniglot": (1523, 100)}
 
 
 @dataclass(frozen=True)
 class ImageClasses(Task):
     """Five-way one-shot classification by a plastic last layer.
 
-    Half of the ten classes of digits are for training, the other half for tests (`part`); which
-    ones is drawn with `split`. An episode numbers its classes at random, shows one labelled image
-    of each and then another image of one of them, without a label. Inputs are the labels and
-    features of the image: principal components of the training classes, or the hidden units of a
-    classifier trained to tell those apart; centred, and scaled to one length.
+    Half of the ten classes of digits are for training, the other half for tests (`part`), or 1523
+    and 100 of the characters of Omniglot; which ones is drawn with `split`. An episode numbers its
+    classes at random, shows one labelled image of each and then another image of one of them,
+    without a label. Inputs are the labels and features of the image: principal components of the
+    training classes, or the hidden units of a classifier trained to tell those apart; centred,
+    and scaled to one length.
 
-    As the Omniglot task of Miconi, Stanley and Clune (2018), with images that ship with packages.
+    After the Omniglot task of Miconi, Stanley and Clune (2018), which saw images through trained
+    convolutions; digits ship with scikit-learn, the other two sets are downloaded.
     """
 
     gamma: float = parameter(0.9, at_least=0, below=1, doc="survival of a trace over one step")
-    images: str = parameter("digits", choices=("digits", "mnist"), doc="data set")
+    images: str = parameter("digits", choices=("digits", "mnist", "omniglot"), doc="data set")
     features: str = parameter(
         "components", choices=("components", "learned"), doc="what images are seen by"
     )
@@ -62,8 +65,8 @@ class ImageClasses(Task):
 
     def draw(self, rng: Generator, episodes: int) -> Episodes:
         """Draw episodes, arrays of shape (episodes, ways + 1, ...)."""
-        features, y = _features(self.images, self.features, self.size, self.split)
-        members = [np.flatnonzero(y == c) for c in divided(self.split)[self.part]]
+        features = _features(self.images, self.features, self.size, self.split)
+        members = _members(self.images, self.split, self.part)
         T = self.ways + 1
         x, target = np.zeros((episodes, T, self.inputs)), np.zeros((episodes, T, self.ways))
         for e in range(episodes):
@@ -88,10 +91,11 @@ class ImageClasses(Task):
         return np.take_along_axis(label, near[..., None], -1)[..., 0] == label[..., -1]
 
 
-def divided(split: int) -> dict[str, NDArray[np.int64]]:
+def divided(split: int, images: str = "digits") -> dict[str, NDArray[np.int64]]:
     """Return the classes for training and for tests."""
-    order = np.random.default_rng([split, 5]).permutation(_CLASSES)
-    return {"train": np.sort(order[: _CLASSES // 2]), "test": np.sort(order[_CLASSES // 2 :])}
+    train, test = _CLASSES[images]
+    order = np.random.default_rng([split, 5]).permutation(train + test)
+    return {"train": np.sort(order[:train]), "test": np.sort(order[train:])}
 
 
 @lru_cache(maxsize=2)
@@ -102,18 +106,30 @@ def _pixels(images: str) -> tuple[Floats, NDArray[np.int64]]:
 
         drawn = digits_task(0)
         return np.concatenate([drawn.X, drawn.X_test]), np.concatenate([drawn.y, drawn.y_test])
+    if images == "omniglot":
+        from spikeconsol.data.omniglot import load_omniglot
+
+        return load_omniglot()  # type: ignore[return-value]
     from spikeconsol.data.images import load_images
 
     X, y = load_images("mnist")[:2]
-    of_each = np.concatenate([np.flatnonzero(y == c)[:_OF_EACH] for c in range(_CLASSES)])
+    of_each = np.concatenate([np.flatnonzero(y == c)[:_OF_EACH] for c in range(10)])
     return X[of_each].astype(float), y[of_each]
 
 
 @lru_cache(maxsize=8)
-def _features(images: str, kind: str, size: int, split: int) -> tuple[Floats, NDArray[np.int64]]:
+def _members(images: str, split: int, part: str) -> tuple[NDArray[np.int64], ...]:
+    """Return where the images of each class of a part are."""
+    _, y = _pixels(images)
+    by_class = np.split(np.argsort(y, kind="stable"), np.cumsum(np.bincount(y))[:-1])
+    return tuple(by_class[c] for c in divided(split, images)[part])
+
+
+@lru_cache(maxsize=8)
+def _features(images: str, kind: str, size: int, split: int) -> Floats:
     """Return what every image looks like, found from the training classes alone."""
     X, y = _pixels(images)
-    mine = np.isin(y, divided(split)["train"])
+    mine = np.isin(y, divided(split, images)["train"])
     if kind == "components":
         from sklearn.decomposition import PCA
 
@@ -127,4 +143,4 @@ def _features(images: str, kind: str, size: int, split: int) -> tuple[Floats, ND
             classifier.fit(X[mine], y[mine])
         seen = np.maximum(X @ classifier.coefs_[0] + classifier.intercepts_[0], 0)
     seen = seen - seen[mine].mean(axis=0)
-    return ImageClasses.length * seen / np.linalg.norm(seen, axis=1, keepdims=True), y
+    return ImageClasses.length * seen / np.linalg.norm(seen, axis=1, keepdims=True)

@@ -43,7 +43,7 @@ def test_features_know_nothing_of_test_classes():
     from spikeconsol.metaplasticity.image_classes import _features, _pixels
 
     X, y = _pixels("digits")
-    seen, _ = _features("digits", "components", 32, 0)
+    seen = _features("digits", "components", 32, 0)
     mine = np.isin(y, divided(0)["train"])
     from sklearn.decomposition import PCA
 
@@ -66,6 +66,6 @@ def test_impossible_settings_are_refused():
     with pytest.raises(ParameterError, match="ways: got 6; allowed: >= 2 and <= 5"):
         ImageClasses(ways=6)
     with pytest.raises(
-        ParameterError, match="images: got 'letters'; allowed: one of digits, mnist"
+        ParameterError, match="images: got 'letters'; allowed: one of digits, mnist, omniglot"
     ):
         ImageClasses(images="letters")

@@ -1,0 +1,110 @@
+"""Every published task on spikes, without retraining, with two kinds of cells.
+
+Escape noise at its usual and at a fifth of its highest rate; and leaky cells that integrate, are
+reset and refractory, whose answers are given by populations that fire, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from spikeconsol.lab import Condition
+from spikeconsol.metaplasticity import Plasticity, tasks
+from spikeconsol.metaplasticity.parameters import SpikingParameters
+from spikeconsol.models.meta_hebbian import Case, Protocol, experiment, learn, named
+from spikeconsol.parameters import parameter
+
+
+@dataclass(frozen=True)
+class TasksProtocol(Protocol):
+    """Training by rates, and a test on spikes."""
+
+    recurrent_episodes: int = parameter(2000, at_least=2, doc="of the recurrent task, in all")
+    tested: int = parameter(10, at_least=1, doc="episodes of each test")
+
+
+CASES = {
+    "one-shot": Case(tasks.OneShot()),
+    # Starts that solve the task by rates, all of them.
+    "reversal": Case(tasks.Reversal(), Plasticity(alpha_sign="negative")),
+    "completion": Case(tasks.Completion()),
+    "auto-association": Case(tasks.AutoAssociation()),
+}
+LEAKY = {"neurons": "leaky", "readout": "spikes"}
+CELLS: dict[str, tuple[str, dict[str, Any]]] = {
+    "escape": ("escape noise, 100 Hz", {}),
+    "escape-20": ("escape noise, 20 Hz", {"max_rate": "20 Hz"}),
+    "leaky": ("leaky, reset", LEAKY),
+}
+#: The recurrent network goes on from step to step: short steps, without gaps.
+RECURRENT = {"present": "20 ms", "gap": "0 ms", "settle": "0 ms", "pairs": 8, "readout": "counts"}
+
+
+def conditions(protocol: TasksProtocol) -> Sequence[Condition]:
+    """Each task by rates and by every kind of cells."""
+    listed = []
+    for name, case in CASES.items():
+        listed.append(Condition(name, "rate", f"{name}, rates", (case, None)))
+        for cells, (label, settings) in CELLS.items():
+            settings = settings | RECURRENT if case.task.recurrent else settings
+            setup = case, SpikingParameters(**settings)
+            listed.append(Condition(f"{name}-{cells}", "spiking", f"{name}, {label}", setup))
+    return listed
+
+
+def run(protocol: TasksProtocol, condition: Condition, seeds: tuple[int, ...]) -> xr.Dataset:
+    """Train by rates; test the same networks on the same episodes, by rates or by spikes."""
+    from spikeconsol.metaplasticity.spiking import SpikingNetwork
+
+    case, settings = condition.setup
+    recurrent = case.task.recurrent
+    training = learn(
+        protocol.replace(episodes=protocol.recurrent_episodes) if recurrent else protocol,
+        case,
+        seeds,
+    )
+    rows = []
+    for n, seed in enumerate(seeds):
+        # Other numbers than in training, the same at both levels.
+        drawn = case.task.draw(np.random.default_rng([seed, 1]), protocol.tested)
+        one = {name: value[n] for name, value in training.parameters.items()}
+        outcome = by_rate = training.network.run(one, drawn)
+        rest = np.nan
+        if settings is not None:
+            network = SpikingNetwork(training, n, seed=seed, settings=settings)
+            outcome = network.run(drawn)
+            rest = np.nan if network.rest_rate is None else network.rest_rate
+        below = (by_rate.accuracy - outcome.accuracy).mean()
+        rows.append(
+            {
+                "accuracy": named((), outcome.accuracy.mean(), "accuracy"),
+                "below_rate": named((), below, "accuracy below rates"),
+                "rest_rate": named((), rest, "spikes of a pair of cells at rest", "1/s"),
+            }
+        )
+    return xr.concat([xr.Dataset(row) for row in rows], "seed").assign_coords(seed=list(seeds))
+
+
+EXPERIMENTS = (
+    experiment(
+        "spiking-tasks",
+        "every published task on spikes, with escape noise or with reset",
+        conditions,
+        run=run,
+        parameters=TasksProtocol,
+        columns=("accuracy", "below_rate", "rest_rate"),
+        seeds=(100, 5),
+        demo={
+            "episodes": 4000,
+            "frozen": 100,
+            "recurrent_episodes": 500,
+            "tested": 2,
+            "seeds": 1,
+        },
+    ),
+)

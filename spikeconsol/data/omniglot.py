@@ -1,0 +1,94 @@
+"""Omniglot: 1,623 handwritten characters, each drawn by twenty people.
+
+The two archives are looked for in the folder that the environment variable ``SPIKECONSOL_DATA``
+names, or its subfolder ``omniglot``; without the variable they are downloaded into the user's
+cache.
+
+References
+----------
+Lake, B. M., Salakhutdinov, R., Tenenbaum, J. B. (2015). Human-level concept learning through
+probabilistic program induction. Science 350, 1332-1338. https://github.com/brendenlake/omniglot
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import zipfile
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spikeconsol.data.images import FOLDER_VARIABLE, downloaded
+
+__all__ = ["load_omniglot"]
+
+#: Archives: the MD5 of each, and the number of its characters.
+_ARCHIVES = {
+    "images_background.zip": ("68d2efa1b9178cc56df9314c21c6e718", 964),
+    "images_evaluation.zip": ("6b91aef0f799c5bb55b94e3f2daec811", 659),
+}
+_URL = "https://raw.githubusercontent.com/brendenlake/omniglot/master/python"
+#: Drawings of each character, and the side to which their 105 x 105 pixels are averaged.
+_DRAWINGS, _SIDE = 20, 28
+
+
+def load_omniglot() -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Load all drawings, of 28 x 28 pixels, ink 1 and paper 0.
+
+    Returns
+    -------
+    X : ndarray of float32, shape (32460, 784)
+    y : ndarray of int, shape (32460,)
+        Characters, those of the background alphabets first (964) and then those of the evaluation
+        alphabets (659), by name.
+
+    Raises
+    ------
+    FileNotFoundError
+        If an archive is neither in the folder nor can be downloaded.
+    ValueError
+        If an archive is damaged or is another one.
+    """
+    drawings, characters = [], 0
+    for archive, (md5, count) in _ARCHIVES.items():
+        path = _located(archive, md5)
+        contents = path.read_bytes()
+        if hashlib.md5(contents).hexdigest() != md5:
+            raise ValueError(f"{path}: got a wrong checksum; allowed: the published {archive}")
+        drawings.append(_read(contents, path, count))
+        characters += count
+    y = np.repeat(np.arange(characters), _DRAWINGS)
+    return np.concatenate(drawings).reshape(len(y), -1), y
+
+
+def _located(archive: str, md5: str) -> Path:
+    folder = os.environ.get(FOLDER_VARIABLE)
+    if not folder:
+        return downloaded(f"{_URL}/{archive}", md5, "omniglot", "a folder with both archives")
+    for place in (Path(folder) / "omniglot", Path(folder)):
+        if (place / archive).is_file():
+            return place / archive
+    raise FileNotFoundError(
+        f"{FOLDER_VARIABLE}: got {folder}, which holds no {archive}; allowed: a folder with both "
+        f"archives of Omniglot, or unset, to download them from {_URL}"
+    )
+
+
+def _read(contents: bytes, path: Path, count: int) -> NDArray[np.float32]:
+    """Return the drawings of an archive in the order of their names, (characters, 20, 28, 28)."""
+    from PIL import Image
+
+    drawn = np.empty((count * _DRAWINGS, _SIDE, _SIDE), np.float32)
+    with zipfile.ZipFile(io.BytesIO(contents)) as archive:
+        # images_background/ALPHABET/characterNN/NNNN_NN.png
+        names = sorted(name for name in archive.namelist() if name.endswith(".png"))
+        if len(names) != len(drawn):
+            raise ValueError(f"{path}: got {len(names)} drawings; allowed: {len(drawn)}")
+        for n, name in enumerate(names):
+            with Image.open(archive.open(name)) as image:
+                small = image.convert("L").resize((_SIDE, _SIDE), Image.Resampling.BOX)
+            drawn[n] = 1 - np.asarray(small, np.float32) / 255
+    return drawn
