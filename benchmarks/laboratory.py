@@ -37,7 +37,7 @@ def _overhead(repeats: int) -> list[Row]:
     found = interleaved(contenders, repeats)
     work = cells.Work()
     bare = min(cpu_of(lambda: cells.run(work, cells.conditions(work)[0], (0,))) for _ in range(100))
-    rows = []
+    rows, what = [], f"sweep of {TRIVIAL} cells"
     for clock in ("cpu", "wall"):
         one, many = (np.array([r[clock] for r in found[name]]) for name in contenders)
         name = {"cpu": "CPU", "wall": "wall clock"}[clock]
@@ -58,7 +58,7 @@ def _overhead(repeats: int) -> list[Row]:
     writing = [1e3 * cpu_of(_write) for _ in range(200)]
     return [
         *rows,
-        row(f"sweep of {TRIVIAL} cells", "xarray", "CPU of writing NetCDF", writing, "ms a cell"),
+        row(what, "xarray", "CPU of writing NetCDF", writing, "ms a cell"),
     ]
 
 

@@ -16,7 +16,9 @@ from spikeconsol.consolidation import (
     SpikingParameters,
 )
 from spikeconsol.consolidation.limits import expected_spikes
+from spikeconsol.consolidation.pairs import Pairs
 from spikeconsol.consolidation.rules import CurvatureGate, HardBounds, Leaky, Shuffled, spiking_form
+from spikeconsol.consolidation.wiring import AllToAll, Sparse
 from spikeconsol.data import sparse_patterns
 from spikeconsol.parameters import ParameterError
 from spikeconsol.statistics import dice
@@ -114,6 +116,17 @@ def test_layout_holds_every_pair_once(n, symmetric):
     assert np.all(i < j) if symmetric else np.all(i != j)
     assert len(set(zip(i, j, strict=True))) == len(i) == n * (n - 1) // (2 if symmetric else 1)
     assert np.all(np.diff(i // TILE) >= 0)
+
+
+@pytest.mark.parametrize("wiring", [AllToAll(), Sparse(0.5), Sparse(0.5, symmetric=True)], ids=str)
+@pytest.mark.parametrize("half", [True, False])
+@pytest.mark.parametrize("tile", [1, TILE])
+def test_mean_weights_are_those_of_the_matrix(wiring, half, tile):
+    pairs = Pairs(11, wiring, np.random.default_rng(0), half=half, tile=tile)
+    pairs.state["w"] = np.random.default_rng(1).random(len(pairs), np.float32)
+    assert len(pairs) == len(pairs.i)
+    expected = pairs.matrix(pairs.state["w"]).sum(axis=0) / 10
+    np.testing.assert_allclose(pairs.mean_weight(), expected, rtol=1e-14)
 
 
 # ------------------------------------------------------------------------ the rule, by spikes
