@@ -1,9 +1,10 @@
 """A stream of tasks in Avalanche: ``python benchmarks/avalanche_stream.py FILE SETTINGS``.
 
-FILE holds the tasks (`benchmarks/continual.py` writes it), SETTINGS a strategy and its constants in
-JSON; prints, in JSON, the accuracy on every task so far after every task. The network, its
-optimiser and the order of samples are those of this project's `ProtectedNetwork`; the strategies
-are Avalanche's, with its defaults. Of its replay, Avalanche deals each task out in a new order.
+FILE holds the tasks (`benchmarks/continual.py` writes it), SETTINGS is a list in JSON of strategies
+with their constants; prints, in JSON, their accuracies on every task so far after every task. The
+network, its optimiser and the order of samples are those of this project's `ProtectedNetwork`; the
+strategies are Avalanche's, with its defaults. For its replay, Avalanche deals the samples of each
+task out in a new order.
 
 Runs with the Python that has Avalanche, which knows nothing of this project.
 """
@@ -34,10 +35,14 @@ def layers(features, hidden, classes):
         linear = nn.Linear(inputs, units)
         nn.init.normal_(linear.weight, std=inputs**-0.5)
         nn.init.zeros_(linear.bias)
+        # Avalanche's SI keeps `flatten()` of the weights from before a step: of contiguous ones, on
+        # a CPU, a view that moves with them, so that no importance would be found.
+        linear.weight = nn.Parameter(linear.weight.detach().T.contiguous().T)
         parts += [linear, nn.ReLU(), nn.LayerNorm(units, eps=1e-6, elementwise_affine=False)]
     readout = nn.Linear(hidden[-1], classes)
     nn.init.zeros_(readout.weight)
     nn.init.zeros_(readout.bias)
+    readout.weight = nn.Parameter(readout.weight.detach().T.contiguous().T)
     return nn.Sequential(*parts, readout)
 
 
@@ -52,10 +57,8 @@ def as_dataset(X, y):
     )
 
 
-def main(file, *, strategy, seed, learning_rate=1e-3, readout_learning_rate=3e-3, **constants):
+def learn(stored, *, strategy, seed, learning_rate=1e-3, readout_learning_rate=3e-3, **constants):
     torch.manual_seed(seed)
-    torch.set_num_threads(1)
-    stored = np.load(file)
     tasks = range(int(stored["tasks"]))
     model = layers(stored["X0"].shape[1], stored["hidden"].tolist(), int(stored["classes"]))
     groups = [
@@ -78,7 +81,7 @@ def main(file, *, strategy, seed, learning_rate=1e-3, readout_learning_rate=3e-3
     for k, experience in enumerate(stream.train_stream):
         learner.train(experience, shuffle=strategy == "replay")
         course.append([accuracy(model, stored, then) for then in range(k + 1)])
-    return {"course": course}
+    return course
 
 
 def accuracy(model, stored, task):
@@ -89,4 +92,7 @@ def accuracy(model, stored, task):
 
 
 if __name__ == "__main__":
-    print(json.dumps(main(sys.argv[1], **json.loads(sys.argv[2]))))
+    torch.set_num_threads(1)
+    tasks_of_file = dict(np.load(sys.argv[1]))
+    courses = [learn(tasks_of_file, **settings) for settings in json.loads(sys.argv[2])]
+    print(json.dumps({"courses": courses}))

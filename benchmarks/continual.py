@@ -53,8 +53,8 @@ def run(quick: bool) -> list[Row]:
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / "stream.npz"
             write(file, stream, split)
-            for label, settings in PEERS.items():
-                found.setdefault(label, []).append(in_avalanche(file, seed, settings))
+            for label, summary in in_avalanche(file, seed, PEERS).items():
+                found.setdefault(label, []).append(summary)
     return [
         row(
             f"domain after domain, {len(split.X):,} images",
@@ -77,10 +77,15 @@ def write(file: Path, stream: TaskStream, split: Split) -> None:
     np.savez(file, **arrays)
 
 
-def in_avalanche(file: Path, seed: int, settings: Mapping[str, object]) -> dict[str, float]:
-    """Let a strategy learn the tasks of a file."""
-    asked = json.dumps({"seed": seed, **settings})
-    return course_summary(square(process([AVALANCHE_PYTHON, PROGRAM, file, asked])["course"]))
+def in_avalanche(
+    file: Path, seed: int, peers: Mapping[str, Mapping[str, object]]
+) -> dict[str, dict[str, float]]:
+    """Let strategies learn the tasks of a file."""
+    asked = json.dumps([{"seed": seed, **settings} for settings in peers.values()])
+    courses = process([AVALANCHE_PYTHON, "-W", "ignore", PROGRAM, file, asked])["courses"]
+    return {
+        label: course_summary(square(course)) for label, course in zip(peers, courses, strict=True)
+    }
 
 
 def square(course: Sequence[Sequence[float]]) -> np.ndarray:

@@ -104,6 +104,16 @@ class Xor(
 
 
 @dataclass(frozen=True)
+class LeakyLinear(Linear, learning_rate=1e-4, epochs=25):
+    """The line with the units of the paper, and the learning rate and passes of its program."""
+
+
+@dataclass(frozen=True)
+class LeakyXor(Xor, learning_rate=1e-4, epochs=25):
+    """XOR with the units of the paper, and the learning rate and passes of its program."""
+
+
+@dataclass(frozen=True)
 class Images(Training, hidden=(128, 64), widths=(0.25, 0.1, 1.0), update_every=32, epochs=10):
     """28 x 28 images; pixels are in 0..1, so the input width is half that for -1..1."""
 
@@ -119,12 +129,18 @@ PER_CLASS = Condition("per-class", "rate", "fixed vector per class", {"signal": 
 BACKPROP = Condition("backprop", "rate", "back-propagation", {"signal": "backprop"})
 GATE: Setup = {"signal__surprise_gate": True}
 CODE_TERM: Setup = {"objective__code_weight": 2.0, "objective__input_weight": 0.0}
+PREFIX = Condition("diag-prefix", "rate", "program of the figures", {"signal": "diag_prefix"})
 MAIN = (EXACT, PROTOTYPES, RELEASE, FROZEN, PERMUTED, BACKPROP)
+#: Units that integrate for 20 ms a sample and learn at every millisecond.
+LEAKY = tuple(
+    Condition(c.name, c.level, f"leaky, {c.label}", c.setup | {"layer__neuron": "leaky"})
+    for c in (EXACT, RELEASE, PREFIX, FROZEN, PERMUTED)
+)
 SIGNALS = (
     EXACT,
     Condition("row-centred", "rate", "row-centred (2021)", {"signal": "row_centred"}),
     RELEASE,
-    Condition("diag-prefix", "rate", "program of the figures", {"signal": "diag_prefix"}),
+    PREFIX,
     Condition("phsic", "rate", "pHSIC, two points", {"signal": "phsic"}),
     Condition("code-term", "rate", "exact + HSIC(Z, Z)", CODE_TERM),
     Condition("gated", "rate", "exact, surprise gate", GATE),
@@ -319,6 +335,20 @@ EXPERIMENTS = (
         seeds=10,
         demo={"epochs": 4, "seeds": 3},
         figures=("bottleneck_learning",),
+    ),
+    _experiment(
+        "leaky-linear",
+        "A line between two classes, leaky units that learn at every millisecond",
+        LEAKY,
+        parameters=LeakyLinear,
+        seeds=10,
+    ),
+    _experiment(
+        "leaky-xor",
+        "XOR, leaky units that learn at every millisecond",
+        LEAKY,
+        parameters=LeakyXor,
+        seeds=10,
     ),
     _experiment(
         "digits",
