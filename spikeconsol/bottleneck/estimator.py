@@ -24,7 +24,14 @@ from spikeconsol.bottleneck import archive
 from spikeconsol.bottleneck.hsic import Objective
 from spikeconsol.bottleneck.memory import Memory
 from spikeconsol.bottleneck.parameters import Optimiser, Protection
-from spikeconsol.bottleneck.settings import ObjectSettings, chosen, generator, samples
+from spikeconsol.bottleneck.settings import (
+    ObjectSettings,
+    chosen,
+    class_numbers,
+    generator,
+    require_classes,
+    samples,
+)
 from spikeconsol.bottleneck.signals import Signal
 from spikeconsol.optimise import softmax
 from spikeconsol.parameters import ParameterError
@@ -175,10 +182,8 @@ class BottleneckEstimator(
 
     def _require_same(self, classes: NDArray | None) -> None:
         """Refuse to go on with other classes or settings than the network was made for."""
-        if classes is not None and not np.array_equal(classes, self.classes_):
-            raise ValueError(
-                f"classes: got {list(classes)}; allowed: {list(self.classes_)}, as at first"
-            )
+        if classes is not None:
+            require_classes(classes, self.classes_)
         self._require_settings()
 
     def _checked(
@@ -209,10 +214,7 @@ class BottleneckEstimator(
         return samples(self, X, dtype=[np.float64, np.float32], order="C", reset=False)
 
     def _encode(self, y: ArrayLike) -> NDArray[np.int64]:
-        unknown = np.setdiff1d(y, self.classes_)
-        if unknown.size:
-            raise ValueError(f"y: got class {unknown[0]}; allowed: {list(self.classes_)}")
-        return np.searchsorted(self.classes_, y).astype(np.int64)
+        return class_numbers(y, self.classes_)
 
     def _begin_anew(self, classes: NDArray, X: NDArray) -> None:
         """Draw random streams and a new network."""

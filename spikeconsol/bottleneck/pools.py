@@ -13,7 +13,7 @@ from sklearn.utils.multiclass import check_classification_targets, unique_labels
 from sklearn.utils.validation import check_is_fitted
 
 from spikeconsol import checks
-from spikeconsol.bottleneck.settings import GoingOn, samples
+from spikeconsol.bottleneck.settings import GoingOn, class_numbers, require_classes, samples
 
 __all__ = ["PoolClassifier"]
 
@@ -35,7 +35,7 @@ class PoolClassifier(ClassifierMixin, GoingOn):
         X, y = self._checked(X, y, reset=True)
         self._begin(unique_labels(y), X)
         self._note_settings()
-        self._learn(X, self._numbered(y))
+        self._learn(X, class_numbers(y, self.classes_))
         return self
 
     def partial_fit(self, X: ArrayLike, y: ArrayLike, classes: ArrayLike | None = None) -> Self:
@@ -53,12 +53,10 @@ class PoolClassifier(ClassifierMixin, GoingOn):
                 raise ValueError("classes: got None; allowed: all classes, at the first call")
             self._begin(unique_labels(classes), X)
             self._note_settings()
-        elif classes is not None and not np.array_equal(unique_labels(classes), self.classes_):
-            raise ValueError(
-                f"classes: got {classes!r}; allowed: {self.classes_.tolist()}, as at first"
-            )
+        elif classes is not None:
+            require_classes(unique_labels(classes), self.classes_)
         self._require_settings()
-        self._learn(X, self._numbered(y))
+        self._learn(X, class_numbers(y, self.classes_))
         return self
 
     def decision_function(self, X: ArrayLike) -> NDArray[np.floating]:
@@ -95,12 +93,6 @@ class PoolClassifier(ClassifierMixin, GoingOn):
                 allowed = "'use' or a number from 0 to 1"
                 raise checks.wrong("plasticity", self.plasticity, allowed) from None
         checks.random_state("random_state", self.random_state)
-
-    def _numbered(self, y: NDArray) -> NDArray[np.int64]:
-        unknown = np.setdiff1d(y, self.classes_)
-        if unknown.size:
-            raise ValueError(f"y: got class {unknown[0]}; allowed: {self.classes_.tolist()}")
-        return np.searchsorted(self.classes_, y)
 
     # ------------------------------------------------------------- what rates and spikes say
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
@@ -13,7 +14,15 @@ from spikeconsol import checks
 from spikeconsol.parameters import Declared, ParameterError, unknown_name
 from spikeconsol.values import shown
 
-__all__ = ["GoingOn", "ObjectSettings", "chosen", "generator", "samples"]
+__all__ = [
+    "GoingOn",
+    "ObjectSettings",
+    "chosen",
+    "class_numbers",
+    "generator",
+    "require_classes",
+    "samples",
+]
 
 Kind = TypeVar("Kind")
 
@@ -41,6 +50,32 @@ def samples(estimator: BaseEstimator, X: Any, y: Any = "no_validation", **option
         return validate_data(estimator, X, y, **options)
     except (ValueError, TypeError) as error:
         raise type(error)(" ".join(str(error).split())) from None
+
+
+def class_numbers(y: ArrayLike, classes: NDArray) -> NDArray[np.int64]:
+    """Return the place of every sample's class among the classes, shape (n,).
+
+    Raises
+    ------
+    ValueError
+        If a class is none of them.
+    """
+    unknown = np.setdiff1d(y, classes)
+    if unknown.size:
+        raise ValueError(f"y: got class {unknown[0]}; allowed: {classes.tolist()}")
+    return np.searchsorted(classes, y).astype(np.int64)
+
+
+def require_classes(given: NDArray, known: NDArray) -> None:
+    """Refuse to go on with other classes than those with which learning began.
+
+    Raises
+    ------
+    ValueError
+        If they differ.
+    """
+    if not np.array_equal(given, known):
+        raise ValueError(f"classes: got {given.tolist()}; allowed: {known.tolist()}, as at first")
 
 
 class GoingOn(BaseEstimator):

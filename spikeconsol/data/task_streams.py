@@ -78,7 +78,7 @@ class TaskStream:
         X, y = _samples(X, y, self._X.shape[1])
         unknown = np.setdiff1d(y, self._original)
         if unknown.size:
-            raise ValueError(f"y: got class {unknown[0]}; allowed: {list(self._original)}")
+            raise ValueError(f"y: got class {unknown[0]}; allowed: {self._original.tolist()}")
         rows = _divided(y, self._original, self.scenario, len(self), np.arange(len(y)))
         return tuple(self._tasks(X, y, rows))
 

@@ -1,11 +1,7 @@
-"""Result files: one NetCDF file per condition, whole or not there at all.
+"""Result files: one NetCDF file per condition, sealed as in `spikeconsol.sealed`.
 
-A file is written under a temporary name in its own folder, forced to the disk and renamed. Its
-last line is the SHA-256 of all that stands before it (NetCDF readers ignore it), so that a
-truncated or damaged file is recognised before anything in it is used. A file names code but holds
-none: attributes are numbers, text and JSON, and `spikeconsol rerun` runs a Python file that one
-names only where it is told to. Files may come from strangers: what would lead a reader out of the
-file, or ask for more memory than stated, is refused.
+A file names code but holds none: attributes are numbers, text and JSON, and `spikeconsol rerun`
+runs a Python file that one names only where it is told to.
 """
 
 from __future__ import annotations
