@@ -16,6 +16,10 @@ __all__ = ["build"]
 def build(task: Task, plasticity: Plasticity | None = None, gradient: str = "exact") -> Network:
     """Return the network that a task is learned with: recurrent if the task says so."""
     plasticity = plasticity or Plasticity()
+    if not (plasticity.label_plasticity or task.label_inputs):
+        raise ParameterError(
+            f"label_plasticity: got False; allowed: True, as {type(task).__name__} has no labels"
+        )
     if task.closed_loop:
         return ClosedLoop(task, plasticity, gradient)
     if plasticity.modulation != "none":

@@ -6,8 +6,9 @@ import pytest
 from spikeconsol.metaplasticity import Plasticity, Trained, train
 from spikeconsol.metaplasticity.parameters import SpikingParameters
 from spikeconsol.metaplasticity.rate import FeedForward
+from spikeconsol.metaplasticity.recurrent import Recurrent
 from spikeconsol.metaplasticity.spiking import SpikingNetwork
-from spikeconsol.metaplasticity.tasks import OneShot
+from spikeconsol.metaplasticity.tasks import AutoAssociation, ImageCompletion, OneShot
 from spikeconsol.parameters import ParameterError
 
 TASK = OneShot(size=4, steps=6, gamma=0.9, differing=2)
@@ -20,6 +21,7 @@ PARAMETERS = {
     "c": np.zeros(2),
 }
 SETTINGS = SpikingParameters(pairs=12, max_rate="200 Hz")
+LEAKY = SpikingParameters(pairs=12, neurons="leaky", readout="spikes")
 
 
 def trained(parameters=PARAMETERS, plasticity=None):
@@ -60,6 +62,69 @@ def test_a_new_episode_starts_without_traces(two_episodes):
     np.testing.assert_allclose(network.activity[1, 0], [1, -1], atol=0.15)
 
 
+def test_leaky_cells_are_reset_and_answer_in_spikes(monkeypatch):
+    """As the rate network does; no neuron fires twice within its refractory time."""
+    kept = []
+    counted = SpikingNetwork._counted
+
+    def keep(self, result, group, shape):
+        kept.append((group, result))
+        return counted(self, result, group, shape)
+
+    monkeypatch.setattr(SpikingNetwork, "_counted", keep)
+    network, outcome, rate = run(settings=LEAKY)
+    assert np.corrcoef(network.activity.ravel(), rate.activity.y.ravel())[0, 1] > 0.97
+    np.testing.assert_array_equal(outcome.accuracy, 1)
+    assert [group for group, _ in kept] == ["cells", "outputs"]
+    for group, result in kept:
+        for event in ("spikes", "opposite"):
+            times, neurons = (result[f"{group}_{event}.{part}"] for part in "ti")
+            intervals = np.concatenate(
+                [np.diff(times[neurons == neuron]) for neuron in np.unique(neurons)]
+            )
+            assert len(intervals) > 50
+            assert LEAKY.refractory_time - 1e-9 < intervals.min() < 2 * LEAKY.refractory_time
+
+
+def test_leaky_cells_are_nearly_silent_at_rest(two_episodes):
+    """A pair with escape noise always fires at the highest rate, whatever its input."""
+    silent = {**PARAMETERS, "b": np.zeros(2)}
+    leaky, _, _ = run(silent, episodes=1, settings=LEAKY)
+    assert two_episodes[0].rest_rate == pytest.approx(200, rel=0.15)
+    assert 0 < leaky.rest_rate < 20
+
+
+def test_recurrent_network_recalls_on_spikes():
+    """By traces alone, all coefficients of one size; at chance without them."""
+    task = AutoAssociation(size=12, patterns=1, cycles=1)
+    alpha = 20 * (1 - np.eye(13))
+    alpha[-1] = alpha[:, -1] = 0
+    settings = LEAKY.replace(
+        pairs=6, readout="counts", present="20 ms", gap="0 ms", settle="0 ms", max_rate="100 Hz"
+    )
+    drawn = task.draw(np.random.default_rng(0), 2)
+    right = []
+    for factor in (1, 0):
+        parameters = {"w": np.zeros((1, 13, 13)), "alpha": factor * alpha[None]}
+        plastic = Trained(task, Plasticity(), parameters)
+        network = SpikingNetwork(plastic, seed=0, settings=settings, target="numpy")
+        right.append(network.run(drawn).accuracy.mean())
+    assert right[0] == 1
+    assert right[1] < 0.8
+    assert network.rest_rate is None
+    rate = Recurrent(task, Plasticity()).run({"w": np.zeros((13, 13)), "alpha": alpha}, drawn)
+    np.testing.assert_array_equal(rate.accuracy, 1)
+    with pytest.raises(ValueError, match="readout: got 'spikes'; allowed: counts, in a recurrent"):
+        SpikingNetwork(plastic, seed=0, settings=LEAKY)
+    grey = Trained(
+        ImageCompletion(side=4),
+        Plasticity(),
+        {"w": np.zeros((1, 17, 17)), "alpha": np.zeros((1, 17, 17))},
+    )
+    with pytest.raises(ValueError, match=r"task: got ImageCompletion.*without clamped inputs"):
+        SpikingNetwork(grey, seed=0)
+
+
 def test_without_plasticity_patterns_do_nothing():
     network, outcome, _ = run({**PARAMETERS, "alpha": np.zeros((2, 6))}, episodes=1)
     assert np.abs(network.activity[:, 2:] - np.tanh(PARAMETERS["b"])).max() < 0.3
@@ -78,9 +143,10 @@ def test_same_seed_same_spikes():
 
 
 @pytest.mark.slow
-def test_targets_agree():
-    one, _, _ = run(episodes=1)
-    two, _, _ = run(episodes=1, target="standalone")
+@pytest.mark.parametrize("settings", [SETTINGS, LEAKY], ids=["escape", "leaky"])
+def test_targets_agree(settings):
+    one, _, _ = run(episodes=1, settings=settings)
+    two, _, _ = run(episodes=1, settings=settings, target="standalone")
     np.testing.assert_allclose(two.activity, one.activity, atol=1e-12)
     np.testing.assert_allclose(two.trace, one.trace, atol=1e-12)
 

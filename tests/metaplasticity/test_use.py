@@ -19,6 +19,7 @@ from spikeconsol.metaplasticity import (
     trace_rule,
     train,
 )
+from spikeconsol.metaplasticity.build import build
 from spikeconsol.metaplasticity.network import gradient_error
 from spikeconsol.metaplasticity.rate import FeedForward
 from spikeconsol.metaplasticity.stream import Stream
@@ -105,6 +106,28 @@ def test_bad_input_is_one_clear_line(error, text, settings):
     with pytest.raises(error, match=text) as caught:
         train(arguments.pop("task"), **arguments)
     assert "\n" not in str(caught.value)
+
+
+def test_starts_are_as_they_were_asked_for():
+    """In every kind of network; small weights are the usual ones, scaled."""
+    for task in (OneShot(), AutoAssociation(size=12, patterns=1), tasks.CueReward()):
+
+        def start(task=task, **settings):
+            return build(task, Plasticity(**settings)).initial(np.random.default_rng(0))
+
+        usual, small = start(), start(weight_scale=0.25)
+        np.testing.assert_allclose(small["w"], usual["w"] / 4)
+        np.testing.assert_array_equal(small["alpha"], usual["alpha"])
+        assert not start(fixed_part=False)["w"].any()
+        assert start(alpha_sign="negative")["alpha"].max() <= 0
+        assert start(alpha_sign="negative")["alpha"].min() < 0
+        shared = start(alpha="shared")["alpha"]
+        assert len(np.unique(shared[shared != 0])) == 1
+
+
+def test_labels_that_are_not_there_cannot_be_fixed():
+    with pytest.raises(ParameterError, match="label_plasticity: got False; allowed: True, as"):
+        train(Completion(), seeds=[0], plasticity=Plasticity(label_plasticity=False), **SHORT)
 
 
 def test_unknown_rule_names_its_nearest():
