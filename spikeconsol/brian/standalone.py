@@ -126,12 +126,14 @@ def _discard(results: Path, files: set[str]) -> None:
 def _argument(name: str, value: ArrayLike, entry: Mapping[str, Any], results: Path) -> str:
     """Command-line argument that sets one variable, from a number or from a file."""
     array = np.asarray(value)
+    if array.ndim and array.size != entry["size"]:
+        raise ValueError(f"{name}: got {array.size} values; allowed: {entry['size']}")
+    if array.ndim and not array.any():  # as all weights before anything is stored
+        array = np.zeros((), array.dtype)
     if array.ndim == 0 and np.isfinite(array):
         return f"{entry['name']}={array.item()!r}"
     if array.ndim == 0:  # the binary would take inf for the name of a file
         array = np.full(entry["size"], array)
-    if array.size != entry["size"]:
-        raise ValueError(f"{name}: got {array.size} values; allowed: {entry['size']}")
     path = results / f"input-{name}"
     with path.open("wb") as file:
         file.write(np.ascontiguousarray(array, dtype=entry["dtype"]).data)

@@ -211,12 +211,14 @@ class Entry:
 def listing() -> dict[str, Entry]:
     """Return all installed experiments by name; their modules are imported only where one is new.
 
-    What was found is kept in the user's cache, under a hash of the text of all models.
+    What was found is kept in the user's cache, for each installation by itself, under a hash of the
+    text of all models.
     """
     names = _module_names("spikeconsol.models")
     files = [file for name in names if (file := _file_of(f"spikeconsol.models.{name}"))]
     key = sources.digest(files) + sources.digest([Path(__file__)])
-    path = user_cache_path("spikeconsol") / "experiments.json"
+    place = hashlib.sha256(str(Path(__file__).resolve()).encode()).hexdigest()[:8]
+    path = user_cache_path("spikeconsol") / f"experiments-{place}.json"
     with contextlib.suppress(OSError, ValueError, LookupError, TypeError):
         kept = json.loads(path.read_text(encoding="utf-8"))
         if kept["key"] == key:

@@ -101,6 +101,14 @@ def test_number_of_steps_is_exact(target, steps):
 
 
 @pytest.mark.parametrize("target", TARGETS)
+def test_zeros_take_the_place_of_the_builders_values(target):
+    zeros = {"cells.y": np.zeros(N), "table": np.zeros((4, N))}
+    result = run(COUNTING, zeros, steps=5, target=target)
+    np.testing.assert_allclose(result["cells.y"], expected_y(0, 3, 5), rtol=0, atol=1e-12)
+    np.testing.assert_array_equal(result["cells.shown"], 0)
+
+
+@pytest.mark.parametrize("target", TARGETS)
 def test_infinite_values_are_passed_on(target):
     y = run(COUNTING, {"cells.y": np.inf}, steps=1, outputs=["cells.y"], target=target)["cells.y"]
     assert np.all(y == np.inf)

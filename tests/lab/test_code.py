@@ -192,7 +192,7 @@ def test_the_listing_is_that_of_the_models_and_is_kept(tmp_path, monkeypatch):
     assert {*first} == {*find_experiments()}
     monkeypatch.setattr(experiment, "_modules", lambda *_: pytest.fail("imported again"))
     assert listing() == first
-    (kept,) = tmp_path.rglob("experiments.json")
+    (kept,) = tmp_path.rglob("experiments-*.json")
     kept.write_text('{"key": "other"}')
     monkeypatch.undo()
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
