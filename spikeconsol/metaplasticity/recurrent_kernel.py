@@ -244,8 +244,8 @@ def backward(
         d_alpha += np.multiply(block.H, plastic, out=scratch)
     if left:
         d_alpha += np.matmul(np.concatenate(left, -1), np.concatenate(right, -2), out=scratch)
-    active = lam.any(axis=tuple(range(1, lam.ndim)))
-    d_w = np.moveaxis(lam[active], 0, -1) @ np.moveaxis(y[1:-1][active], 0, -2)
+    moved = lam.any(axis=tuple(range(1, lam.ndim)))
+    d_w = np.moveaxis(lam[moved], 0, -1) @ np.moveaxis(y[1:-1][moved], 0, -2)
     return d_w, d_alpha, d_gamma
 
 
