@@ -86,7 +86,7 @@ FIGURES = (
         needs=("meta-hebbian/thousand-bits",),
         caption=(
             "Recurrent networks recall one of five patterns of 1,000 bits from a random half. "
-            "Wrong bits of the recalled pattern during training, means of five episodes; thin: each "
+            "Wrong bits of the recalled pattern in training, means of five episodes; thin: each "
             "network, thick: mean of n = {n} networks. The published curve ends near 1%."
         ),
         draw=draw_bits,
