@@ -19,24 +19,29 @@ NETWORKS = (
 EXAMPLES = 5
 
 
-def draw(results: Mapping[str, Mapping[str, xr.Dataset]]) -> Drawing:
-    """Learning curves of both tasks; pieces of photographs that were never trained on."""
-    bits, pieces = (results[f"meta-hebbian/{n}"] for n in ("thousand-bits", "image-completion"))
-    fig, axes = style.figure(style.TWO_COLUMNS, 2.4, columns=3, width_ratios=(1, 1, 1.15))
-    _curves(axes[0], bits, "wrong_curve", bins=5)
-    axes[0].axhline(0.01, color="black", lw=0.6, ls=":", label="1%")
-    axes[0].set(ylabel="Wrong bits, of 1,000", ylim=(0, 0.6))
-    axes[0].set_yscale("symlog", linthresh=1e-3)
-    axes[0].set_yticks([0, 1e-3, 1e-2, 1e-1], ["0", "0.001", "0.01", "0.1"])
-    axes[0].legend(loc="center right")
-    _curves(axes[1], pieces, "curve", bins=50)
-    plastic = pieces["rate-plastic"]
-    grey = float(plastic.grey_difference.mean())
-    axes[1].axhline(grey, color="black", lw=0.6, ls=":", label="left grey")
-    axes[1].set(ylabel="Difference of a hidden pixel", ylim=(0, None))
-    axes[1].legend(loc="center right")
-    _examples(axes[2], pieces)
-    for ax, letter in zip(axes, "abc", strict=True):
+def draw_bits(results: Mapping[str, Mapping[str, xr.Dataset]]) -> Drawing:
+    """Learning curves of the thousand bits."""
+    fig, ax = style.figure(style.ONE_COLUMN, 2.3)
+    _curves(ax, results["meta-hebbian/thousand-bits"], "wrong_curve", bins=5)
+    ax.axhline(0.01, color="black", lw=0.6, ls=":", label="1%")
+    ax.set_yscale("symlog", linthresh=1e-3)
+    ax.set(ylabel="Wrong bits, of 1,000", ylim=(0, 0.6))
+    ax.set_yticks([0, 1e-3, 1e-2, 1e-1], ["0", "0.001", "0.01", "0.1"])
+    ax.legend(loc="lower left")
+    return fig
+
+
+def draw_photographs(results: Mapping[str, Mapping[str, xr.Dataset]]) -> Drawing:
+    """Learning curves, and pieces of photographs that were never trained on."""
+    found = results["meta-hebbian/image-completion"]
+    fig, axes = style.figure(style.TWO_COLUMNS, 2.6, columns=2, width_ratios=(1, 1.2))
+    _curves(axes[0], found, "curve", bins=20)
+    grey = float(found["rate-plastic"].grey_difference.mean())
+    axes[0].axhline(grey, color="black", lw=0.6, ls=":", label="left grey")
+    axes[0].set(ylabel="Difference of a hidden pixel", ylim=(0, None))
+    axes[0].legend(loc="lower right")
+    _examples(axes[1], found)
+    for ax, letter in zip(axes, "ab", strict=True):
         style.panel_label(ax, letter)
     return fig
 
@@ -77,17 +82,26 @@ def _examples(ax: Axes, found: Mapping[str, xr.Dataset]) -> None:
 
 FIGURES = (
     Figure(
-        name="meta_recall",
-        needs=("meta-hebbian/thousand-bits", "meta-hebbian/image-completion"),
+        name="meta_thousand_bits",
+        needs=("meta-hebbian/thousand-bits",),
         caption=(
-            "Recurrent networks recall from a half what they saw a few times, if their connections "
-            "are plastic. (a) Five patterns of 1,000 bits: wrong bits of the recalled one. (b) "
-            "Three pieces of photographs: mean difference of a pixel that was hidden, in grey "
-            "values of -1 to 1; dotted: if all were left grey. (c) Pieces of photographs that "
-            "were never trained on, of one network: the half shown at the test, completed by the "
-            "plastic network and by the one that is not, and whole. Lines: means of n = {n} "
-            "networks, and each of them."
+            "Recurrent networks recall one of five patterns of 1,000 bits from a random half. "
+            "Wrong bits of the recalled pattern in training, means of five episodes; thin: each "
+            "network, thick: mean of n = {n} networks. The published curve ends near 1%."
         ),
-        draw=draw,
+        draw=draw_bits,
+    ),
+    Figure(
+        name="meta_image_completion",
+        needs=("meta-hebbian/image-completion",),
+        caption=(
+            "Recurrent networks complete a piece of a photograph from its upper or lower half. (a) "
+            "Mean difference of a pixel that was hidden, in grey values of -1 to 1, during "
+            "training, means of twenty episodes; thin: each network, thick: mean of n = {n} "
+            "networks; dotted: if all were left grey. (b) Pieces of photographs that were never "
+            "trained on, of the first network: the half that is shown at the test, completed by "
+            "the plastic network and by the one that is not, and the photograph."
+        ),
+        draw=draw_photographs,
     ),
 )

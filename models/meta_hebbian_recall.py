@@ -59,7 +59,7 @@ def of_seed(seeds: tuple[int, ...], **variables: Any) -> xr.Dataset:
 
 
 @dataclass(frozen=True)
-class ThousandBits(Protocol, episodes=50, frozen=10):
+class ThousandBits(Protocol, episodes=90, frozen=10):
     """A training that takes minutes: what is to be found is a size, not a structure."""
 
 
@@ -146,7 +146,7 @@ EXPERIMENTS = (
         batched=False,
         seeds=(100, 3),
         demo={"episodes": 4, "frozen": 1, "seeds": 1},
-        figures=("meta_recall",),
+        figures=("meta_thousand_bits",),
     ),
     experiment(
         "image-completion",
@@ -158,6 +158,6 @@ EXPERIMENTS = (
         batched=False,
         seeds=(100, 3),
         demo={"episodes": 30, "frozen": 5, "tested": 2, "examples": 1, "seeds": 1},
-        figures=("meta_recall",),
+        figures=("meta_image_completion",),
     ),
 )

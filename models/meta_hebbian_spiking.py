@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -45,6 +46,10 @@ CELLS: dict[str, tuple[str, dict[str, Any]]] = {
 RECURRENT = {"present": "20 ms", "gap": "0 ms", "settle": "0 ms", "pairs": 8, "readout": "counts"}
 
 
+#: The same networks for every kind of cells.
+trained = lru_cache(maxsize=1)(learn)
+
+
 def conditions(protocol: TasksProtocol) -> Sequence[Condition]:
     """Each task by rates and by every kind of cells."""
     listed = []
@@ -63,7 +68,7 @@ def run(protocol: TasksProtocol, condition: Condition, seeds: tuple[int, ...]) -
 
     case, settings = condition.setup
     recurrent = case.task.recurrent
-    training = learn(
+    training = trained(
         protocol.replace(episodes=protocol.recurrent_episodes) if recurrent else protocol,
         case,
         seeds,

@@ -145,7 +145,8 @@ def forward(w: Array, alpha: Array, gamma: Array, u: Array, clamped: bool = Fals
     while t < steps:
         block = Block(t, H, *np.empty((2, *leading, N, PRODUCTS)))
         done.blocks.append(block)
-        np.multiply(alpha, H, out=plastic)
+        if block.start:  # before the first block there are no traces
+            np.multiply(alpha, H, out=plastic)
         fixed_part: Array = None
         while t < steps:
             o, n = y[t], y[t + 1]
@@ -155,7 +156,8 @@ def forward(w: Array, alpha: Array, gamma: Array, u: Array, clamped: bool = Fals
                 break
             C = block.take(n, o, same, g)
             if not still:
-                fixed_part, carried = times(w, n), times(plastic, n)
+                fixed_part = times(w, n)
+                carried = times(plastic, n) if block.start else np.zeros_like(n)
                 A = alpha @ (block.older[..., :C] * n[..., None])
             elif not same:
                 # The newest activity is that of a step ago: only the newest product is another.
@@ -170,9 +172,11 @@ def forward(w: Array, alpha: Array, gamma: Array, u: Array, clamped: bool = Fals
             y[t + 2], done.slope[t] = np.where(free, now, u[..., t, :]), (1 - now**2) * free
             t += 1
         C = block.product[-1] + 1
-        H = g[..., None] ** len(block.product) * H
         left = block.newer[..., :C] * block.share[-1][..., None, :]
-        H += np.matmul(left, transposed(block.older[..., :C]), out=plastic)
+        added = np.matmul(left, transposed(block.older[..., :C]))
+        if block.start:
+            added += np.multiply(H, g[..., None] ** len(block.product), out=plastic)
+        H = added
     return done
 
 
@@ -209,7 +213,8 @@ def backward(
         Q_older = Q @ older
         # Q(t) times what is older in each product, and what is newer times Q(t).
         for_newer, for_older = Q_older.copy(), transposed(Q) @ newer
-        np.multiply(alpha, block.H, out=plastic)
+        if block.start:
+            np.multiply(alpha, block.H, out=plastic)
         for t in reversed(block.steps):
             here, n = t - block.start, y[t + 1]
             c = block.product[here]
@@ -217,7 +222,9 @@ def backward(
             for_newer *= g[..., None]
             for_older *= g[..., None]
             if lam[t].any():
-                g_y[t + 1] += from_left(lam[t], w) + g ** (here + 1) * from_left(lam[t], plastic)
+                g_y[t + 1] += from_left(lam[t], w)
+                if block.start:
+                    g_y[t + 1] += g ** (here + 1) * from_left(lam[t], plastic)
                 # Vectors from the left: twice as fast as the transposed matrix.
                 back = transposed(transposed(lam[t][..., None] * newer[..., : c + 1]) @ alpha)
                 g_y[t + 1] += times(older[..., : c + 1] * back, block.share[here])
@@ -226,7 +233,8 @@ def backward(
             g_y[t + 1] += (1 - g) * for_newer[..., c]
             g_y[t] += (1 - g) * for_older[..., c]
         d_gamma += _decay(block, g, lam, Q, Q_older)
-        Q *= g[..., None] ** len(block.steps)
+        if block.start:
+            Q *= g[..., None] ** len(block.steps)
         active = [t for t in block.steps if lam[t].any()]
         if not active:
             continue
@@ -237,6 +245,8 @@ def backward(
         shares = np.concatenate([block.share[t] for t in late], axis=-1)[..., None, :]
         left.append(lams[..., k] * newer[..., c] * shares)
         right.append(newest[..., k, :] * transposed(older)[..., c, :])
+        if not block.start:
+            break
         # ... those from before it, and what these get back.
         np.matmul(lams * (g**late)[..., None, :], newest, out=plastic)
         Q += np.multiply(alpha, plastic, out=scratch)
@@ -244,8 +254,8 @@ def backward(
         d_alpha += np.multiply(block.H, plastic, out=scratch)
     if left:
         d_alpha += np.matmul(np.concatenate(left, -1), np.concatenate(right, -2), out=scratch)
-    active = lam.any(axis=tuple(range(1, lam.ndim)))
-    d_w = np.moveaxis(lam[active], 0, -1) @ np.moveaxis(y[1:-1][active], 0, -2)
+    moved = lam.any(axis=tuple(range(1, lam.ndim)))
+    d_w = np.moveaxis(lam[moved], 0, -1) @ np.moveaxis(y[1:-1][moved], 0, -2)
     return d_w, d_alpha, d_gamma
 
 

@@ -160,8 +160,12 @@ class AutoAssociation(Recall):
         True,
         doc="whether patterns are balanced and mutually orthogonal, or of independent elements",
     )
-    drive: float = parameter(20.0, above=0, doc="input for an element of +1")
-    bias_drive: float = parameter(200.0, at_least=0, doc="constant input of the last cell")
+    drive: float = parameter(  # type: ignore[misc]
+        20.0, above=0, doc="input for an element of +1"
+    )
+    bias_drive: float = parameter(  # type: ignore[misc]
+        200.0, at_least=0, doc="constant input of the last cell"
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
