@@ -20,6 +20,13 @@ settings.register_profile("suite", deadline=None, suppress_health_check=[HealthC
 settings.load_profile("suite")
 
 
+def pytest_collection_modifyitems(items):
+    """Refuse names that differ from worker to worker."""
+    for item in items:
+        if " at 0x" in item.nodeid:
+            raise pytest.UsageError(f"{item.nodeid}: has an address in its name; give it ids")
+
+
 def pytest_collection_finish():
     """Keep what is imported out of the garbage collection that Brian2 asks for at every run."""
     gc.collect()

@@ -35,6 +35,9 @@ class AllToAll(Wiring):
 
     symmetric = True
 
+    def __repr__(self) -> str:
+        return "AllToAll()"
+
     def pairs(self, n: int, rng: np.random.Generator) -> None:
         return None
 

@@ -118,7 +118,7 @@ def test_layout_holds_every_pair_once(n, symmetric):
     assert np.all(np.diff(i // TILE) >= 0)
 
 
-@pytest.mark.parametrize("wiring", [AllToAll(), Sparse(0.5), Sparse(0.5, symmetric=True)], ids=str)
+@pytest.mark.parametrize("wiring", [AllToAll(), Sparse(0.5), Sparse(0.5, symmetric=True)], ids=repr)
 @pytest.mark.parametrize("half", [True, False])
 @pytest.mark.parametrize("tile", [1, TILE])
 def test_mean_weights_are_those_of_the_matrix(wiring, half, tile):
