@@ -256,8 +256,8 @@ def stream(protocol: Protocol) -> Sequence[Condition]:
         }
     if protocol.controls == "all":
         trials |= {
-            "bounds": ("hard bounds", Trial(bounds(0.003))),
-            "soft-bounds": ("soft bounds", Trial(ungated(0.003))),
+            "bounds": ("hard bounds", Trial(bounds(0.0015))),
+            "soft-bounds": ("soft bounds", Trial(ungated(0.0015))),
             "leaky": ("leaky", Trial(leaky(25.0))),
             "mas": ("memory aware synapses", Trial(memory_aware(3.0, 0.005))),
             "bcpnn": ("BCPNN", Trial(bayesian(1.0))),

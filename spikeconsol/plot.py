@@ -54,7 +54,11 @@ def _drawing(ax: Axes | None, width: float = style.ONE_COLUMN, height: float = 2
 
 
 def _matrix(memory: Any, name: str) -> NDArray[np.float64]:
-    values = memory if isinstance(memory, np.ndarray) else getattr(memory, name)
+    values = memory if isinstance(memory, np.ndarray) else getattr(memory, name, None)
+    if values is None:
+        raise TypeError(
+            f"memory: got {type(memory).__name__}; allowed: a memory with {name}, or a matrix"
+        )
     values = values.toarray() if hasattr(values, "toarray") else np.asarray(values, float)
     if values.ndim != 2 or values.shape[0] != values.shape[1]:
         raise ValueError(f"{name}: got shape {values.shape}; allowed: one square matrix")

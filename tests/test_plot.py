@@ -72,6 +72,11 @@ def test_pictures_go_into_axes_of_ones_own(memory, recording):
         assert draw() is own
 
 
+def test_what_has_no_curvature_is_refused_in_words():
+    with pytest.raises(TypeError, match="memory: got object; allowed: a memory with curvature"):
+        plot.curvature(object())
+
+
 def test_weights_are_ordered_by_pattern(memory):
     ax = plot.weights(memory, PATTERNS[-1:])
     shown = ax.get_images()[0].get_array()
