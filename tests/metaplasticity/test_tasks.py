@@ -7,6 +7,7 @@ from spikeconsol.metaplasticity.tasks import (
     AutoAssociation,
     Completion,
     Conditioning,
+    ImageCompletion,
     OneShot,
     Reversal,
 )
@@ -202,3 +203,25 @@ def test_thousand_bits_are_independent():
     assert set(np.unique(shown)) == {-1, 1}
     assert abs(shown.sum()) > 0
     assert (drawn.x[0, -1, :-1] == 0).sum() == 500
+
+
+def test_pieces_of_photographs_are_shown_by_halves():
+    pytest.importorskip("skimage")
+    for part in ("train", "test"):
+        task = ImageCompletion(part=part)
+        drawn = task.draw(np.random.default_rng(0), 20)
+        assert drawn.x.shape == (20, task.steps, 257) == (20, 111, 257)
+        wanted = drawn.target[:, -1]
+        np.testing.assert_allclose(wanted.mean(axis=-1), 0, atol=1e-12)
+        np.testing.assert_allclose(np.abs(wanted).max(axis=-1), 1)
+        shown = drawn.x[:, -task.tested :, :-1]
+        half = np.where((shown[:, 0, :128] != 0).any(axis=-1), 0, 128)
+        assert set(half) == {0, 128}
+        for n, start in enumerate(half):
+            kept = slice(start, start + 128)
+            np.testing.assert_array_equal(shown[n, :, kept], np.tile(wanted[n, kept], (3, 1)))
+            assert not np.delete(shown[n], np.arange(start, start + 128), axis=1).any()
+        # The piece is one of those shown before.
+        assert (drawn.x[:, :-3, :-1] == wanted[:, None]).all(axis=-1).sum(axis=-1).min() == 30
+    with pytest.raises(ParameterError, match="side: got 7; allowed: an even number"):
+        ImageCompletion(side=7)
