@@ -47,10 +47,10 @@ OURS: Mapping[str, Callable[[int], Any]] = {
     "SI": lambda seed: network(seed, protection="si", strength=1e3),
 }
 PEERS: Peers = {
-    "Avalanche, naive": {"strategy": "naive", "learning_rate": 1e-3},
+    "Avalanche, naive": {"strategy": "naive", "learning_rate": 1e-5},
     "Avalanche, replay of 200": {"strategy": "replay", "mem_size": 200, "learning_rate": 1e-3},
-    "Avalanche, EWC": {"strategy": "ewc", "ewc_lambda": 1e4},
-    "Avalanche, SI": {"strategy": "si", "si_lambda": 1e4},
+    "Avalanche, EWC": {"strategy": "ewc", "ewc_lambda": 1e6},
+    "Avalanche, SI": {"strategy": "si", "si_lambda": 1e3},
 }
 
 
