@@ -36,21 +36,21 @@ HIDDEN = (128, 64)
 
 Peers = Mapping[str, Mapping[str, object]]
 
-#: One constant of every learner was chosen with seeds 0 and 1, from decades.
+#: One constant of every learner was chosen with seed 0, from decades (novelty from 2, 3 and 4).
 OURS: Mapping[str, Callable[[int], Any]] = {
-    "memory cells, 1/use, novelty": lambda seed: MemoryClassifier(50, "use", 3.0),
-    "linear on pixels": lambda seed: OnFeatures(readout(1e-3)),
-    "frozen 2048": lambda seed: OnFeatures(readout(1e-4), RandomFeatures(random_state=seed)),
+    "memory cells, 1/use, novelty": lambda seed: MemoryClassifier(50, "use", 4.0),
+    "linear on pixels": lambda seed: OnFeatures(readout(1e-4)),
+    "frozen 2048": lambda seed: OnFeatures(readout(1e-6), RandomFeatures(random_state=seed)),
     "back-propagation": lambda seed: network(seed, learning_rate=1e-3),
     "replay of 200": lambda seed: network(seed, replay=200, learning_rate=1e-3),
-    "EWC": lambda seed: network(seed, protection="ewc", strength=1e4),
+    "EWC": lambda seed: network(seed, protection="ewc", strength=1e3),
     "SI": lambda seed: network(seed, protection="si", strength=1e3),
 }
 PEERS: Peers = {
-    "Avalanche, naive": {"strategy": "naive", "learning_rate": 1e-3},
+    "Avalanche, naive": {"strategy": "naive", "learning_rate": 1e-5},
     "Avalanche, replay of 200": {"strategy": "replay", "mem_size": 200, "learning_rate": 1e-3},
-    "Avalanche, EWC": {"strategy": "ewc", "ewc_lambda": 1e4},
-    "Avalanche, SI": {"strategy": "si", "si_lambda": 1e4},
+    "Avalanche, EWC": {"strategy": "ewc", "ewc_lambda": 1e6},
+    "Avalanche, SI": {"strategy": "si", "si_lambda": 1e3},
 }
 
 
