@@ -94,9 +94,10 @@ def test_files_of_more_than_400_lines_give_a_reason(folder):
             assert f"`{path.relative_to(ROOT)}`" in reasons.split("\n## ")[0], path
 
 
-def test_importing_the_package_is_light(tmp_path):
+@pytest.mark.parametrize("name", ["spikeconsol", "spikeconsol.consolidation"])
+def test_importing_the_package_is_light(tmp_path, name):
     code = (
-        "import sys, numpy; before = set(sys.modules); import spikeconsol; "
+        f"import sys, numpy; before = set(sys.modules); import {name}; "
         "loaded = {name.partition('.')[0] for name in set(sys.modules) - before}; "
         "heavy = {'brian2', 'matplotlib', 'scipy', 'xarray', 'pandas', 'sklearn', 'numba', 'jax'}; "
         "sys.exit(', '.join(sorted(loaded & heavy)) or 0)"

@@ -6,11 +6,10 @@ import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import sparse
 
 from spikeconsol import checks, display, sealed
 from spikeconsol.brian import backend
@@ -28,6 +27,9 @@ from spikeconsol.data.patterns import active_units, check_patterns, warn_activit
 from spikeconsol.parameters import ParameterError
 from spikeconsol.plain import described, remade, remade_as_saved
 from spikeconsol.progress_bar import steps_of
+
+if TYPE_CHECKING:
+    from scipy import sparse
 
 __all__ = ["CorticalMemory"]
 
@@ -174,6 +176,8 @@ class CorticalMemory(RecordedMemory):
         return self._matrix(name)
 
     def _matrix(self, name: str) -> sparse.csr_array:
+        from scipy import sparse  # slow to import, needed here only
+
         return sparse.csr_array(
             (self._state[f"pairs.{name}"], self._wiring["pairs"]), shape=(self.n, self.n)
         )
