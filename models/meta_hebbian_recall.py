@@ -59,7 +59,7 @@ def of_seed(seeds: tuple[int, ...], **variables: Any) -> xr.Dataset:
 
 
 @dataclass(frozen=True)
-class ThousandBits(Protocol, episodes=90, frozen=10):
+class ThousandBits(Protocol, episodes=90, frozen=10):  # type: ignore[call-arg]
     """A training that takes minutes: what is to be found is a size, not a structure."""
 
 
@@ -91,7 +91,7 @@ def recall_bits(protocol: ThousandBits, condition: Condition, seeds: tuple[int, 
 
 
 @dataclass(frozen=True)
-class Photographs(Protocol, episodes=320, frozen=20):
+class Photographs(Protocol, episodes=320, frozen=20):  # type: ignore[call-arg]
     """Training on some photographs, and the test on others."""
 
     side: int = parameter(16, at_least=4, at_most=64, doc="side of a piece, in pixels")
