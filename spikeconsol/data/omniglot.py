@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from spikeconsol import checks
 from spikeconsol.data.images import FOLDER_VARIABLE, downloaded
 
 __all__ = ["load_omniglot"]
@@ -35,15 +36,21 @@ _URL = "https://raw.githubusercontent.com/brendenlake/omniglot/master/python"
 _DRAWINGS, _SIDE = 20, 28
 
 
-def load_omniglot() -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Load all drawings, of 28 x 28 pixels, ink 1 and paper 0.
+def load_omniglot(
+    alphabets: str = "all",
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Load drawings of 28 x 28 pixels, ink 1 and paper 0.
+
+    Parameters
+    ----------
+    alphabets : {"all", "background", "evaluation"}, optional
+        The background alphabets have 964 characters, the others 659.
 
     Returns
     -------
-    X : ndarray of float32, shape (32460, 784)
-    y : ndarray of int, shape (32460,)
-        Characters, those of the background alphabets first (964) and then those of the evaluation
-        alphabets (659), by name.
+    X : ndarray of float32, shape (20 characters, 784)
+    y : ndarray of int, shape (20 characters,)
+        Characters by name, those of the background alphabets first.
 
     Raises
     ------
@@ -52,8 +59,11 @@ def load_omniglot() -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     ValueError
         If an archive is damaged or is another one.
     """
+    checks.choice("alphabets", alphabets, ("all", "background", "evaluation"))
     drawings, characters = [], 0
     for archive, (md5, count) in _ARCHIVES.items():
+        if alphabets not in ("all", archive[len("images_") : -len(".zip")]):
+            continue
         path = _located(archive, md5)
         contents = path.read_bytes()
         if hashlib.md5(contents).hexdigest() != md5:

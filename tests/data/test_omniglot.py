@@ -50,6 +50,10 @@ def test_drawings_are_read_by_character(made):
     np.testing.assert_array_equal(y, np.repeat(np.arange(12), 20))
     wanted = [[ink(n, drawing).mean() for drawing in range(20)] for n in range(12)]
     np.testing.assert_allclose(X.mean(axis=1).reshape(12, 20), wanted, atol=0.02)
+    np.testing.assert_array_equal(load_omniglot("evaluation")[0], X[7 * 20 :])
+    np.testing.assert_array_equal(load_omniglot("background")[1], y[: 7 * 20])
+    with pytest.raises(ValueError, match="alphabets: got 'greek'; allowed: all, background, eval"):
+        load_omniglot("greek")
     assert X.dtype == np.float32
     assert (X.min(), X.max()) == (0, 1)
 
