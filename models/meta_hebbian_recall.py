@@ -62,6 +62,8 @@ def of_seed(seeds: tuple[int, ...], **variables: Any) -> xr.Dataset:
 class ThousandBits(Protocol, episodes=90, frozen=10):  # type: ignore[call-arg]
     """A training that takes minutes: what is to be found is a size, not a structure."""
 
+    elements: int = parameter(1000, at_least=4, doc="elements of a pattern")
+
 
 def thousand_bits(protocol: ThousandBits) -> Sequence[Condition]:
     """Start with fixed weights as in the program of 2018, of standard deviation 0.01.
@@ -69,7 +71,8 @@ def thousand_bits(protocol: ThousandBits) -> Sequence[Condition]:
     Coefficients start between 0 and 0.01, the size they have in that program.
     """
     plasticity = Plasticity(decay="layer", alpha_scale=0.1, weight_scale=0.29)
-    return conditions(tasks.AutoAssociation.thousand_bits(), plasticity, 2e-3)
+    task = tasks.AutoAssociation.thousand_bits().replace(size=protocol.elements)
+    return conditions(task, plasticity, 2e-3)
 
 
 def recall_bits(protocol: ThousandBits, condition: Condition, seeds: tuple[int, ...]) -> xr.Dataset:
@@ -145,7 +148,7 @@ EXPERIMENTS = (
         columns=("recalled", "wrong"),
         batched=False,
         seeds=(100, 3),
-        demo={"episodes": 4, "frozen": 1, "seeds": 1},
+        demo={"episodes": 4, "frozen": 1, "elements": 100, "seeds": 1},
         figures=("meta_thousand_bits",),
     ),
     experiment(

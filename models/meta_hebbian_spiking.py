@@ -79,19 +79,17 @@ def run(protocol: TasksProtocol, condition: Condition, seeds: tuple[int, ...]) -
         drawn = case.task.draw(np.random.default_rng([seed, 1]), protocol.tested)
         one = {name: value[n] for name, value in training.parameters.items()}
         outcome = by_rate = training.network.run(one, drawn)
-        rest = np.nan
+        row = {}
         if settings is not None:
             network = SpikingNetwork(training, n, seed=seed, settings=settings)
             outcome = network.run(drawn)
-            rest = np.nan if network.rest_rate is None else network.rest_rate
+            if network.rest_rate is not None:
+                at_rest = "spikes of a pair of cells at rest"
+                row["rest_rate"] = named((), network.rest_rate, at_rest, "1/s")
         below = (by_rate.accuracy - outcome.accuracy).mean()
-        rows.append(
-            {
-                "accuracy": named((), outcome.accuracy.mean(), "accuracy"),
-                "below_rate": named((), below, "accuracy below rates"),
-                "rest_rate": named((), rest, "spikes of a pair of cells at rest", "1/s"),
-            }
-        )
+        row["accuracy"] = named((), outcome.accuracy.mean(), "accuracy")
+        row["below_rate"] = named((), below, "accuracy below rates")
+        rows.append(row)
     return xr.concat([xr.Dataset(row) for row in rows], "seed").assign_coords(seed=list(seeds))
 
 

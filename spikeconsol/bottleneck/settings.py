@@ -18,9 +18,7 @@ __all__ = [
     "GoingOn",
     "ObjectSettings",
     "chosen",
-    "class_numbers",
     "generator",
-    "require_classes",
     "samples",
 ]
 

@@ -53,7 +53,7 @@ def test_kept_and_chance_are_told_apart():
 
 
 def test_more_tested_than_stored_is_refused():
-    with pytest.raises(ParameterError, match="tested: got 5; allowed: <= 4"):
+    with pytest.raises(ParameterError, match="tested: got 5; allowed: a whole number <= 4"):
         SMALL.replace(tested=5)
 
 
