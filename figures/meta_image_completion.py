@@ -25,7 +25,7 @@ def draw_bits(results: Mapping[str, Mapping[str, xr.Dataset]]) -> Drawing:
     _curves(ax, results["meta-hebbian/thousand-bits"], "wrong_curve", bins=5)
     ax.axhline(0.01, color="black", lw=0.6, ls=":", label="1%")
     ax.set_yscale("symlog", linthresh=1e-3)
-    ax.set(ylabel="Wrong bits, of 1,000", ylim=(0, 0.6))
+    ax.set(ylabel="Fraction of wrong bits", ylim=(0, 0.6))
     ax.set_yticks([0, 1e-3, 1e-2, 1e-1], ["0", "0.001", "0.01", "0.1"])
     ax.legend(loc="lower left")
     return fig
