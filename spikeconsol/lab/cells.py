@@ -212,9 +212,7 @@ def attempt(cell: Cell, keep: bool = False) -> str:
         if keep and state(cell) == "done":
             return ""
         dataset = compute(cell)
-        # Another sweep that has just joined the pieces may have removed their folder.
-        cell.path.parent.mkdir(parents=True, exist_ok=True)
-        results.save(dataset, cell.path)
+        _save(dataset, cell.path)
     except Exception as error:
         text = " ".join(f"{type(error).__name__}: {error}".split())[:300]
         with contextlib.suppress(OSError):
@@ -222,6 +220,18 @@ def attempt(cell: Cell, keep: bool = False) -> str:
         return text
     cell.error_path.unlink(missing_ok=True)
     return ""
+
+
+def _save(dataset: xr.Dataset, path: Path) -> None:
+    """Save; once more if another sweep, which has just joined the pieces, removed their folder."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        results.save(dataset, path)
+    except results.ResultError:
+        if path.parent.exists():
+            raise
+        path.parent.mkdir(parents=True, exist_ok=True)
+        results.save(dataset, path)
 
 
 def parts(cell: Cell) -> list[Cell]:
@@ -239,6 +249,7 @@ def join(cell: Cell) -> None:
         pieces = [results.load(part.path) for part in parts(cell)]
     except results.ResultError:
         if state(cell) == "done":  # another sweep in this folder was faster
+            discard_parts(cell)
             return
         raise
     names = [name for name, variable in pieces[0].variables.items() if "seed" in variable.dims]

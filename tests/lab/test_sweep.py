@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import spikeconsol
+from spikeconsol.lab import cells
 from spikeconsol.lab.cells import Cell, attempt
 from spikeconsol.lab.results import ResultError, load, save
 from spikeconsol.lab.sweep import Sweep, cell_name, points, read_toml, values
@@ -186,6 +187,22 @@ def test_two_sweeps_in_one_folder_do_not_harm_each_other(sweeping, cli, toy, tmp
     assert_same(numbers(tmp_path / "out"), numbers(tmp_path / "whole"))
     hidden = list((tmp_path / "out").rglob(".*"))
     assert not hidden
+
+
+def test_a_folder_removed_while_a_result_is_saved_is_made_again(tmp_path, monkeypatch):
+    tries, path = [], tmp_path / ".parts" / "steep" / "seed-1.nc"
+
+    def saving(dataset, where):
+        tries.append(where)
+        if len(tries) == 1:  # another sweep has joined the pieces
+            where.parent.rmdir()
+        save(dataset, where)
+
+    monkeypatch.setattr("spikeconsol.lab.results.save", saving)
+    dataset = xr.Dataset({"slope": ("seed", [1.0])}, {"seed": [1]})
+    cells._save(dataset, path)
+    assert len(tries) == 2
+    assert load(path).equals(dataset)
 
 
 def written_address(path):
