@@ -37,7 +37,8 @@ def draw(results: Mapping[str, Mapping[str, xr.Dataset]]) -> Drawing:
 
 
 def accuracies(ax: Axes, found: Mapping[str, xr.Dataset], label: str) -> None:
-    """Draw one row per condition: mean, interval and seeds; grey: controls."""
+    """Draw one row per condition, the best first: mean, interval and seeds; grey: controls."""
+    found = dict(sorted(found.items(), key=lambda item: -float(item[1].accuracy.mean())))
     frozen = next(name for name in found if name.endswith("-frozen"))
     ax.axvline(float(found[frozen].accuracy.mean()), color="#BBBBBB", lw=1, zorder=0)
     for row, (name, dataset) in enumerate(found.items()):

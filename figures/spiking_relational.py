@@ -29,7 +29,7 @@ def draw(results: Mapping[str, Mapping[str, xr.Dataset]]) -> Drawing:
         accuracy = np.concatenate([dataset.accuracy for dataset in chosen])
         axes[1].plot(cosine, accuracy, marker, ms=4, color=style.COLORS[color], label=label)
     axes[1].set(
-        xlabel="Cosine of the signals to the exact ones, mean of layers",
+        xlabel="Cosine of signals to the exact ones",
         ylabel="Test accuracy",
         ylim=(0, 1),
     )
