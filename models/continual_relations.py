@@ -172,6 +172,7 @@ def _of_readout(features: str, split: Split, index: NDArray, seed: int) -> NDArr
         learning_rate="constant",
         eta0=READOUTS[features],
         shuffle=False,
+        random_state=seed,
     )
     learner = OnFeatures(
         readout, None if features == "pixels" else RandomFeatures(2048, random_state=seed)
