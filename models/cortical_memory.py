@@ -258,7 +258,7 @@ def stream(protocol: Protocol) -> Sequence[Condition]:
         trials |= {
             "bounds": ("hard bounds", Trial(bounds(0.0015))),
             "soft-bounds": ("soft bounds", Trial(ungated(0.0015))),
-            "leaky": ("leaky", Trial(leaky(25.0))),
+            "leaky": ("leaky", Trial(leaky(50.0))),
             "mas": ("memory aware synapses", Trial(memory_aware(3.0, 0.005))),
             "bcpnn": ("BCPNN", Trial(bayesian(1.0))),
             "triplet": ("triplet STDP", Trial(triplet(1.0, 1.0))),
@@ -450,7 +450,7 @@ EXPERIMENTS = (
         "how the constants of rules were chosen",
         tuning,
         seeds=(0, 1),
-        presets={"large": LARGE},
+        presets={"large": LARGE, "long": LONG},
     ),
     _experiment("size", "the always-on network at N = 400 to 3200", sizes),
     _experiment("lifetime", "protection by the gate for 10 to 40 s", lifetimes),

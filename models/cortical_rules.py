@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from spikeconsol.consolidation.rules import BoundedBCPNN, CurvatureGate
 from spikeconsol.consolidation.rules.base import Rule
 from spikeconsol.consolidation.rules.bounded import BoundedAdditive, BoundedLeaky, RandomGate
-from spikeconsol.consolidation.rules.events import EventDriven
+from spikeconsol.consolidation.rules.events import POTENTIATION, EventDriven
 from spikeconsol.consolidation.rules.importance import BoundedMAS
-from spikeconsol.parameters import parameter
+from spikeconsol.parameters import ParameterError, parameter
 
-#: With a share of .15 of a presentation for each spike, rates of .1 and .02 per spike.
-POTENTIATION, DEPRESSION = 0.1 / 0.15, 0.02 / 0.077
+#: Share of a presentation that a spike is, as `EventDriven` has it.
+MISMATCH_SHARE = 0.077
 
 
 def gate(lifetime: float) -> EventDriven:
@@ -33,13 +33,15 @@ def ungated(depression: float = 0.02) -> Callable[[float], EventDriven]:
 
 def bounds(depression: float) -> Callable[[float], EventDriven]:
     """Steps of .1, and of `depression`, between hard bounds."""
-    rule = BoundedAdditive(potentiation=POTENTIATION, depression=depression / 0.077)
+    rule = BoundedAdditive(potentiation=POTENTIATION, depression=depression / MISMATCH_SHARE)
     return lambda lifetime: EventDriven(rule=rule)
 
 
 def random_gate(share: float, depression: float = 0.02) -> Callable[[float], EventDriven]:
     """A gate that is open for a random share of all events."""
-    rule = RandomGate(potentiation=POTENTIATION, depression=depression / 0.077, share=share)
+    rule = RandomGate(
+        potentiation=POTENTIATION, depression=depression / MISMATCH_SHARE, share=share
+    )
     return lambda lifetime: EventDriven(rule=rule)
 
 
@@ -50,7 +52,7 @@ def memory_aware(strength: float, depression: float = 0.02) -> Callable[[float],
         return EventDriven(
             rule=BoundedMAS(
                 potentiation=POTENTIATION,
-                depression=depression / 0.077,
+                depression=depression / MISMATCH_SHARE,
                 strength=strength,
                 memory_time=lifetime,
             )
@@ -64,7 +66,7 @@ class Leak(EventDriven):
     """A rule whose weights also fall towards zero all the time.
 
     A spike is sent with the weight as it was at the last spike of either cell: what it has lost
-    since then, one part in a hundred, comes too late.
+    since then, the time between two spikes over `leak_time`, comes too late.
     """
 
     leak_time: float = parameter("100 s", unit="second", above=0, doc="decay of weights")
@@ -119,6 +121,16 @@ class TripletSTDP(EventDriven):
     slow_time: float = parameter("114 ms", unit="second", above=0, doc="decay of o2")
     rate_time: float = parameter("10 s", unit="second", above=0, doc="window of the mean rate")
     target_rate: float = parameter("3 Hz", unit="hertz", above=0, doc="r0")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        unread = EventDriven(rule=BoundedLeaky())
+        for name in (field.name for field in fields(unread)):
+            given, allowed = getattr(self, name), getattr(unread, name)
+            if given != allowed:
+                raise ParameterError(
+                    f"{name}: got {given!r}; allowed: {allowed!r}, as triplet STDP does not read it"
+                )
 
     @property
     def constants(self) -> dict[str, float]:

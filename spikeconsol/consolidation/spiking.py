@@ -223,7 +223,7 @@ class SpikingMemory(RecordedMemory):
         """
         patterns = check_patterns(patterns, n=self.n)
         weights = self._pairs.state["w"]
-        if weights.min() < 0 or weights.max() > 1:
+        if weights.min(initial=0) < 0 or weights.max(initial=0) > 1:
             # Bounds would be put in force where cells fire, and nowhere else.
             outside = weights[(weights < 0) | (weights > 1)][0]
             raise ValueError(f"weights: got {outside:g}; allowed: 0 to 1, to store more")
