@@ -169,16 +169,34 @@ RATE = tuple(
     Condition(condition.name, "rate", condition.label, condition.setup)
     for condition in (WINDOW, PROTOTYPES, FROZEN, PERMUTED)
 )
+
+
+def _spoilt(name: str, label: str, memory: str) -> list[Condition]:
+    """A living reservoir of which the readout sees another state."""
+    seen = {"constant": "constant", "shuffled": "shuffled", "late": "one sample late"}
+    return [
+        Condition(
+            f"{name}-{held}",
+            "spiking",
+            f"{label}, state {words}",
+            {"memory": memory, "memory__held": held},
+        )
+        for held, words in seen.items()
+    ]
+
+
 MEMORIES = (
     WINDOW,
     PROTOTYPES,
     Condition("class-means", "spiking", "class means", {"memory": "class_means"}),
     Condition("reservoir", "spiking", "rate reservoir", {"memory": "reservoir"}),
     Condition("silenced", "spiking", "rate reservoir silenced", {"memory": "silenced"}),
+    *_spoilt("reservoir", "rate reservoir", "reservoir"),
     Condition("liquid", "spiking", "spiking reservoir", {"memory": "spiking_reservoir"}),
     Condition(
         "liquid-silenced", "spiking", "spiking reservoir silenced", {"memory": "spiking_silenced"}
     ),
+    *_spoilt("liquid", "spiking reservoir", "spiking_reservoir"),
     PER_CLASS,
     PERMUTED,
     FROZEN,

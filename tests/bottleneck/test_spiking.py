@@ -29,6 +29,7 @@ MEMORIES = {
     "class means": ClassMeans(0.1),
     "reservoir": RESERVOIR,
     "silenced": RESERVOIR.replace(silenced=True),
+    "late": RESERVOIR.replace(held="late"),
 }
 
 

@@ -13,7 +13,7 @@ from spikeconsol.bottleneck import (
     Window,
 )
 from spikeconsol.bottleneck.hsic import cosine
-from spikeconsol.bottleneck.memory import class_structured_stream
+from spikeconsol.bottleneck.memory import cells, class_structured_stream
 from spikeconsol.brian import backend
 from spikeconsol.data import xor_task
 from spikeconsol.parameters import ParameterError
@@ -86,6 +86,29 @@ def test_silenced_liquid_leaves_exactly_the_direct_readout():
         twin.direct[label] @ np.append(z, 1) for label, z in zip(SPLIT.y, codes, strict=True)
     ]
     np.testing.assert_allclose(silent.signals[0], expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("held", ["constant", "shuffled", "late"])
+def test_controls_of_the_state_change_nothing_but_what_the_readout_sees(held, alive, monkeypatch):
+    monkeypatch.setattr(cells, "FROZEN", 4)
+    monkeypatch.setattr(cells, "KEPT", 5)
+    spoilt, twin = recorded(SMALL.replace(held=held)), reservoir()
+    codes, traces = LAYER.codes(spoilt.counts[0]), spoilt.traces[0]
+    np.testing.assert_array_equal(traces[0], alive.traces[0][0])  # the liquid itself goes on
+    assert np.abs(traces - traces[0]).max() > 0.5
+    ages = []
+    for now, (signal, label, z) in enumerate(zip(spoilt.signals[0], SPLIT.y, codes, strict=True)):
+        before = traces[:now] if now else np.zeros((1, SMALL.cells))
+        states = {
+            "constant": [before[:4].mean(axis=0)],
+            "late": before[-1:],
+            "shuffled": before[-5:],
+        }
+        off = [np.abs(signal - twin.read(state, label, z)).max() for state in states[held]]
+        assert min(off) < 1e-9
+        ages.append(len(off) - int(np.argmin(off)))
+    if held == "shuffled":
+        assert len(set(ages[5:])) > 2
 
 
 def test_traces_are_filtered_spikes_that_no_sample_clears(alive):

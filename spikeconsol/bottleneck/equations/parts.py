@@ -10,6 +10,7 @@ import numpy as np
 from brian2 import NeuronGroup, SpikeMonitor, Synapses, TimedArray, linked_var, second
 
 from spikeconsol.bottleneck.equations.schedule import Schedule
+from spikeconsol.brian import noise
 
 __all__ = ["make"]
 
@@ -91,10 +92,12 @@ def _cells(
         part["size"],
         part["equations"],
         clock=at_end.step,
-        namespace={**tables, **timed_arrays, "sample_time": at_end.sample.dt},
+        namespace={
+            **noise.functions(), **tables, **timed_arrays, "sample_time": at_end.sample.dt
+        },
         name=f"{part['name']}{number}",
         **dynamics,
-    )
+    )  # fmt: skip
     return cells, tables
 
 

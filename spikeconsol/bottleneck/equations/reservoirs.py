@@ -46,6 +46,29 @@ memory_label : integer (linked)
 #: Synapses of which those of the class now are open.
 GATED = "w : 1\nclass_gate : integer"
 
+#: What a readout sees in place of the present activity, and the slots that hold that of the past.
+HELD = """
+seen      : 1
+present   : 1
+class_now : integer
+memory_label : integer (linked)
+"""
+SLOTS = """
+write   : 1                             # share of the present activity that a slot takes up
+chosen  : 1                             # 1 for the slot that is seen
+shown   : integer                       # samples before this one
+taught  : 1 (linked)
+"""
+#: Controls: the mean over the first samples, one of the last, the one before.
+CHOOSE = {
+    "constant": "write = taught*int(shown < {frozen})/(shown + 1)\nchosen = 1",
+    "shuffled": """
+write = taught*int(i == shown % N)
+chosen = int(i == int(uniform(0, 1, shown, 0)*clip(shown, 1, N)))
+""",
+    "late": "write = taught\nchosen = 1",
+}
+
 #: Poisson cells that stand for a layer while the readout of a liquid is trained.
 REHEARSED = """
 expected   : 1                          # spikes in this sample

@@ -26,8 +26,9 @@ from spikeconsol.bottleneck.equations.memories import (
     WINDOW_EQUATIONS,
     WRITE,
 )
-from spikeconsol.bottleneck.equations.reservoirs import GATED, RELAYS
+from spikeconsol.bottleneck.equations.reservoirs import CHOOSE, GATED, HELD, RELAYS, SLOTS
 from spikeconsol.bottleneck.hsic import label_similarity
+from spikeconsol.parameters import parameter
 
 if TYPE_CHECKING:
     from spikeconsol.bottleneck.memory.base import Place
@@ -39,13 +40,17 @@ __all__ = [
     "SpikingForm",
     "Wires",
     "class_cells",
+    "echo_readout",
+    "held_parameter",
     "numbered",
-    "readout",
     "readout_weights",
     "window_cells",
 ]
 
 Text = Mapping[str, str]
+
+#: Samples whose activity a control keeps, and after which a constant state stays.
+KEPT, FROZEN = 400, 200
 
 
 @dataclass(frozen=True)
@@ -264,7 +269,61 @@ def _objective(place: Place) -> dict[str, float]:
     }
 
 
-def readout(population: str, activity: str, units: int) -> tuple[Cells | Wires, ...]:
+def held_parameter() -> Any:
+    """What the readout of a reservoir sees: its state, or what a control puts in its place."""
+    return parameter(
+        "present",
+        choices=("present", *CHOOSE),
+        doc="control: activity that the trained readout sees, of the present, its mean over the "
+        f"first {FROZEN} samples, of a random one of the last {KEPT}, or of the sample before",
+    )
+
+
+def echo_readout(
+    population: str, activity: str, units: int, cells: int, held: str
+) -> tuple[tuple[Cells | Wires, ...], dict[str, NDArray]]:
+    """Readout of a population's activity, or of what a control puts in its place; their state."""
+    if held == "present":
+        return _readout(population, activity, units), {}
+    slots = KEPT if held == "shuffled" else 1
+    parts = (
+        Cells(
+            "held",
+            cells,
+            HELD,
+            {"begin": "seen = 0", "code": "class_now = memory_label"},
+            {"memory_label": "teacher"},
+        ),
+        Cells(
+            "slots",
+            slots,
+            SLOTS,
+            {"code": CHOOSE[held].format(frozen=FROZEN), "learn": "shown += int(taught)"},
+            {"taught": "teacher"},
+        ),
+        Wires(
+            "take",
+            population,
+            "held",
+            at_end={"normalise": f"present_post = {activity}_pre"},
+            one_to_one=True,
+        ),
+        Wires(
+            "keep",
+            "slots",
+            "held",
+            "m : 1",
+            at_end={
+                "compare": "seen_post += chosen_pre*m",
+                "learn": "m += write_pre*(present_post - m)",
+            },
+        ),
+        *_readout("held", "seen", units),
+    )
+    return parts, {"slots.shown": np.zeros(slots, np.int32), "keep.m": np.zeros(slots * cells)}
+
+
+def _readout(population: str, activity: str, units: int) -> tuple[Cells | Wires, ...]:
     """Class-gated readout of a population's activity, and of the sample itself, into the signal."""
     open_now = "int(class_gate == class_now_pre)"
     return (

@@ -27,8 +27,9 @@ from spikeconsol.bottleneck.memory.cells import (
     Cells,
     SpikingForm,
     Wires,
+    echo_readout,
+    held_parameter,
     numbered,
-    readout,
     readout_weights,
 )
 from spikeconsol.bottleneck.memory.rehearsal import rehearse
@@ -91,6 +92,7 @@ class SpikingReservoir(Memory):
     silenced: bool = parameter(
         False, doc="control: the same readout and training, but cells that never fire"
     )
+    held: str = held_parameter()
 
     def start(self, place: Place) -> None:
         """Draw the liquid; train its readout on random spikes."""
@@ -145,14 +147,16 @@ class SpikingReservoir(Memory):
 
     def in_spikes(self) -> SpikingForm:
         """Cells that hear the layer's spikes through class-gated synapses, and a readout."""
-        parts = (*self._liquid(), *readout("liquid", "trace", self.place.units))
+        units = self.place.units
+        read, held = echo_readout("liquid", "trace", units, self.cells, self.held)
         state = {
             "liquid.v": self.potential,
             "liquid.current": np.zeros(self.cells),
             "liquid.trace": np.zeros(self.cells),
+            **held,
         }
         fixed = self._weights() | readout_weights(self.readout, self.direct)
-        return SpikingForm(parts, state, fixed, self._constants())
+        return SpikingForm((*self._liquid(), *read), state, fixed, self._constants())
 
     def _liquid(self) -> tuple[Cells | Wires, ...]:
         population = Cells(

@@ -24,14 +24,20 @@ from spikeconsol import checks
 from spikeconsol.bottleneck.equations.reservoirs import GATED, RESERVOIR, RESERVOIR_STEP
 from spikeconsol.bottleneck.hsic import layer_norm
 from spikeconsol.bottleneck.memory.base import Array, Memory, Place, require_sample
-from spikeconsol.bottleneck.memory.cells import Cells, SpikingForm, Wires, readout, readout_weights
+from spikeconsol.bottleneck.memory.cells import (
+    FROZEN,
+    KEPT,
+    Cells,
+    SpikingForm,
+    Wires,
+    echo_readout,
+    held_parameter,
+    readout_weights,
+)
 from spikeconsol.bottleneck.memory.window import Window
 from spikeconsol.parameters import ParameterError, parameter
 
 __all__ = ["Reservoir", "class_structured_stream"]
-
-#: Samples whose rates a control keeps, and after which a constant state stays.
-KEPT, FROZEN = 400, 200
 
 
 @dataclass
@@ -77,12 +83,7 @@ class Reservoir(Memory):
     silenced: bool = parameter(
         False, doc="control: the same inputs, readout and training, but silent recurrent units"
     )
-    held: str = parameter(
-        "present",
-        choices=("present", "constant", "shuffled", "late"),
-        doc="control: rates that the trained readout sees, of the present, their mean over the "
-        "first 200 samples, of a random one of the last 400, or of the sample before",
-    )
+    held: str = held_parameter()
 
     @property
     def online(self) -> bool:
@@ -156,7 +157,7 @@ class Reservoir(Memory):
         if self.held == "constant":
             return self.kept[:used].mean(axis=0)
         if self.held == "late":
-            return self.kept[max(used - 2, 0) % KEPT]
+            return self.kept[(used - 2) % KEPT]  # silence before the first
         return self.kept[self.place.rng.integers(min(used, KEPT))]
 
     def features(self) -> Array:
@@ -290,11 +291,13 @@ class Reservoir(Memory):
         recur = Wires(
             "echo", "reservoir", "reservoir", "w : 1", at_end={"kernel": "drive_post += w*rate_pre"}
         )
+        read, held = echo_readout("reservoir", "rate", units, self.cells, self.held)
         return SpikingForm(
-            (population, hear, recur, *readout("reservoir", "rate", units)),
+            (population, hear, recur, *read),
             state={
                 "reservoir.u": np.zeros(self.cells),
                 "reservoir.rate": np.zeros(self.cells),
+                **held,
             },
             fixed={
                 "hear.w": code_gain * by_code.transpose(2, 1, 0).ravel(),
@@ -318,7 +321,6 @@ class Reservoir(Memory):
             "output_noise",
             "direct",
             "training",
-            "held",
         ):
             if getattr(self, name) != getattr(wanted, name):
                 raise ParameterError(
