@@ -118,7 +118,7 @@ def run(protocol: Protocol, condition: Condition, seeds: tuple[int, ...]) -> xr.
     agreement = dice(recalled, cued)
     measured = measures(protocol, seed, agreement, float(np.max(dice(cues, cued))))
     measured |= activity(memory, patterns, storing, memory.recording)
-    measured["potentiated"] = _value(potentiated, "synapses with w > 0.5", "1")
+    measured["potentiated"] = single(potentiated, "synapses with w > 0.5", "1")
     ages = np.arange(1, protocol.tested + 1)
     dataset = xr.Dataset(measured, coords={"seed": [seed], "age": ages})
     if watched is not None:
@@ -203,9 +203,9 @@ def measures(
     return {
         "kept": ("seed", [float((by_age >= 0.8).sum())], {"long_name": "kept (Dice .8)", **of}),
         "kept_90": ("seed", [float((by_age >= 0.9).sum())], {"long_name": "at Dice .9", **of}),
-        "p90": _value(longest_load(by_age >= 0.8), "P90 (Dice .8)", "assemblies"),
-        "never_stored": _value(np.max(chance), "largest Dice of those never stored", "1"),
-        "cue_alone": _value(of_cues, "Dice of the cue itself", "1"),
+        "p90": single(longest_load(by_age >= 0.8), "P90 (Dice .8)", "assemblies"),
+        "never_stored": single(np.max(chance), "largest Dice of those never stored", "1"),
+        "cue_alone": single(of_cues, "Dice of the cue itself", "1"),
         "dice_by_age": (("seed", "age"), by_age[None], {"long_name": "Dice coefficient"}),
     }
 
@@ -223,13 +223,13 @@ def activity(
     in_pauses = pauses.mean(axis=1) / (slot - shown - 0.2) if slot > shown + 0.2 else [np.nan]
     silent = len(np.unique(rest.inhibitory_cells)) / memory.inhibitory
     return {
-        "driven": _value(counts[patterns].mean() / shown, "rate of shown cells", "Hz"),
-        "background": _value(quiet.mean(), "background, E", "Hz"),
-        "background_inhibitory": _value(inhibitory, "background, I", "Hz"),
-        "irregularity": _value(variation(rest), "CV of intervals, E", "1"),
-        "firing_inhibitory": _value(silent, "I cells that fire at rest", "1"),
-        "firing": _value((quiet > 0).mean(), "E cells that fire at rest", "1"),
-        "largest_pause_rate": _value(np.max(in_pauses), "largest mean rate in a pause", "Hz"),
+        "driven": single(counts[patterns].mean() / shown, "rate of shown cells", "Hz"),
+        "background": single(quiet.mean(), "background, E", "Hz"),
+        "background_inhibitory": single(inhibitory, "background, I", "Hz"),
+        "irregularity": single(variation(rest), "CV of intervals, E", "1"),
+        "firing_inhibitory": single(silent, "I cells that fire at rest", "1"),
+        "firing": single((quiet > 0).mean(), "E cells that fire at rest", "1"),
+        "largest_pause_rate": single(np.max(in_pauses), "largest mean rate in a pause", "Hz"),
     }
 
 
@@ -242,7 +242,8 @@ def variation(recording: Recording, least: int = 5) -> float:
     return float(np.mean(found)) if found else float("nan")
 
 
-def _value(value: float, name: str, units: str) -> tuple[str, list[float], dict[str, str]]:
+def single(value: float, name: str, units: str) -> tuple[str, list[float], dict[str, str]]:
+    """Return a number of one seed as a variable of a data set."""
     return "seed", [float(value)], {"long_name": name, "units": units}
 
 
@@ -265,7 +266,7 @@ def stream(protocol: Protocol) -> Sequence[Condition]:
             "random-gate": ("random gate", Trial(random_gate(0.85))),
             "ungated": ("ungated, the gate's rates", Trial(ungated())),
         }
-    return _listed(trials)
+    return listed(trials)
 
 
 #: Constants tried for every rule, on seed 0: what is in the middle of its grid is at its best.
@@ -294,7 +295,7 @@ def tuning(protocol: Protocol) -> Sequence[Condition]:
                 f"{name}, {', '.join(values)}",
                 Trial(make_rule(*setting)),
             )
-    return _listed(trials)
+    return listed(trials)
 
 
 #: (cells, cells of an assembly, lifetime [s])
@@ -312,7 +313,7 @@ def scaled(lifetime: float) -> dict[str, Any]:
 
 def sizes(protocol: Protocol) -> Sequence[Condition]:
     """The gate in networks of several sizes, with assemblies that grow with the root of it."""
-    return _listed(
+    return listed(
         {
             f"n{cells}": (
                 f"N {cells}, k {active}, T {lifetime:g} s",
@@ -325,7 +326,7 @@ def sizes(protocol: Protocol) -> Sequence[Condition]:
 
 def lifetimes(protocol: Protocol) -> Sequence[Condition]:
     """The gate with shorter and longer protection."""
-    return _listed(
+    return listed(
         {
             f"t{lifetime:02d}": (f"T {lifetime} s", Trial(gate, protocol=scaled(lifetime)))
             for lifetime in (10, 14, 20, 28, 40)
@@ -335,7 +336,7 @@ def lifetimes(protocol: Protocol) -> Sequence[Condition]:
 
 def background(protocol: Protocol) -> Sequence[Condition]:
     """More and less drive to all excitatory cells, and with it more and less background firing."""
-    return _listed(
+    return listed(
         {
             f"drive-{drive:g}": (
                 f"drive {drive:g} mV",
@@ -359,12 +360,12 @@ def connectivity(protocol: Protocol) -> Sequence[Condition]:
                 f"I to E {p}, {name} fan-in",
                 Trial(gate, wiring),
             )
-    return _listed(trials)
+    return listed(trials)
 
 
 def cue_quality(protocol: Protocol) -> Sequence[Condition]:
     """Cues from intact to half deleted."""
-    return _listed(
+    return listed(
         {
             f"{round(100 * deleted)}-{round(100 * added)}": (
                 f"{deleted:.0%} deleted, {added:.0%} spurious",
@@ -381,7 +382,7 @@ def ablations(protocol: Protocol) -> Sequence[Condition]:
     charge = 1 + strengths.nmda_ratio * strengths.nmda_time / strengths.ampa_time
     fast = {"strengths.nmda_ratio": 0.0, "strengths.recurrent": strengths.recurrent * charge}
     sparse = {"wiring.inhibitory_probability": 0.3, "wiring.fixed_fan_in": False}
-    return _listed(
+    return listed(
         {
             "intact": ("intact", Trial(gate)),
             "no-nmda": ("no slow excitation", Trial(gate, {"strengths.nmda_ratio": 0.0})),
@@ -397,10 +398,11 @@ def ablations(protocol: Protocol) -> Sequence[Condition]:
 def cells(protocol: Protocol) -> Sequence[Condition]:
     """Another kind of excitatory cell."""
     adex = {"excitatory.model": "adex", "excitatory.drive": "30 mV"}  # for as much background
-    return _listed({"lif": ("LIF", Trial(gate)), "adex": ("AdEx", Trial(gate, adex))})
+    return listed({"lif": ("LIF", Trial(gate)), "adex": ("AdEx", Trial(gate, adex))})
 
 
-def _listed(trials: Mapping[str, tuple[str, Trial]]) -> list[Condition]:
+def listed(trials: Mapping[str, tuple[str, Trial]]) -> list[Condition]:
+    """Return conditions by their names, with labels."""
     return [Condition(name, "", label, trial) for name, (label, trial) in trials.items()]
 
 
@@ -432,12 +434,12 @@ LONG = LARGE | {
 }
 
 
-_experiment = family(
+experiment = family(
     "cortical-memory/", parameters=Protocol, run=run, columns=COLUMNS, seeds=3, program=program
 )
 SOME = {"presets": {"few": FEW}}
 EXPERIMENTS = (
-    _experiment(
+    experiment(
         "stream",
         "assemblies, each seen once, in an always-on network of E and I cells",
         stream,
@@ -445,18 +447,18 @@ EXPERIMENTS = (
         presets={"demo": DEMO, "large": LARGE, "long": LONG},
         figures=("cortical_network", "cortical_memory"),
     ),
-    _experiment(
+    experiment(
         "tuning",
         "how the constants of rules were chosen",
         tuning,
         seeds=(0, 1),
         presets={"large": LARGE, "long": LONG},
     ),
-    _experiment("size", "the always-on network at N = 400 to 3200", sizes),
-    _experiment("lifetime", "protection by the gate for 10 to 40 s", lifetimes),
-    _experiment("background", "more and less background firing", background, **SOME),
-    _experiment("connectivity", "density of connections", connectivity, **SOME),
-    _experiment("cue", "recall from better and worse cues", cue_quality, **SOME),
-    _experiment("ablation", "what the network cannot do without", ablations, **SOME),
-    _experiment("cells", "LIF and AdEx cells", cells, **SOME),
+    experiment("size", "the always-on network at N = 400 to 3200", sizes),
+    experiment("lifetime", "protection by the gate for 10 to 40 s", lifetimes),
+    experiment("background", "more and less background firing", background, **SOME),
+    experiment("connectivity", "density of connections", connectivity, **SOME),
+    experiment("cue", "recall from better and worse cues", cue_quality, **SOME),
+    experiment("ablation", "what the network cannot do without", ablations, **SOME),
+    experiment("cells", "LIF and AdEx cells", cells, **SOME),
 )

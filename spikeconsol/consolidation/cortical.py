@@ -80,8 +80,8 @@ class CorticalMemory(RecordedMemory):
     a memory what it knows changes neither its weights nor what it does next.
 
     Values of parameters go in at run time; only `wiring.probability`,
-    `wiring.inhibitory_probability`, `excitatory.model`, delays, the time step and the form of the
-    rule are compiled.
+    `wiring.inhibitory_probability`, `excitatory.model`, delays, the time step, the form of the rule
+    and whether inhibition is plastic (`balance.rate` above 0) are compiled.
     """
 
     def __init__(
@@ -139,13 +139,20 @@ class CorticalMemory(RecordedMemory):
         for name in self._variables:
             value = float(start[name].flat[0]) if name in start else 0.0
             state[f"pairs.{name}"] = np.full(pairs, value, np.float32)
+        if self._balanced:
+            state["inhibiting.w"] = np.ones(len(self._wiring["inhibiting"][0]))
         return state
 
+    @property
+    def _balanced(self) -> bool:
+        return self.parameters.balance.rate > 0
+
     def _conductances(self, group: str) -> tuple[str, ...]:
+        recent = ("recent",) * self._balanced
         if group == "inhibitory":
-            return ("ampa", "gaba")
+            return ("ampa", "gaba", *recent)
         adaptation = {"lif": "potassium", "adex": "adaptation"}[self.parameters.excitatory.model]
-        return ("ampa", "nmda", "gaba", adaptation)
+        return ("ampa", "nmda", "gaba", adaptation, *recent)
 
     def _after(self, result: Mapping[str, NDArray], end: float) -> State:
         """State at the end of a run, with time counted from there."""
@@ -162,6 +169,15 @@ class CorticalMemory(RecordedMemory):
     def weights(self) -> sparse.csr_array:
         """Weights in [0, 1] from i (rows) to j (columns); zero weights are kept as entries."""
         return self._matrix("w")
+
+    @property
+    def inhibitory_weights(self) -> sparse.csr_array:
+        """Weights from inhibitory (rows) to excitatory cells (columns): 1 unless `balance` acts."""
+        from scipy import sparse
+
+        ends = self._wiring["inhibiting"]
+        weights = self._state.get("inhibiting.w", np.ones(len(ends[0])))
+        return sparse.csr_array((weights, ends), shape=(self.inhibitory, self.n))
 
     def trace(self, name: str) -> sparse.csr_array:
         """One of the variables that the rule keeps in every synapse, like `weights`.
@@ -284,13 +300,16 @@ class CorticalMemory(RecordedMemory):
             )
         self._advance([np.zeros((1, self.n), bool)], 0.0, duration)
 
-    def recall(self, cues: ArrayLike) -> NDArray[np.bool_]:
+    def recall(self, cues: ArrayLike, *, lasting: bool = False) -> NDArray[np.bool_]:
         """Show cues on branches of the state, and say who is active after each.
 
         Parameters
         ----------
         cues : array_like of bool, shape (P, N_E)
             Cues; each gives its cells input for a short time, then the network is on its own.
+        lasting : bool
+            Give no branch up: the memory goes on from the state that its cues have left, so that
+            asking changes what it knows.
 
         Returns
         -------
@@ -298,13 +317,17 @@ class CorticalMemory(RecordedMemory):
             Cells with enough spikes in the read-out window after the cue.
         """
         cues = check_patterns(cues, n=self.n, name="cues")
+        checks.instance("lasting", lasting, bool)
         stimuli = self.parameters.stimuli
         recordings = []
         starts = range(0, len(cues), stimuli.branch)
         for start in steps_of(starts, "recalling", len(starts)):
             branch = cues[start : start + stimuli.branch]
-            seed = self._probe_seeds.spawn(1)[0]
-            recordings.append(self._run(branch, stimuli.cue, stimuli.rest, seed, keep=False)[1])
+            seed = (self._seeds if lasting else self._probe_seeds).spawn(1)[0]
+            self._state, recording = self._run(
+                branch, stimuli.cue, stimuli.rest, seed, keep=lasting
+            )
+            recordings.append(recording)
         self.recording = Recording.joined(recordings)
         spikes, _ = self.recording.counts(
             stimuli.cue + stimuli.read_start, stimuli.cue + stimuli.read_stop
@@ -337,6 +360,7 @@ class CorticalMemory(RecordedMemory):
             "rows": ROWS + 1,
             "rule": text,
             "single": self._variables,
+            "balanced": self._balanced,
         }
         ends = [f"{name}._synaptic_{end}" for name in self._wiring for end in ("pre", "post")]
         spikes = ("spikes.i", "spikes.t", "inhibitory_spikes.i", "inhibitory_spikes.t")
@@ -385,6 +409,14 @@ class CorticalMemory(RecordedMemory):
             }
         )
         del excitatory["model"]
+        balance = {}
+        if self._balanced:
+            balance = {
+                "excitatory.balance_time": p.balance.time,
+                "inhibitory.balance_time": p.balance.time,
+                "inhibiting.balance_rate": p.balance.rate,
+                "inhibiting.balance_share": 2 * p.balance.target_rate * p.balance.time,
+            }
         declared = _declared(self._text()["model"], " (shared, constant)")
         return {
             **{f"excitatory.{name}": value for name, value in excitatory.items()},
@@ -395,6 +427,7 @@ class CorticalMemory(RecordedMemory):
             "recruiting.gain": gains.recruiting,
             "inhibiting.gain": gains.inhibiting,
             "disinhibiting.gain": gains.disinhibiting,
+            **balance,
         }
 
     def _run(

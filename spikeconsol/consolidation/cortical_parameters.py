@@ -1,4 +1,4 @@
-"""Constants of the cortical memory: cells, synapses, wiring, stimuli."""
+"""Constants of the cortical memory: cells, synapses, wiring, stimuli, plasticity of inhibition."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from spikeconsol.parameters import Parameters, parameter
 
 __all__ = [
+    "Balance",
     "CorticalParameters",
     "ExcitatoryCells",
     "InhibitoryCells",
@@ -121,6 +122,21 @@ class Stimuli(Parameters):
 
 
 @dataclass(frozen=True)
+class Balance(Parameters):
+    """Plasticity of inhibition, which holds every excitatory cell near a target rate."""
+
+    rate: float = parameter(
+        0.0,
+        at_least=0,
+        doc="change of an inhibitory weight, 1 at first, per pair of spikes; 0: none",
+    )
+    target_rate: float = parameter(
+        "3 Hz", unit="hertz", above=0, doc="rate at which it leaves a cell"
+    )
+    time: float = parameter("20 ms", unit="second", above=0, doc="within which spikes are near")
+
+
+@dataclass(frozen=True)
 class CorticalParameters(Parameters):
     """All constants of a `CorticalMemory`."""
 
@@ -131,3 +147,4 @@ class CorticalParameters(Parameters):
     strengths: Strengths = parameter(Strengths(), doc="synapses")
     wiring: Wiring = parameter(Wiring(), doc="connections")
     stimuli: Stimuli = parameter(Stimuli(), doc="protocol")
+    balance: Balance = parameter(Balance(), doc="plasticity of inhibition")

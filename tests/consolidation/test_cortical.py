@@ -48,6 +48,53 @@ def compiled():
     return "standalone"
 
 
+BALANCED = {"balance.rate": 0.01, "balance.target_rate": "8 Hz"}
+
+
+def test_inhibition_changes_as_published():
+    """Step by step from the spikes: pairs strengthen, presynaptic spikes alone weaken."""
+    network = memory(BALANCED)
+    network.store(PATTERNS[:2])
+    p, recording = network.parameters, network.recording
+    trains = []
+    for n, cells, times in (
+        (network.n, recording.cells, recording.times),
+        (network.inhibitory, recording.inhibitory_cells, recording.inhibitory_times),
+    ):
+        train = np.zeros((round(recording.end / p.time_step), n))
+        train[np.rint(times / p.time_step).astype(int), cells] = 1
+        trains.append(train)
+    excitatory, inhibitory = trains
+    late = np.vstack([np.zeros(network.inhibitory), inhibitory[:-1]])  # a delay of one step
+    share = 2 * p.balance.target_rate * p.balance.time
+    weights = np.ones((network.inhibitory, network.n))
+    recent = np.zeros(network.n), np.zeros(network.inhibitory)
+    for fired, heard, sent in zip(excitatory, late, inhibitory, strict=True):
+        recent = tuple(r * (1 - p.time_step / p.balance.time) for r in recent)
+        weights += p.balance.rate * np.outer(recent[1], fired)
+        weights += p.balance.rate * np.outer(heard, recent[0] - share)
+        np.clip(weights, 0, 10, out=weights)
+        recent = recent[0] + fired, recent[1] + sent
+    found = network.inhibitory_weights.tocoo()
+    np.testing.assert_allclose(found.data, weights[found.coords], atol=1e-6)
+    assert found.data.std() > 0.01
+    assert network.inhibitory_weights.shape == (N // 4, N)
+
+
+def test_plastic_inhibition_is_saved_and_otherwise_weights_are_one(compiled, tmp_path):
+    network = memory(BALANCED, target=compiled)
+    network.store(PATTERNS[:1])
+    network.save(tmp_path / "memory.nc")
+    again = CorticalMemory.load(tmp_path / "memory.nc", target=compiled)
+    for one in (network, again):
+        one.run(0.1)
+    same_spikes(network.recording, again.recording)
+    np.testing.assert_array_equal(
+        network.inhibitory_weights.toarray(), again.inhibitory_weights.toarray()
+    )
+    assert (memory().inhibitory_weights.data == 1).all()
+
+
 # ------------------------------------------------------------------------------------ state
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from spikeconsol.brian.backend import default_target
 from spikeconsol.brian.recording import Recording
-from spikeconsol.models import cortical_memory
+from spikeconsol.models import cortical_memory, cortical_stability
 from spikeconsol.models.cortical_memory import Protocol
 from spikeconsol.parameters import ParameterError
 from spikeconsol.statistics import dice
@@ -75,3 +75,29 @@ def test_a_small_stream_is_run_and_watched():
         assert found[f"{phase}_time"].values.min() >= 0
         assert found[f"{phase}_time"].values.max() < end
         assert found[f"{phase}_cell"].values.max() < 60
+
+
+def test_a_rest_is_followed_and_cues_that_last_refresh():
+    if default_target() != "standalone":
+        pytest.skip("no compiler here")
+    small = {name: getattr(SMALL, name) for name in ("cells", "active", "never_stored")}
+    protocol = cortical_stability.Rest(**small, stored=4, tested=4, quiet="1 s", parts=2)
+    protocol = protocol.with_settings({"network.wiring.probability": 0.9})
+    conditions = cortical_stability.rests(protocol)
+    alone, cued = (cortical_stability.rest(protocol, one, (1,)) for one in conditions)
+    for found in (alone, cued):
+        assert found.dice.shape == (1, 3, 4)
+        assert found.reactivations.shape == (1, 2, 4 + SMALL.never_stored)
+    np.testing.assert_array_equal(alone.weight[0, 0], cued.weight[0, 0])  # before the first rest
+    even = slice(0, None, 2)
+    assert (cued.weight[0, -1, even] > alone.weight[0, -1, even]).all()
+
+
+def test_reactivations_are_bins_in_which_a_share_of_an_assembly_fires():
+    patterns = np.arange(8) // 4 == np.arange(2)[:, None]
+    times = np.array([0.01, 0.02, 0.06, 0.07, 0.16, 0.17, 0.33, 0.36])
+    cells = np.array([0, 1, 2, 3, 0, 2, 4, 5])
+    protocol = cortical_stability.Rest(together=0.5)
+    found = cortical_stability.reactivations(recording(cells, times, 8, 0.4), patterns, protocol)
+    # Two bins in a row are one episode; cells 4 and 5 fire in different bins.
+    np.testing.assert_array_equal(found, [2, 0])

@@ -123,6 +123,23 @@ INHIBITORY_CONSTANTS = {
     )
 }
 
+#: Spike-timing dependent plasticity of inhibition (Vogels and others 2011, eqs. 1 and 2 of their
+#: methods): near-coincident spikes strengthen a synapse, every presynaptic one weakens it, so that
+#: the postsynaptic cell comes to fire at its target rate.
+BALANCE_CELLS = """
+drecent/dt = -recent/balance_time : 1                           # filtered own spikes
+balance_time : second (shared, constant)
+"""
+BALANCE = {
+    "model": """
+    w             : 1                                           # 1 at first
+    balance_rate  : 1 (shared, constant)
+    balance_share : 1 (shared, constant)                        # 2 target rate, time constant
+    """,
+    "on_pre": "w = clip(w + balance_rate*(recent_post - balance_share), 0, 10)",
+    "on_post": "w = clip(w + balance_rate*recent_pre, 0, 10)",
+}
+
 PATHWAYS = {
     "recruiting": ("excitatory", "inhibitory", "ampa"),
     "inhibiting": ("inhibitory", "excitatory", "gaba"),
@@ -139,18 +156,20 @@ def build(structure: Mapping[str, Any]) -> Built:
         ``excitatory`` and ``inhibitory`` (numbers of cells), ``cells`` (a key of `CELLS`),
         ``synapses`` (their number in each pathway), ``dt``, ``delay``, ``short_delay`` and ``bin``
         [s], ``rows`` (of the table of patterns), ``rule`` (model, on_pre and on_post of the plastic
-        synapses) and ``single`` (variables in single precision).
+        synapses), ``single`` (variables in single precision) and ``balanced`` (whether inhibition
+        is plastic).
     """
     clock = Clock(structure["dt"] * second, name="step")
     n = structure["excitatory"]
     table = TimedArray(np.zeros((structure["rows"], n)), dt=1 * second, name="table")
     kind = CELLS[structure["cells"]]
+    recent, spiked = (BALANCE_CELLS, "\nrecent += 1") if structure["balanced"] else ("", "")
     groups = {
         "excitatory": NeuronGroup(
             n,
-            EXCITATORY + kind["model"] + _constants(EXCITATORY_CONSTANTS),
+            EXCITATORY + kind["model"] + recent + _constants(EXCITATORY_CONSTANTS),
             threshold=kind["threshold"],
-            reset=RESET + kind["reset"],
+            reset=RESET + kind["reset"] + spiked,
             method="euler",
             clock=clock,
             namespace={**noise.functions(), "table": table},
@@ -158,9 +177,9 @@ def build(structure: Mapping[str, Any]) -> Built:
         ),
         "inhibitory": NeuronGroup(
             structure["inhibitory"],
-            INHIBITORY + _constants(INHIBITORY_CONSTANTS),
+            INHIBITORY + recent + _constants(INHIBITORY_CONSTANTS),
             threshold="v > firing_threshold",
-            reset=RESET,
+            reset=RESET + spiked,
             method="euler",
             clock=clock,
             namespace=noise.functions(),
@@ -192,11 +211,17 @@ def build(structure: Mapping[str, Any]) -> Built:
     pairs.pre.order, pairs.post.order = 0, 1
     synapses = [pairs]
     for order, (name, (source, target, receptor)) in enumerate(PATHWAYS.items(), start=2):
+        model, on_pre = "gain : 1 (shared, constant)", f"{receptor}_post += gain"
+        on_post = None
+        if name == "inhibiting" and structure["balanced"]:
+            model += BALANCE["model"]
+            on_pre, on_post = f"{on_pre}*w\n{BALANCE['on_pre']}", BALANCE["on_post"]
         pathway = Synapses(
             groups[source],
             groups[target],
-            "gain : 1 (shared, constant)",
-            on_pre=f"{receptor}_post += gain",
+            model,
+            on_pre=on_pre,
+            on_post=on_post,
             delay=structure["short_delay"] * second,
             clock=clock,
             namespace={},
