@@ -155,7 +155,6 @@ EXPERIMENTS = (
             "kept_odd",
             "brought_back",
             "by_chance",
-            "1",
         ),
     ),
 )
