@@ -132,6 +132,11 @@ class TaskTable(KnownTasks, train=20000):
 
 
 @dataclass(frozen=True)
+class Tuning(Stream, train=20000, tested=5000, validate=True):
+    """Every opponent with its constant around the one that was chosen."""
+
+
+@dataclass(frozen=True)
 class Pool(Stream, tasks=50, cells=30):
     """Fifty permuted tasks for pools that hold a few."""
 
@@ -184,26 +189,47 @@ def main_conditions(parameters: Stream) -> tuple[Condition, ...]:
     return (*memory_conditions(parameters), *beside(parameters))
 
 
+NETWORKS = (
+    ("none", "HSIC, undamped, rate tuned"),
+    ("uniform", "HSIC, uniform damping"),
+    ("coincidence", "HSIC, coincidence trace"),
+    ("fisher", "HSIC, squared changes"),
+    ("backprop", "back-propagation, rate tuned"),
+    ("first", "back-propagation, frozen after the first task"),
+    ("ewc", "EWC"),
+    ("si", "SI"),
+    ("mas", "MAS"),
+)
+
+
 def table_conditions(parameters: Stream) -> tuple[Condition, ...]:
     """Return every opponent, and memory cells."""
     tuned = TUNED[parameters.scenario]
-    networks = (
-        ("none", "HSIC, undamped, rate tuned"),
-        ("uniform", "HSIC, uniform damping"),
-        ("coincidence", "HSIC, coincidence trace"),
-        ("fisher", "HSIC, squared changes"),
-        ("backprop", "back-propagation, rate tuned"),
-        ("first", "back-propagation, frozen after the first task"),
-        ("ewc", "EWC"),
-        ("si", "SI"),
-        ("mas", "MAS"),
-    )
     return (
         memory_conditions(parameters)[0],
         *beside(parameters),
         _opponent("frozen-narrow", "frozen 128", tuned, like="frozen", width=128),
         _opponent("least-squares", "least squares on frozen 2048", tuned),
-        *(_opponent(name, label, tuned) for name, label in networks),
+        *(_opponent(name, label, tuned) for name, label in NETWORKS),
+    )
+
+
+#: Steps of half a decade around what was chosen: an optimum at their edge is not one.
+FACTORS = (0.1, 0.3, 1.0, 3.0, 10.0)
+
+
+def tuning_conditions(parameters: Stream) -> tuple[Condition, ...]:
+    """Return every opponent with five constants."""
+    chosen = {one.name: one for one in (*beside(parameters), *table_conditions(parameters)[5:])}
+    return tuple(
+        Condition(
+            f"{name}-{factor:g}",
+            "rate",
+            f"{one.label}, {one.setup['value'] * factor:.2g}",
+            one.setup | {"value": one.setup["value"] * factor},
+        )
+        for name, one in chosen.items()
+        for factor in FACTORS
     )
 
 
@@ -345,7 +371,7 @@ def _experiment(
         conditions=conditions,
         run=options.pop("run", learn),
         columns=options.pop("columns", ("final", "lost", "learned")),
-        seeds=(100, 5),
+        seeds=options.pop("seeds", (100, 5)),
         presets={"demo": {"train": 3000, "tested": 1000, "seeds": 2, **options.pop("demo", {})}},
         **options,
     )
@@ -365,6 +391,13 @@ EXPERIMENTS = (
     ),
     _experiment("table-class", "Every opponent, classes", ClassTable, table_conditions),
     _experiment("table-task", "Every opponent, task known", TaskTable, table_conditions),
+    _experiment(
+        "tuning",
+        "Every opponent's constant, on the last training images",
+        Tuning,
+        tuning_conditions,
+        seeds=(0, 1),
+    ),
     _experiment(
         "pool",
         "Full pools: which cell gives way to what is new",
