@@ -56,6 +56,8 @@ class Trial:
     lesion: Callable[[Weights, Weights, np.random.Generator], NDArray[np.bool_]] | None = None
     cells: CellModel = field(default_factory=LIF)
     wiring: Wiring = field(default_factory=AllToAll)
+    #: Count only spikes this long before a volley of inhibition [s]; none: all of them.
+    phase: float | None = None
 
 
 GATE = BoundedCurvatureGate()
@@ -80,11 +82,33 @@ def run(protocol: Protocol, condition: Condition, seeds: tuple[int, ...]) -> xr.
         memory = network(protocol, trial, trial.recall or trial.network, seed)
         memory.weights = weights
     recalled = memory.recall(cues)
+    if trial.phase is not None:
+        recalled = by_phase(memory, trial.phase)
     tested = patterns[-protocol.tested :]
     rates_recall = HopfieldNetwork(protocol.units, rule=CurvatureGate(), seed=seed)
     rates_recall.weights = covariance_form(weights, protocol.coding_level)
     by_rates = rates_recall.recall(cues, active=tested.sum(axis=1))
     return measured(protocol, seed, recalled, by_rates, tested, rates[~patterns].mean())
+
+
+def by_phase(memory: SpikingMemory, window: float) -> NDArray[np.bool_]:
+    """Say who fired within a time before (nearly) every volley of the last recall."""
+    recording, phases = memory.recording, memory.parameters.phases
+    assert recording is not None
+    times, cells = recording.times, recording.cells
+    volleys = np.sort(recording.inhibitory_times)
+    cue = np.searchsorted(recording.onsets, volleys, side="right") - 1
+    since = volleys - recording.onsets[cue]
+    inside = (since >= phases.recall - phases.read_out) & (since < phases.recall)
+    volleys, cue = volleys[inside], cue[inside]
+    following = np.searchsorted(volleys, times)
+    near = following < len(volleys)
+    near[near] = volleys[following[near]] - times[near] <= window
+    voted = np.unique(np.stack([following[near], cells[near]]), axis=1)  # once for each volley
+    votes = np.zeros((len(recording.onsets), recording.n))
+    np.add.at(votes, (cue[voted[0]], voted[1]), 1)
+    cycles = np.bincount(cue, minlength=len(votes))[:, None]
+    return (votes >= phases.read_out_fraction * cycles) & (cycles >= phases.volleys)
 
 
 def network(
@@ -259,6 +283,23 @@ def background(protocol: Protocol) -> Sequence[Condition]:
     for rate in (0, 4, 8):
         late = {"cells.background_rate": float(rate), "cells.burst_rate": LATE}
         trials[f"late-{rate:02d}"] = (f"{rate} Hz, longer bursts", Trial(GATE, late))
+    eight = {"cells.background_rate": 8.0}
+    weak = {"cells.burst_rate": LATE, "cells.tonic_current": 0.7}
+    trials |= {
+        "subtracted-08": (
+            "8 Hz, more subtraction",
+            Trial(GATE, {"inhibition.balance": 0.75} | eight),
+        ),
+        "phase-08": ("8 Hz, read out by phase", Trial(GATE, eight, phase=0.006)),
+        "weak-00": ("0 Hz, longer bursts, less drive in recall", Trial(GATE, weak)),
+        "weak-04": ("4 Hz, longer bursts, less drive in recall", Trial(GATE, weak | firing)),
+        "weak-08": ("8 Hz, longer bursts, less drive in recall", Trial(GATE, weak | eight)),
+        "weak-phase-08": ("the same, read out by phase", Trial(GATE, weak | eight, phase=0.006)),
+        "weak-correlated-30": (
+            "4 Hz, correlation 0.3, longer bursts, less drive in recall",
+            Trial(GATE, weak | firing | {"cells.background_correlation": 0.3}),
+        ),
+    }
     poisson = {"cells.input_rate": 79.0}
     trials["poisson-00"] = ("Poisson input, 0 Hz", Trial(GATE, poisson))
     trials["poisson-04"] = ("Poisson input, 4 Hz, both phases", Trial(GATE, poisson | firing))
