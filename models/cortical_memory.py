@@ -260,10 +260,10 @@ def stream(protocol: Protocol) -> Sequence[Condition]:
             "bounds": ("hard bounds", Trial(bounds(0.0015))),
             "soft-bounds": ("soft bounds", Trial(ungated(0.0015))),
             "leaky": ("leaky", Trial(leaky(50.0))),
-            "mas": ("memory aware synapses", Trial(memory_aware(3.0, 0.005))),
+            "mas": ("memory aware synapses", Trial(memory_aware(3.0, 0.02))),
             "bcpnn": ("BCPNN", Trial(bayesian(1.0))),
             "triplet": ("triplet STDP", Trial(triplet(1.0, 1.0))),
-            "random-gate": ("random gate", Trial(random_gate(0.85))),
+            "random-gate": ("random gate", Trial(random_gate(0.5, 0.005))),
             "ungated": ("ungated, the gate's rates", Trial(ungated())),
         }
     return listed(trials)
@@ -275,9 +275,12 @@ TRIED: dict[str, tuple[Callable[..., Any], Sequence[tuple[float, ...]]]] = {
     "hard bounds": (bounds, [(depression,) for depression in DEPRESSIONS]),
     "soft bounds": (ungated, [(depression,) for depression in DEPRESSIONS]),
     "leaky": (leaky, [(time,) for time in (12.5, 25.0, 50.0, 100.0, 200.0)]),
-    "MAS": (memory_aware, [(s, d) for s in (1.0, 3.0, 10.0) for d in (0.0015, 0.005, 0.02)]),
-    "BCPNN": (bayesian, [(time, top) for time in (0.5, 1.0, 2.0) for top in (1.5, 2.5)]),
-    "random gate": (random_gate, [(s, d) for s in (0.5, 0.85) for d in (0.0015, 0.005, 0.02)]),
+    "MAS": (memory_aware, [(s, d) for s in (1.0, 3.0, 10.0) for d in (0.005, 0.02, 0.06)]),
+    "BCPNN": (bayesian, [(time, top) for time in (1.0, 2.0, 4.0, 8.0) for top in (1.5, 2.5)]),
+    "random gate": (
+        random_gate,
+        [(s, d) for s in (0.25, 0.5, 0.85) for d in (0.0015, 0.005, 0.02)],
+    ),
     "triplet STDP": (triplet, [(p, d) for p in (0.3, 1.0, 3.0) for d in (0.3, 1.0, 3.0)]),
 }
 

@@ -67,7 +67,8 @@ class Rest(  # type: ignore[call-arg]
 
 def rests(protocol: Rest) -> Sequence[Condition]:
     """Left alone, or half of the assemblies cued again after every part."""
-    return listed({"alone": ("left alone", Trial(gate)), "cued": ("half cued again", Trial(gate))})
+    labels = {"alone": "left alone", "cued": "half cued again", "whole": "half cued again, intact"}
+    return listed({name: (label, Trial(gate)) for name, label in labels.items()})
 
 
 def rest(protocol: Rest, condition: Condition, seeds: tuple[int, ...]) -> xr.Dataset:
@@ -79,14 +80,15 @@ def rest(protocol: Rest, condition: Condition, seeds: tuple[int, ...]) -> xr.Dat
     memory.store(patterns)
     stored = slice(0, protocol.stored)
     again = np.arange(protocol.stored) % 2 == 0
+    again_cues = {"cued": cues[stored], "whole": patterns}
     agreement, weights, events = [], [], []
     for part in range(protocol.parts + 1):
         if part:
             memory.run(protocol.quiet)
             assert memory.recording is not None
             events.append(reactivations(memory.recording, cued, protocol))
-            if condition.name == "cued":
-                memory.recall(cues[stored][again], lasting=True)
+            if condition.name != "alone":
+                memory.recall(again_cues[condition.name][again], lasting=True)
         agreement.append(dice(memory.recall(cues[stored]), patterns))
         weights.append(inside(memory, patterns))
     found = np.array(agreement)
