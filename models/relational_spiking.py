@@ -68,6 +68,7 @@ CONDITIONS = (
     ("liquid", "liquid"),
     ("shift", "liquid, shift"),
     ("dale", "liquid, excitatory and inhibitory"),
+    ("continuous", "liquid without a clock"),
     ("frozen", "frozen layers"),
     ("silenced", "liquid silenced"),
     ("constant", "liquid constant"),
@@ -94,6 +95,9 @@ def memory_of(name: str, parameters: SpikingNBack, cells: int) -> PastCodes:
         "liquid": liquid,
         "shift": liquid.replace(recurrence="shift"),
         "dale": liquid.replace(recurrence="dale"),
+        "continuous": memory.ContinuousLiquid(
+            cells=cells, homeostasis_rate=parameters.homeostasis_rate, samples=parameters.rehearsed
+        ),
         "silenced": memory.Silenced(liquid),
         "constant": memory.Constant(liquid),
         "shuffled": memory.Shuffled(liquid),

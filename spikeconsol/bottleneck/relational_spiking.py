@@ -15,6 +15,7 @@ from spikeconsol.bottleneck.memory import (
     GatedLiquid,
     Lag,
     Late,
+    Liquid,
     PastCodes,
     PermutedBits,
     Shuffled,
@@ -60,8 +61,8 @@ class SpikingRelationalBottleneck(RelationalEstimator):
     hidden : tuple of int
         Cells of the hidden layers.
     memory : PastCodes, optional
-        `GatedLiquid` (the default) or `Lag`, or a control that wraps one of them: `Silenced`,
-        `Constant`, `Shuffled`, `Late`, `PermutedBits`.
+        `GatedLiquid` (the default), `ContinuousLiquid` or `Lag`, or a control that wraps one of
+        them: `Silenced`, `Constant`, `Shuffled`, `Late`, `PermutedBits`.
     lag : int
         Samples between those that a relation compares.
     objective : Objective, optional
@@ -209,11 +210,13 @@ class SpikingRelationalBottleneck(RelationalEstimator):
 
     def _check_settings(self) -> None:
         super()._check_settings()
-        if not isinstance(self._kept(), GatedLiquid | Lag):
-            raise checks.wrong("memory", self.memory, "GatedLiquid, Lag or a control of one")
+        if not isinstance(self._kept(), Liquid | Lag):
+            raise checks.wrong(
+                "memory", self.memory, "GatedLiquid, ContinuousLiquid, Lag or a control of one"
+            )
         if isinstance(self._kept(), Lag) and isinstance(self._description, Constant | Shuffled):
             raise ParameterError(
-                f"memory: got {self.memory!r}; allowed: a control of a GatedLiquid, in spikes"
+                f"memory: got {self.memory!r}; allowed: a control of a liquid, in spikes"
             )
         checks.instance("layer", self._constants, SpikingLayer)
         if self.target is not None:
@@ -257,7 +260,7 @@ class SpikingRelationalBottleneck(RelationalEstimator):
             self._fixed[f"cells{i}.largest"] = np.sum(weights.astype(float) ** 2, axis=0)
             if slots:
                 self._state[f"kept{i}.kept"] = np.zeros(slots * units)
-            if isinstance(kept, GatedLiquid) and self.learning_rate > 0:
+            if isinstance(kept, Liquid) and self.learning_rate > 0:
                 liquid = kept.fitted(units, int(self.lag), p, memory_rng, self.target)
                 self.liquids_.append(liquid)
                 self._state |= liquid.start(i)
@@ -277,10 +280,11 @@ class SpikingRelationalBottleneck(RelationalEstimator):
         respond : bool
             Only respond: no memory, nothing is learned.
         """
-        liquid = self.liquids_[0].constants.cells if self.liquids_ and not respond else 0
+        liquid = self.liquids_[0].constants if self.liquids_ and not respond else None
         structure = layer_structure(self._constants, self._sizes, self._runs) | {
             "slots": 0 if respond else self._ring()[0],
-            "liquid": liquid,
+            "liquid": liquid.cells if liquid else 0,
+            "rhythm": liquid.rhythm if liquid else "",
         }
         layers = range(len(self._sizes) - 1)
         state, fixed = self._mine(respond)

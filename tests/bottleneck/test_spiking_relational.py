@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
 
-from spikeconsol.bottleneck import SpikingRelationalBottleneck
+from spikeconsol.bottleneck import SpikingLayer, SpikingRelationalBottleneck
 from spikeconsol.bottleneck.memory import (
     Constant,
+    ContinuousLiquid,
     GatedLiquid,
     Lag,
     Late,
@@ -12,6 +13,7 @@ from spikeconsol.bottleneck.memory import (
     Silenced,
     Traces,
 )
+from spikeconsol.bottleneck.memory.continuous_liquid import legendre
 from spikeconsol.bottleneck.relations import OBJECTIVE, match_signal
 from spikeconsol.parameters import ParameterError
 
@@ -133,3 +135,49 @@ def test_a_liquid_holds_counts_that_it_loses_when_silenced_and_late_recalls_late
     assert quality["permuted"] == pytest.approx(quality["liquid"], abs=0.1)
     for control in ("silenced", "constant", "shuffled"):
         assert abs(quality[control]) < 0.3
+
+
+def test_legendre_coefficients_hold_a_window():
+    """Of a slow input, whatever it was up to theta ago is read from the coefficients of now."""
+    A, b = legendre(6)
+    theta, dt = 1.0, 1e-3
+    time = np.arange(0, 5, dt)
+    u = np.sin(2 * np.pi * 0.7 * time) + 0.5 * np.cos(2 * np.pi * 0.4 * time)
+    # Exactly, for an input that stays in a step.
+    step = np.block([[A, b[:, None]], [np.zeros((1, 7))]]) * dt / theta
+    step = np.linalg.matrix_power(np.eye(7) + step / 64, 64)
+    m = np.zeros(6)
+    for value in u:
+        m = step[:6, :6] @ m + step[:6, 6] * value
+    for ago in (0.1, 0.5, 0.9):
+        read = np.polynomial.legendre.legval(2 * ago / theta - 1, m)
+        assert read == pytest.approx(u[-1 - round(ago / dt)], abs=0.05)
+
+
+def test_drives_of_a_liquid_without_a_clock_follow_the_coefficients():
+    liquid, units, lag, layer = ContinuousLiquid(cells=200, order=3), 2, 4, SpikingLayer()
+    heard, recurrent = liquid.draw(units, lag, layer, np.random.default_rng(0))
+    rng = np.random.default_rng(0)
+    stages = rng.standard_normal((6, 200))
+    stages /= np.linalg.norm(stages, axis=0)
+    m, u = rng.standard_normal((units, 3)), rng.standard_normal(units)
+    A, b = legendre(3)
+    step = liquid.synaptic_time / (5 * layer.sample_time)
+    wanted = m + step * (m @ A.T + np.outer(u, b))
+    np.testing.assert_allclose(m.ravel() @ stages @ recurrent + u @ heard, wanted.ravel() @ stages)
+    # Not more polynomials than there are cells for: three for each.
+    small = ContinuousLiquid(cells=12, order=8).draw(2, lag, layer, rng)[1]
+    assert np.linalg.matrix_rank(small) == 4
+
+
+@pytest.mark.slow
+def test_a_liquid_without_a_clock_recalls_and_its_state_goes_on():
+    X, match = stream()
+    liquid = ContinuousLiquid(cells=100, samples=2000)
+    net = network(liquid, target=None).fit(X, match)
+    assert net.liquids_[0].recall > 0.4
+    assert {"liquid0.trace", "liquid0.heard"} <= set(net._state)
+    silent = network(Silenced(liquid), target=None).fit(X, match)
+    assert silent.liquids_[0].recall < 0.1
+    assert not silent._state["liquid0.trace"].any()
+    assert net._state["liquid0.trace"].any()

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from spikeconsol.brian.backend import Built
 
-__all__ = ["build", "build_gated_rehearsal", "build_rehearsal", "build_relational"]
+__all__ = ["build", "build_rehearsal", "build_relational", "build_relational_rehearsal"]
 
 
 def build(structure: Mapping[str, Any]) -> Built:
@@ -39,8 +39,8 @@ def build_relational(structure: Mapping[str, Any]) -> Built:
     return relational.build_relational(structure)
 
 
-def build_gated_rehearsal(structure: Mapping[str, Any]) -> Built:
-    """Build a gated liquid that hears forced spikes: see `relational.build_gated_rehearsal`."""
+def build_relational_rehearsal(structure: Mapping[str, Any]) -> Built:
+    """Build a liquid that hears forced spikes: see `relational.build_relational_rehearsal`."""
     from spikeconsol.bottleneck.equations import relational
 
-    return relational.build_gated_rehearsal(structure)
+    return relational.build_relational_rehearsal(structure)

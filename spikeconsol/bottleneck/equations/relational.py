@@ -8,8 +8,9 @@ Its cells compare their code z with the code recalled of that sample,
     k = e^{-|z - \hat z|^2 / (2 S^2 d)},
 
 where sums over the layer are collected by one cell and heard by all. What is recalled comes from
-a ring of slots, which keep counts as they are, or from a liquid. The liquid is gated: charge that
-its synapses gather during a sample is released at its end and drives the cells during the next.
+a ring of slots, which keep counts as they are, or from a liquid. A gated liquid releases the charge
+that its synapses gather during a sample at its end, and is driven by it during the next; in a
+continuous one charge decays as it comes.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from spikeconsol.bottleneck.equations.schedule import Schedule
 from spikeconsol.brian import noise
 from spikeconsol.brian.backend import Built
 
-__all__ = ["build_gated_rehearsal", "build_relational"]
+__all__ = ["build_relational", "build_relational_rehearsal"]
 
 #: 1 if a sample has been shown: not at the very beginning of a run, which goes on from another.
 GONE = "int(t > 0*second)"
@@ -82,19 +83,41 @@ kernel_mean += taught*kernel_rate*(kernel - kernel_mean)
 """
 #: Never at rest: potentials are not cleared between samples.
 LIQUID = """
-dv/dt = (bias + current - v)/membrane_time : 1
-current : 1                             # released at the end of the sample before
-echoed  : 1                             # charge gathered from the liquid
-heard   : 1                             # and from the layer
-count   : 1
+dv/dt = (bias + current + input - v)/membrane_time : 1
 seen    : 1                             # what the readout sees
 bias    : 1 (constant)                  # mean recurrent current taken off
-fixed   : 1 (constant)                  # seen in place of the count if `live` is 0
+fixed   : 1 (constant)                  # seen in place of its own if `live` is 0
 input_deviation : 1 (linked)
 membrane_time   : second (shared, constant)
 audible         : 1 (shared, constant)  # 0: the cells are silenced
 live            : 1 (shared, constant)
 """
+#: What a liquid does with the charge of spikes, and what of its own it is read by.
+LIQUIDS = {
+    "gated": {
+        "model": """
+        current : 1                     # released at the end of the sample before
+        input = 0 : 1                   # part of it
+        echoed  : 1                     # charge gathered from the liquid
+        heard   : 1                     # and from the layer
+        count   : 1
+        """,
+        "reset": "v -= 1\ncount += 1",
+        "read": "count",
+    },
+    "continuous": {
+        "model": """
+        dcurrent/dt = -current/synaptic_time : 1
+        dheard/dt = -heard/synaptic_time     : 1
+        dtrace/dt = -trace/trace_time        : 1
+        input = heard/input_deviation        : 1
+        synaptic_time : second (shared, constant)
+        trace_time    : second (shared, constant)
+        """,
+        "reset": "v -= 1\ntrace += 1",
+        "read": "trace",
+    },
+}
 RELEASE = """
 current += {gone}*(echoed + heard/input_deviation - current)
 echoed = 0
@@ -124,8 +147,8 @@ def build_relational(structure: Mapping[str, Any]) -> Built:
     ----------
     structure : dict
         ``dt`` [s], ``sample_time`` [s], ``samples`` (capacity of a run), ``sizes`` (inputs, hidden
-        layers), ``slots`` (of the ring, 0 for none), ``liquid`` (its cells, 0 for none). Without
-        ring and liquid cells only respond.
+        layers), ``slots`` (of the ring, 0 for none), ``liquid`` (its cells, 0 for none), ``rhythm``
+        (a key of `LIQUIDS`). Without ring and liquid cells only respond.
     """
     step = Clock(structure["dt"] * second, name="step")
     period = structure["sample_time"] * second
@@ -155,7 +178,7 @@ def build_relational(structure: Mapping[str, Any]) -> Built:
         judge, collect = _judge(cells, number, teacher, at_end)
         objects += [judge, collect]
         if structure["liquid"]:
-            objects += _liquid(structure["liquid"], cells, number, at_end)
+            objects += _liquid(structure["liquid"], structure["rhythm"], cells, number, at_end)
             objects += _readout(objects[-5], cells, number, at_end)
         if structure["slots"]:
             objects += _ring(structure, cells, number, teacher, at_end)
@@ -222,7 +245,7 @@ def _ring(
     return [slots, kept]
 
 
-def _liquid(n: int, cells: NeuronGroup, number: int, at_end: Schedule) -> list[Any]:
+def _liquid(n: int, rhythm: str, cells: NeuronGroup, number: int, at_end: Schedule) -> list[Any]:
     """Spiking cells that hear a layer, and the cell that sets the gain of what they hear."""
     gain = NeuronGroup(1, GAIN, clock=at_end.step, name=f"gain{number}")
     spread = Synapses(cells, gain, clock=at_end.step, name=f"spread{number}")
@@ -230,29 +253,40 @@ def _liquid(n: int, cells: NeuronGroup, number: int, at_end: Schedule) -> list[A
     at_end(gain, "begin", "mean = 0\nsquare = 0")
     at_end(spread, "sum counts", "mean_post += count_pre/N_pre\nsquare_post += count_pre**2/N_pre")
     at_end(gain, "code", f"variance += {GONE}*homeostasis_rate*(square - mean**2 - variance)")
+    kind, gated = LIQUIDS[rhythm], rhythm == "gated"
     population = NeuronGroup(
         n,
-        LIQUID,
+        LIQUID + kind["model"],
         threshold="audible*v > 1",
-        reset="v -= 1\ncount += 1",
+        reset=kind["reset"],
         method="exponential_euler",
         clock=at_end.step,
         name=f"liquid{number}",
     )
     population.input_deviation = linked_var(gain, "input_deviation")
-    hear = Synapses(cells, population, "w : 1", clock=at_end.step, name=f"hear{number}")
-    echo = Synapses(
-        population, population, "w : 1", dtype={"w": np.float32}, clock=at_end.step,
-        name=f"echo{number}",
-    )  # fmt: skip
-    for synapses, charge in ((hear, "heard"), (echo, "echoed")):
+    made: list[Any] = []
+    for name, source, charge in (("hear", cells, "heard"), ("echo", population, "current")):
+        synapses = Synapses(
+            source,
+            population,
+            "w : 1",
+            on_pre=None if gated else f"{charge}_post += w",
+            delay=None if gated else 0 * second,
+            dtype={"w": np.float32} if name == "echo" else None,
+            clock=at_end.step,
+            name=f"{name}{number}",
+        )
         synapses.connect()
-        # Every spike gives the charge w; all of a sample's are released together, so that they
-        # may as well be summed together.
-        at_end(synapses, "sum counts", f"{charge}_post += w*count_pre")
-    at_end(population, "code", "seen = live*count + (1 - live)*fixed")
-    at_end(population, "rest", RELEASE.format(gone=GONE))
-    return [population, gain, spread, hear, echo]
+        if gated:
+            # Every spike gives the charge w; all of a sample's are released together, so that
+            # they may as well be summed together.
+            gathered = "heard" if name == "hear" else "echoed"
+            at_end(synapses, "sum counts", f"{gathered}_post += w*count_pre")
+        made.append(synapses)
+    at_end(population, "code", f"seen = live*{kind['read']} + (1 - live)*fixed")
+    if gated:
+        at_end(population, "rest", RELEASE.format(gone=GONE))
+    return [population, gain, spread, *made]
 
 
 def _readout(
@@ -271,14 +305,14 @@ def _readout(
     return [read, direct]
 
 
-def build_gated_rehearsal(structure: Mapping[str, Any]) -> Built:
-    """Build a gated liquid that hears forced spikes, to fit its readout.
+def build_relational_rehearsal(structure: Mapping[str, Any]) -> Built:
+    """Build a liquid that hears forced spikes, to fit its readout.
 
     Parameters
     ----------
     structure : dict
         ``dt`` [s], ``sample_time`` [s], ``samples`` (capacity of a run), ``units`` (cells of the
-        layer), ``liquid`` (its cells).
+        layer), ``liquid`` (its cells), ``rhythm`` (a key of `LIQUIDS`).
     """
     step = Clock(structure["dt"] * second, name="step")
     period = structure["sample_time"] * second
@@ -295,7 +329,7 @@ def build_gated_rehearsal(structure: Mapping[str, Any]) -> Built:
         name="rehearsed",
     )
     at_end(rehearsed, "rest", "expected = expected_spikes(t, i)\ncount = 0")
-    made = _liquid(structure["liquid"], rehearsed, 0, at_end)
+    made = _liquid(structure["liquid"], structure["rhythm"], rehearsed, 0, at_end)
     monitors = [
         at_end.record(rehearsed, ["count"], "rehearsed_samples"),
         at_end.record(made[0], ["seen"], "liquid_samples"),

@@ -15,7 +15,8 @@ Where no class is known, memories recall past codes instead (`PastCodes`):
 `Traces`            running means, a recent and an older one
 `Recent`, `Slots`   the last samples; means of the last episodes
 `CodeReservoir`     an echo of codes in a recurrent network of rate cells
-`GatedLiquid`       an echo in a liquid of spiking cells
+`GatedLiquid`       an echo in a liquid of spiking cells, clocked by the samples
+`ContinuousLiquid`  a sliding window of rates in such a liquid, without a clock
 `Constant`, ...     controls: another memory, spoilt
 ==================  ==============================================================================
 """
@@ -23,6 +24,7 @@ Where no class is known, memories recall past codes instead (`PastCodes`):
 from spikeconsol.bottleneck.memory.base import Memory, Place, require_sample
 from spikeconsol.bottleneck.memory.cells import Cells, SpikingForm, Wires
 from spikeconsol.bottleneck.memory.code_reservoir import CodeReservoir, recall_quality
+from spikeconsol.bottleneck.memory.continuous_liquid import ContinuousLiquid
 from spikeconsol.bottleneck.memory.controls import (
     Constant,
     InputFunction,
@@ -31,7 +33,7 @@ from spikeconsol.bottleneck.memory.controls import (
     Shuffled,
     Silenced,
 )
-from spikeconsol.bottleneck.memory.gated_liquid import FittedLiquid, GatedLiquid
+from spikeconsol.bottleneck.memory.gated_liquid import FittedLiquid, GatedLiquid, Liquid
 from spikeconsol.bottleneck.memory.liquid import SpikingReservoir
 from spikeconsol.bottleneck.memory.past import Lag, LiveMemory, PastCodes, Recent, Slots, Traces
 from spikeconsol.bottleneck.memory.prototypes import ClassMeans, Prototypes
@@ -44,11 +46,13 @@ __all__ = [
     "ClassMeans",
     "CodeReservoir",
     "Constant",
+    "ContinuousLiquid",
     "FittedLiquid",
     "GatedLiquid",
     "InputFunction",
     "Lag",
     "Late",
+    "Liquid",
     "LiveMemory",
     "Memory",
     "PastCodes",

@@ -9,7 +9,7 @@ nearly linear in the drive, so that the recurrence decides what is kept and for 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +23,7 @@ from spikeconsol.parameters import ParameterError, parameter
 if TYPE_CHECKING:
     from spikeconsol.bottleneck.parameters import SpikingLayer
 
-__all__ = ["FittedLiquid", "GatedLiquid"]
+__all__ = ["FittedLiquid", "GatedLiquid", "Liquid"]
 
 Array = NDArray[np.floating]
 
@@ -32,19 +32,13 @@ TESTED = 1000
 
 
 @dataclass(frozen=True)
-class GatedLiquid(PastCodes):
-    """Constants of a gated liquid and of the fit of its readout."""
+class Liquid(PastCodes):
+    """What liquids share: cells, homeostasis of their input, and the fit of the readout."""
+
+    #: How charge reaches the cells: a key of `spikeconsol.bottleneck.equations.relational.LIQUIDS`.
+    rhythm: ClassVar[str]
 
     cells: int = parameter(400, at_least=2, doc="number of cells")
-    recurrence: str = parameter(
-        "orthogonal",
-        choices=("orthogonal", "shift", "dale"),
-        doc="random orthogonal; of low rank, passing each code on to the next of lag + 1 stages; "
-        "or sparse, excitatory and inhibitory cells",
-    )
-    gain: float = parameter(
-        0.8, at_least=0, doc="by which recurrence passes on the drive of the sample before"
-    )
     membrane_time: float = parameter("20 ms", unit="second", above=0, doc="of cells")
     bias: float = parameter(1.5, at_least=0, doc="mean drive, in thresholds")
     bias_spread: float = parameter(0.2, at_least=0, doc="its deviation over cells")
@@ -59,7 +53,8 @@ class GatedLiquid(PastCodes):
     silent: bool = parameter(False, doc="control: the cells never fire, the readout is fitted so")
 
     def begin(self, units: int, lag: int, rng: np.random.Generator) -> LiveMemory:
-        raise ParameterError("memory: got a GatedLiquid; allowed: in spiking networks only")
+        name = type(self).__name__
+        raise ParameterError(f"memory: got a {name}; allowed: in spiking networks only")
 
     def fitted(
         self,
@@ -70,27 +65,65 @@ class GatedLiquid(PastCodes):
         target: str | None = None,
     ) -> FittedLiquid:
         """Draw a liquid for a layer, and fit its readout of the counts `lag` samples before."""
-        heard: Array
-        recurrent: Array
+        heard, recurrent = self.draw(units, lag, layer, rng)
+        bias = self.bias + self.bias_spread * rng.standard_normal(self.cells)
+        # Cells fire at their drive less the mean potential, about half the threshold.
+        bias -= (self.bias - 0.5) * recurrent.sum(axis=0)
+        heard = heard - heard.mean(axis=0)
+        made = FittedLiquid(self, *self.charges(heard, recurrent, layer), bias)
+        made.fit(units, lag, layer, rng, target)
+        return made
+
+    def draw(
+        self, units: int, lag: int, layer: SpikingLayer, rng: np.random.Generator
+    ) -> tuple[Array, Array]:
+        """Draw what drives the cells: a layer's counts, and the drives before, row to column."""
+        raise NotImplementedError
+
+    def charges(self, heard: Array, recurrent: Array, layer: SpikingLayer) -> tuple[Array, Array]:
+        """Return the charge of a spike that gives these drives."""
+        raise NotImplementedError
+
+    def scalars(self) -> dict[str, float]:
+        """Constants of the cells, by name."""
+        return {"membrane_time": self.membrane_time, "audible": float(not self.silent)}
+
+    def at_rest(self) -> dict[str, Array]:
+        """State of the cells at the beginning, by name."""
+        phases = (np.arange(self.cells) * 0.6180339887) % 1
+        return {"v": phases, "current": np.zeros(self.cells)}
+
+
+@dataclass(frozen=True)
+class GatedLiquid(Liquid):
+    """Constants of a gated liquid and of the fit of its readout."""
+
+    rhythm: ClassVar[str] = "gated"
+
+    recurrence: str = parameter(
+        "orthogonal",
+        choices=("orthogonal", "shift", "dale"),
+        doc="random orthogonal; of low rank, passing each code on to the next of lag + 1 stages; "
+        "or sparse, excitatory and inhibitory cells",
+    )
+    gain: float = parameter(
+        0.8, at_least=0, doc="by which recurrence passes on the drive of the sample before"
+    )
+
+    def draw(
+        self, units: int, lag: int, layer: SpikingLayer, rng: np.random.Generator
+    ) -> tuple[Array, Array]:
         if self.recurrence == "shift":
             # Cells stand for directions in the space of all stages' codes.
             stages = rng.standard_normal((units * (lag + 1), self.cells))
             stages /= np.linalg.norm(stages, axis=0)
             onwards = np.eye(len(stages), k=units)
-            heard, recurrent = stages[:units], np.linalg.pinv(stages) @ onwards @ stages
-        else:
-            heard = rng.standard_normal((units, self.cells)) / np.sqrt(units)
-            recurrent = self._random(rng)
-        heard = heard - heard.mean(axis=0)
+            return stages[:units], np.linalg.pinv(stages) @ onwards @ stages
+        return rng.standard_normal((units, self.cells)) / np.sqrt(units), self._random(rng)
+
+    def charges(self, heard: Array, recurrent: Array, layer: SpikingLayer) -> tuple[Array, Array]:
         # A drive of 1 fires a cell at 1/membrane_time: so many spikes per sample.
-        slope = layer.sample_time / self.membrane_time
-        recurrent = recurrent / slope
-        bias = self.bias + self.bias_spread * rng.standard_normal(self.cells)
-        # Cells fire at their drive less the mean potential, about half the threshold.
-        expected = slope * (self.bias - 0.5)
-        made = FittedLiquid(self, heard, recurrent, bias - expected * recurrent.sum(axis=0))
-        made.fit(units, lag, layer, rng, target)
-        return made
+        return heard, recurrent / (layer.sample_time / self.membrane_time)
 
     def _random(self, rng: np.random.Generator) -> Array:
         """Recurrence, row to column, that multiplies drives by the gain."""
@@ -128,7 +161,7 @@ class FittedLiquid:
         R2 of recalled counts (as codes) on random codes that the readout was not fitted to.
     """
 
-    def __init__(self, constants: GatedLiquid, heard: Array, recurrent: Array, bias: Array) -> None:
+    def __init__(self, constants: Liquid, heard: Array, recurrent: Array, bias: Array) -> None:
         self.constants, self.heard, self.recurrent, self.bias = constants, heard, recurrent, bias
 
     def fit(
@@ -181,9 +214,16 @@ class FittedLiquid:
             "expected_spikes": expected,
         }
         heard = ("liquid_samples.seen", self.constants.cells)
-        structure = {"liquid": self.constants.cells}
+        rhythm = self.constants.rhythm
+        structure = {"liquid": self.constants.cells, "rhythm": rhythm}
         return rehearse(
-            "gated-liquid", "build_gated_rehearsal", values, structure, heard, layer, target
+            f"{rhythm}-liquid",
+            "build_relational_rehearsal",
+            values,
+            structure,
+            heard,
+            layer,
+            target,
         )
 
     def arrays(self, number: int) -> dict[str, Any]:
@@ -204,17 +244,12 @@ class FittedLiquid:
 
     def scalars(self, number: int) -> dict[str, float]:
         """Constants, by the name of a program's input."""
-        return {
-            f"liquid{number}.membrane_time": self.constants.membrane_time,
-            f"liquid{number}.audible": float(not self.constants.silent),
-            f"gain{number}.homeostasis_rate": self.constants.homeostasis_rate,
-        }
+        rate = {f"gain{number}.homeostasis_rate": self.constants.homeostasis_rate}
+        own = self.constants.scalars()
+        return {f"liquid{number}.{name}": value for name, value in own.items()} | rate
 
     def start(self, number: int) -> dict[str, Any]:
         """State at the beginning, by the name of a program's input."""
-        phases = (np.arange(self.constants.cells) * 0.6180339887) % 1
-        return {
-            f"liquid{number}.v": phases,
-            f"liquid{number}.current": np.zeros(self.constants.cells),
-            f"gain{number}.variance": np.ones(1),
-        }
+        own = self.constants.at_rest()
+        state = {f"liquid{number}.{name}": value for name, value in own.items()}
+        return state | {f"gain{number}.variance": np.ones(1)}
