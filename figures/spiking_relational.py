@@ -20,7 +20,7 @@ def draw(results: Mapping[str, Mapping[str, xr.Dataset]]) -> Drawing:
     accuracies(axes[0], found, "Test accuracy, n-back in spikes, lag 4")
     groups = (
         ("exact memory", "instant", "s", ("exact",)),
-        ("liquids", "gate", "o", ("liquid", "shift", "dale")),
+        ("liquids", "gate", "o", ("liquid", "shift", "dale", "continuous")),
         ("controls", "control", "^", ("silenced", "constant", "shuffled", "late", "permuted")),
     )
     for label, color, marker, names in groups:

@@ -43,15 +43,15 @@ TUNED: dict[str, dict[str, Any]] = {
     },
     "class": {
         "use": 50.0, "fixed": (0.1, 50.0), "first-come": 0.1, "never": 80.0,
-        "pixels": 1e-7, "frozen": 1e-9, "replay": 3e-4, "least-squares": 1e-3,
-        "none": 1e-3, "uniform": 1e2, "coincidence": 3e2, "fisher": 1e3, "first": 1e-4,
-        "backprop": 1e-4, "ewc": 1e4, "si": 1e3, "mas": 1e2,
+        "pixels": 1e-7, "frozen": 3e-9, "replay": 3e-3, "least-squares": 3e-3,
+        "none": 1e-3, "uniform": 3e1, "coincidence": 3e2, "fisher": 3e3, "first": 3e-8,
+        "backprop": 1e-5, "ewc": 3e3, "si": 3e2, "mas": 3e1,
     },
     "task": {
         "use": 50.0, "fixed": (0.1, 50.0), "first-come": 0.1, "never": 80.0,
-        "pixels": 1e-3, "frozen": 3e-4, "replay": 3e-4, "least-squares": 1e-3,
-        "none": 1e-4, "uniform": 1e2, "coincidence": 1e2, "fisher": 1e2, "first": 1e-4,
-        "backprop": 1e-4, "ewc": 1e2, "si": 1e2, "mas": 1.0,
+        "pixels": 1e-2, "frozen": 3e-3, "replay": 3e-4, "least-squares": 1e-2,
+        "none": 3e-5, "uniform": 1e1, "coincidence": 1e1, "fisher": 3e1, "first": 3e-4,
+        "backprop": 3e-4, "ewc": 1e2, "si": 1e3, "mas": 3.0,
     },
     "spiking": {"use": 90.0, "fixed": (0.1, 90.0), "first-come": 0.2, "never": 110.0},
     "pool": {

@@ -118,7 +118,7 @@ def rest(protocol: Rest, condition: Condition, seeds: tuple[int, ...]) -> xr.Dat
         measured,
         coords={
             "seed": [seed],
-            "part": protocol.quiet * np.arange(protocol.parts + 1),
+            "part": np.arange(protocol.parts + 1),
             "age": ("assembly", slot * np.arange(protocol.stored)[::-1]),
         },
     )
@@ -150,6 +150,7 @@ EXPERIMENTS = (
         rests,
         parameters=Rest,
         run=rest,
+        figures=("cortical_rest",),
         columns=(
             "kept_first",
             "kept_last",
