@@ -46,9 +46,10 @@ FIGURES = (
         needs=("cortical-memory/rest",),
         caption=(
             "Sixteen assemblies in an always-on network that rests. (a) Recalled at a Dice "
-            "coefficient of 0.8, on branches, after every 5 s: left alone; or half of the assemblies "
-            "cued again after each, by whole cues or by damaged ones (8 s of cues), and the other "
-            "half. (b) Mean weight within assemblies. n = {n} seeds, 95% confidence intervals."
+            "coefficient of 0.8, on branches, after every 5 s: left alone; or half of the "
+            "assemblies cued again after each, by whole cues or by damaged ones (8 s of cues), and "
+            "the other half. (b) Mean weight within assemblies. n = {n} seeds, 95% confidence "
+            "intervals."
         ),
         draw=draw,
     ),
