@@ -6,8 +6,8 @@ branches of the last state, with the same dynamics and with plasticity on. An as
 kept if those who are active after the cue have a Dice coefficient of 0.8 with it. Assemblies that
 were never stored are cued too: what the network makes of them is chance.
 
-The constants of the gate were chosen on seed 0 among four settings, those of hard and soft bounds
-among as many; the other controls are not tuned. See docs/cortical_memory.md.
+The constants of the gate and of all controls were chosen on seed 0, from five settings or more for
+each (`tuning`). See docs/cortical_memory.md.
 """
 
 from __future__ import annotations
@@ -261,7 +261,7 @@ def stream(protocol: Protocol) -> Sequence[Condition]:
             "soft-bounds": ("soft bounds", Trial(ungated(0.0015))),
             "leaky": ("leaky", Trial(leaky(50.0))),
             "mas": ("memory aware synapses", Trial(memory_aware(3.0, 0.02))),
-            "bcpnn": ("BCPNN", Trial(bayesian(1.0))),
+            "bcpnn": ("BCPNN", Trial(bayesian(8.0))),
             "triplet": ("triplet STDP", Trial(triplet(1.0, 1.0))),
             "random-gate": ("random gate", Trial(random_gate(0.5, 0.005))),
             "ungated": ("ungated, the gate's rates", Trial(ungated())),
@@ -276,7 +276,7 @@ TRIED: dict[str, tuple[Callable[..., Any], Sequence[tuple[float, ...]]]] = {
     "soft bounds": (ungated, [(depression,) for depression in DEPRESSIONS]),
     "leaky": (leaky, [(time,) for time in (12.5, 25.0, 50.0, 100.0, 200.0)]),
     "MAS": (memory_aware, [(s, d) for s in (1.0, 3.0, 10.0) for d in (0.005, 0.02, 0.06)]),
-    "BCPNN": (bayesian, [(time, top) for time in (1.0, 2.0, 4.0, 8.0) for top in (1.5, 2.5)]),
+    "BCPNN": (bayesian, [(time, top) for time in (4.0, 8.0, 16.0) for top in (1.0, 1.5, 2.0)]),
     "random gate": (
         random_gate,
         [(s, d) for s in (0.25, 0.5, 0.85) for d in (0.0015, 0.005, 0.02)],
