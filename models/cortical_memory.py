@@ -261,7 +261,7 @@ def stream(protocol: Protocol) -> Sequence[Condition]:
             "soft-bounds": ("soft bounds", Trial(ungated(0.0015))),
             "leaky": ("leaky", Trial(leaky(50.0))),
             "mas": ("memory aware synapses", Trial(memory_aware(3.0, 0.02))),
-            "bcpnn": ("BCPNN", Trial(bayesian(8.0))),
+            "bcpnn": ("BCPNN", Trial(bayesian(8.0, 1.5))),
             "triplet": ("triplet STDP", Trial(triplet(1.0, 1.0))),
             "random-gate": ("random gate", Trial(random_gate(0.5, 0.005))),
             "ungated": ("ungated, the gate's rates", Trial(ungated())),
