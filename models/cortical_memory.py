@@ -56,7 +56,9 @@ class Protocol(Parameters):
     settling: float = parameter("1 s", unit="second", above=0, doc="time before the first one")
     quiet: float = parameter("10 s", unit="second", above=0, doc="rest, to measure background")
     controls: str = parameter(
-        "all", choices=("all", "bounds", "none"), doc="controls that run beside the gate"
+        "all",
+        choices=("all", "bounds", "none"),
+        doc="controls that run beside the gate: all, bounds and BCPNN, none",
     )
     network: CorticalParameters = parameter(CorticalParameters(), doc="the network")
 
@@ -254,6 +256,7 @@ def stream(protocol: Protocol) -> Sequence[Condition]:
         trials |= {
             "slow-bounds": ("hard bounds, slow depression", Trial(bounds(0.00075))),
             "slow-soft-bounds": ("soft bounds, slow depression", Trial(ungated(0.00075))),
+            "bcpnn": ("BCPNN", Trial(bayesian(8.0, 1.5))),
         }
     if protocol.controls == "all":
         trials |= {
@@ -261,7 +264,6 @@ def stream(protocol: Protocol) -> Sequence[Condition]:
             "soft-bounds": ("soft bounds", Trial(ungated(0.0015))),
             "leaky": ("leaky", Trial(leaky(50.0))),
             "mas": ("memory aware synapses", Trial(memory_aware(3.0, 0.02))),
-            "bcpnn": ("BCPNN", Trial(bayesian(8.0, 1.5))),
             "triplet": ("triplet STDP", Trial(triplet(1.0, 1.0))),
             "random-gate": ("random gate", Trial(random_gate(0.5, 0.005))),
             "ungated": ("ungated, the gate's rates", Trial(ungated())),
