@@ -49,7 +49,7 @@ TUNED: dict[str, dict[str, Any]] = {
     },
     "task": {
         "use": 50.0, "fixed": (0.1, 50.0), "first-come": 0.1, "never": 80.0,
-        "pixels": 1e-2, "frozen": 3e-3, "replay": 3e-4, "least-squares": 1e-2,
+        "pixels": 1e-2, "frozen": 3e-3, "replay": 1e-3, "least-squares": 1e-2,
         "none": 3e-5, "uniform": 1e1, "coincidence": 1e1, "fisher": 3e1, "first": 3e-4,
         "backprop": 3e-4, "ewc": 1e2, "si": 1e3, "mas": 3.0,
     },

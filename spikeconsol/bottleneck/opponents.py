@@ -236,7 +236,7 @@ class ProtectedNetwork(_Chosen):
         self._gained = [np.zeros_like(w) for w in self.weights_]
         for start in range(0, len(X), self.window):
             part = slice(start, start + self.window)
-            self._learn(*self._with_replay(X[part], labels[part]), compared)
+            self._learn(*self._with_replay(X[part], labels[part], compared))
         self._consolidate(X, labels, compared)
         return self
 
@@ -261,25 +261,33 @@ class ProtectedNetwork(_Chosen):
         self._importance = [np.zeros_like(w) for w in self.weights_]
         self._moments = [[np.zeros_like(w), np.zeros_like(w)] for w in self.weights_]
         self._steps = self._tasks_over = self._shown = 0
-        self._kept: list[tuple[Array, int]] = []
+        self._kept: list[tuple[Array, int, NDArray]] = []
 
-    def _with_replay(self, X: Array, labels: NDArray) -> tuple[Array, NDArray]:
+    def _with_replay(
+        self, X: Array, labels: NDArray, compared: NDArray
+    ) -> tuple[Array, NDArray, NDArray]:
+        """Add kept samples, each with the classes that it is told apart from."""
         if not self.replay:
-            return X, labels
+            return X, labels, compared
         kept = len(self._kept)
         drawn = [self._kept[k] for k in self._rng.integers(kept, size=len(X))] if kept else []
         for x, label in zip(X, labels, strict=True):
             # Reservoir sampling: each sample so far is kept with the same probability.
             self._shown += 1
             if kept < self.replay:
-                self._kept.append((x, label))
+                self._kept.append((x, label, compared))
                 kept += 1
             elif (place := self._rng.integers(self._shown)) < self.replay:
-                self._kept[place] = (x, label)
+                self._kept[place] = (x, label, compared)
         if not drawn:
-            return X, labels
-        old, old_labels = zip(*drawn, strict=True)
-        return np.concatenate([X, old]), np.concatenate([labels, old_labels])
+            return X, labels, compared
+        old, old_labels, old_compared = zip(*drawn, strict=True)
+        now = np.broadcast_to(compared, (len(X), len(compared)))
+        return (
+            np.concatenate([X, old]),
+            np.concatenate([labels, old_labels]),
+            np.concatenate([now, old_compared]),
+        )
 
     def _forward(self, X: Array) -> tuple[list[Any], Array, Array]:
         layers = []
@@ -324,7 +332,7 @@ class ProtectedNetwork(_Chosen):
             )
             if not hidden:
                 # Without new gradients, momentum would carry the readouts of other tasks on.
-                step *= compared
+                step *= np.atleast_2d(compared).any(axis=0)
             if self.protection == "si":
                 self._gained[i] += gradient * step
             self.weights_[i] -= step

@@ -127,3 +127,12 @@ def test_readouts_of_other_tasks_stay_where_tasks_are_known():
 def test_unknown_protections_are_refused():
     with pytest.raises(ValueError, match=r"^protection: got 'l2'; allowed: none, first, ewc"):
         network(protection="l2").partial_fit(X, SPLIT.y, classes=np.arange(10))
+
+
+def test_replayed_samples_are_compared_within_their_own_task():
+    for seed in range(3):
+        none, some = (
+            follow(network(separate_tasks=True, replay=replay, random_state=seed), "task")["lost"]
+            for replay in (0, 200)
+        )
+        assert some < max(none, 0.01)
