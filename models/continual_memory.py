@@ -37,7 +37,7 @@ TUNED: dict[str, dict[str, Any]] = {
     },
     "permuted": {
         "use": 70.0, "fixed": (0.03, 70.0), "first-come": 0.2, "never": 80.0,
-        "pixels": 1e-4, "frozen": 3e-5, "replay": 3e-4, "least-squares": 1e-3,
+        "pixels": 3e-3, "frozen": 3e-4, "replay": 3e-3, "least-squares": 1e-3,
         "none": 1e-3, "uniform": 1e2, "coincidence": 3e2, "fisher": 1e3, "first": 1e-4,
         "backprop": 1e-4, "ewc": 1e4, "si": 1e3, "mas": 1e2,
     },
