@@ -48,7 +48,7 @@ def test_a_run_writes_files_prints_the_table_and_draws_the_figure(cli, toy, tmp_
 
 def test_seed_by_seed_in_processes_equals_all_seeds_at_once(cli, toy, tmp_path):
     for name, jobs in (("lines", 2), ("batch", 1)):
-        words = ("--out", name, "--jobs", jobs, "--seeds", 2)
+        words = ("--out", name, "--jobs", jobs, "--seeds", 2, "--level", "rate")
         assert cli("run", f"{toy}/{name}", *words).returncode == 0
     lines, batch = (numbers(tmp_path / name) for name in ("lines", "batch"))
     for stem in lines:
