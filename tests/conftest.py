@@ -1,10 +1,8 @@
 """Fixtures for all tests."""
 
 import gc
-import json
 import os
 import sys
-import warnings
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -62,18 +60,16 @@ def _global_state():
         "numpy's floating-point error handling": repr(np.geterr()),
     }
     if "matplotlib" in sys.modules:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            settings = dict(sys.modules["matplotlib"].rcParams.items())
+        settings = dict.copy(sys.modules["matplotlib"].rcParams)
         settings.pop("backend", None)  # settled when it is first asked for
-        state["matplotlib's rcParams"] = repr(sorted(settings.items(), key=str))
+        state["matplotlib's rcParams"] = repr(settings)
     if "brian2" in sys.modules:
         brian2 = sys.modules["brian2"]
         state["Brian2's device"] = type(brian2.get_device()).__name__
         for name, value in dict(brian2.prefs).items():
             if name == "codegen.cpp.include_dirs":  # Brian2 fills it in when it first compiles
                 continue
-            state[f"Brian2's preference {name}"] = json.dumps(value, default=str)
+            state[f"Brian2's preference {name}"] = repr(value)
     return state
 
 

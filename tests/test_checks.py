@@ -379,8 +379,6 @@ def test_one_impossible_value_among_good_ones_is_refused(name):
     for argument in arguments(call):
         if argument.default is argument.empty and argument.name not in good:
             good[argument.name] = GOOD[argument.name]
-    if short == "sliding_signals":  # passed on by name
-        good |= {"gamma": 2.0, "widths": (0.5, 0.5, 0.5)}
     assert outcome(lambda: call(**good)) == ""
     for argument in arguments(call):
         for odd, value in IMPOSSIBLE.items():

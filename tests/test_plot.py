@@ -103,7 +103,7 @@ def test_weight_change_is_relative(memory):
 
 def test_classifiers_and_trainings():
     split = digits_task(seed=0)
-    classifier = BottleneckClassifier((12,), epochs=1, random_state=0)
+    classifier = BottleneckClassifier((12, 6), epochs=1, random_state=0)
     classifier.fit(split.X[:200], split.y[:200])
     image = plot.fields(classifier).get_images()[0].get_array()
     assert image.shape == (2 * 9 - 1, 8 * 9 - 1)

@@ -112,7 +112,8 @@ class BottleneckEstimator(
         if checkpoint is not None and self.warm_start:
             raise ParameterError("warm_start: got True; allowed: False, with a checkpoint")
         if checkpoint is not None and Path(checkpoint).exists():
-            self._restore(Path(checkpoint), self.get_params(deep=False))
+            saved = archive.read(Path(checkpoint))
+            self._restore(saved, self.get_params(deep=False), checkpoint)
         elif goes_on:
             self._require_same(unique_labels(y))
         else:
@@ -331,17 +332,22 @@ class BottleneckEstimator(
         ResultError
             If the file is missing, damaged, or holds something else.
         """
-        found = archive.read(Path(path))[0]["parameters"]
+        saved = archive.read(Path(path))
         settings = {
             name: objects[name] if name in objects else remade(value, name)
-            for name, value in found.items()
+            for name, value in saved[0]["parameters"].items()
         }
         net = cls(**settings)
-        net._restore(Path(path), settings)
+        net._restore(saved, settings, path)
         return net
 
-    def _restore(self, path: Path, settings: dict[str, Any]) -> None:
-        about, arrays = archive.read(path)
+    def _restore(
+        self,
+        saved: tuple[dict[str, Any], dict[str, NDArray]],
+        settings: dict[str, Any],
+        path: str | Path,
+    ) -> None:
+        about, arrays = saved
         for name, value in about["parameters"].items():
             ours = described(settings[name])
             if name not in ("backend", "target", "verbose") and value != ours:

@@ -25,7 +25,6 @@ Gretton A et al. (2005). Measuring statistical dependence with Hilbert-Schmidt n
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -52,6 +51,8 @@ __all__ = [
 
 #: The exact gradient and the approximations that have been published for it.
 VARIANTS = ("exact", "row_centred", "diag_release", "diag_prefix", "phsic")
+#: Windows whose kernels are computed at once.
+_BLOCK = 256
 
 Array = NDArray[np.floating]
 
@@ -198,13 +199,7 @@ def modulatory_signal(
     checks.choice("variant", variant, VARIANTS)
     objective = Objective(gamma, widths, input_weight, code_weight)
     X, Y, Z = _window(X, Y, Z)
-    sx, sy, sz = objective.widths
-    Kz = gaussian_kernel(Z, Z, sz)
-    A = contrast(
-        gaussian_kernel(X, X, sx), gaussian_kernel(Y, Y, sy), Kz, objective, variant=variant
-    )
-    weights = pair_weights(A, variant=variant)
-    return _weighted_pulls(weights, Kz[-1], Z, Z[-1], sz)
+    return _signals(X, Y, Z, len(Z), objective, variant)[0]
 
 
 def contrast(
@@ -262,7 +257,16 @@ def pair_weights(A: Array, *, variant: str = "exact", newest: int = -1) -> Array
 
 
 def sliding_signals(
-    X: ArrayLike, Y: ArrayLike, Z: ArrayLike, *, window: int, **constants: Any
+    X: ArrayLike,
+    Y: ArrayLike,
+    Z: ArrayLike,
+    *,
+    window: int,
+    gamma: float,
+    widths: tuple[float, float, float],
+    variant: str = "exact",
+    input_weight: float = 1.0,
+    code_weight: float = 0.0,
 ) -> Array:
     """Modulatory signals along a stream, one for each full window.
 
@@ -271,17 +275,38 @@ def sliding_signals(
     X, Y, Z : array_like, shapes (n, dx), (n, C) and (n, d)
     window : int
         Number of samples in the window, at least 2.
-    **constants
-        Passed on to `modulatory_signal`.
+    gamma, widths, variant, input_weight, code_weight
+        As for `modulatory_signal`.
 
     Returns
     -------
     ndarray, shape (n - window + 1, d)
     """
+    checks.choice("variant", variant, VARIANTS)
+    objective = Objective(gamma, widths, input_weight, code_weight)
     X, Y, Z = _window(X, Y, Z)
     window = checks.whole("window", window, at_least=2, at_most=len(Z))
-    rows = [slice(end - window, end) for end in range(window, len(Z) + 1)]
-    return np.stack([modulatory_signal(X[row], Y[row], Z[row], **constants) for row in rows])
+    return _signals(X, Y, Z, window, objective, variant)
+
+
+def _signals(
+    X: Array, Y: Array, Z: Array, window: int, objective: Objective, variant: str
+) -> Array:
+    """Signals of all windows of a stream; kernels are computed once for a block of them."""
+    sx, sy, sz = objective.widths
+    found = []
+    for first in range(0, len(Z) - window + 1, _BLOCK):
+        block = slice(first, first + _BLOCK + window - 1)
+        z = Z[block]
+        Kx, Ky = gaussian_kernel(X[block], X[block], sx), gaussian_kernel(Y[block], Y[block], sy)
+        Kz = gaussian_kernel(z, z, sz)
+        A = contrast(Kx, Ky, Kz, objective, variant=variant)
+        for end in range(window, len(z) + 1):
+            rows = slice(end - window, end)
+            # A copy: sums over a part of an array are made in another order.
+            weights = pair_weights(A[rows, rows].copy(), variant=variant)
+            found.append(_weighted_pulls(weights, Kz[end - 1, rows], z[rows], z[end - 1], sz))
+    return np.stack(found)
 
 
 def cosine(a: ArrayLike, b: ArrayLike) -> Array:

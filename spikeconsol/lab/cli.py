@@ -20,6 +20,8 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    # Or Typer has Pydantic, a third of all the time that `list` takes, look at a --help not given.
+    context_settings={"default_map": {"help": False, "list": {"help": False}}},
 )
 cache = typer.Typer(help="The cache of compiled networks.", no_args_is_help=True)
 app.add_typer(cache, name="cache")

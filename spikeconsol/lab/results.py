@@ -19,8 +19,6 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 import spikeconsol
 from spikeconsol import sealed
 from spikeconsol.sealed import LARGE, ResultError, check_contents, one_line, verify, write
@@ -96,7 +94,9 @@ def read_attributes(path: str | Path) -> dict[str, Any]:
     try:
         with h5py.File(path, "r") as file:
             attributes = {
-                name: _plain(value) for name, value in file.attrs.items() if name[:1] != "_"
+                name: sealed.plain_attribute(value)
+                for name, value in file.attrs.items()
+                if name[:1] != "_"
             }
     except Exception as error:
         raise ResultError(f"{path}: not a result file ({one_line(error)})") from error
@@ -236,15 +236,6 @@ def _parsed(text: Any) -> Any:
         return json.loads(text)
     except (TypeError, ValueError, RecursionError):
         return None
-
-
-def _plain(value: Any) -> Any:
-    """Turn an attribute as HDF5 holds it into text, a number or an array."""
-    if isinstance(value, bytes):
-        return value.decode(errors="replace")
-    if isinstance(value, np.ndarray) and value.size == 1:
-        return _plain(value.ravel()[0])
-    return value if isinstance(value, str | np.generic | np.ndarray) else ""  # else it is empty
 
 
 def _revision() -> str:

@@ -164,12 +164,18 @@ def test_label_similarity_is_the_kernel_of_one_hot_targets():
     assert hsic.gaussian_kernel(Y, Y, 0.2)[0, 1] == pytest.approx(hsic.label_similarity(10, 0.2))
 
 
-def test_sliding_signals_are_those_of_each_window():
+@pytest.mark.parametrize("block", [1, 3, 256])
+@pytest.mark.parametrize("variant", hsic.VARIANTS)
+def test_sliding_signals_are_those_of_each_window(variant, block, monkeypatch):
+    monkeypatch.setattr(hsic, "_BLOCK", block)
     X, Y, Z = draw(12)
-    signals = hsic.sliding_signals(X, Y, Z, window=5, gamma=2.0, widths=WIDTHS)
+    constants = {"gamma": 2.0, "widths": WIDTHS, "variant": variant, "code_weight": 0.3}
+    signals = hsic.sliding_signals(X, Y, Z, window=5, **constants)
     assert signals.shape == (8, Z.shape[1])
-    expected = hsic.modulatory_signal(X[3:8], Y[3:8], Z[3:8], gamma=2.0, widths=WIDTHS)
-    np.testing.assert_array_equal(signals[3], expected)
+    for first, signal in enumerate(signals):
+        rows = slice(first, first + 5)
+        expected = hsic.modulatory_signal(X[rows], Y[rows], Z[rows], **constants)
+        np.testing.assert_array_equal(signal, expected)
 
 
 @pytest.mark.parametrize(

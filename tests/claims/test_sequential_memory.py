@@ -7,12 +7,19 @@ import functools
 
 import numpy as np
 import pytest
+import xarray as xr
 
 from spikeconsol.models import sequential_memory
 from spikeconsol.models.sequential_memory import Protocol
 
 SEEDS = range(100, 105)
 CONDITIONS = {c.stem: c for c in sequential_memory.conditions(Protocol())}
+
+
+@pytest.fixture(autouse=True)
+def without_example(monkeypatch):
+    """Leave out the course of one synapse, for a figure: most of a short run's time."""
+    monkeypatch.setattr(sequential_memory, "_example", lambda *_: xr.Dataset())
 
 
 @functools.cache

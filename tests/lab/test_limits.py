@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from spikeconsol.lab import runner
+from spikeconsol.lab.actions import ending_as_interrupted
 from spikeconsol.lab.runner import on_dask
 
 PROGRAM = [sys.executable, "-c", "from spikeconsol.lab.cli import main; main()"]
@@ -46,6 +47,18 @@ def alive(pid):
 
 
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_signals_of_batch_systems_and_terminals_interrupt_and_are_put_back(name):
+    number = getattr(signal, name)
+    before = signal.signal(number, signal.SIG_DFL)
+    try:
+        with pytest.raises(KeyboardInterrupt, match=name), ending_as_interrupted():
+            signal.raise_signal(number)
+        assert signal.getsignal(number) is signal.SIG_DFL
+    finally:
+        signal.signal(number, before)
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", pytest.param("SIGHUP", marks=pytest.mark.slow)])
 def test_batch_systems_and_closed_terminals_end_a_run_as_ctrl_c_does(process, toy, name):
     if signal.getsignal(getattr(signal, name)) is signal.SIG_IGN:
         pytest.skip("started under nohup, which a run respects")

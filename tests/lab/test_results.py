@@ -7,6 +7,7 @@ import xarray as xr
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from spikeconsol import sealed
 from spikeconsol.lab.results import ResultError, load, provenance, read_attributes, save
 
 
@@ -100,3 +101,34 @@ def test_provenance_says_with_what_a_result_is_made():
     found = provenance()
     assert found["versions"]["numpy"] == np.__version__
     assert set(found) == {"versions", "revision", "python", "platform", "cpu"}
+
+
+def test_an_object_s_arrays_come_back_with_their_types_and_are_plain_netcdf(tmp_path):
+    path = tmp_path / "object.nc"
+    arrays = {
+        "square": np.arange(9.0).reshape(3, 3),
+        "single": np.array([0.5, np.nan, -np.inf], np.float32),
+        "compressed": np.arange(12_000),
+        "whole": np.array([[-1], [2]], np.int32),
+        "true": np.array([True, False]),
+        "words": np.array(["a", "léaky", ""]),
+        "nothing": np.zeros((0, 3)),
+        "number": np.array(7),
+    }
+    sealed.save_object(path, "Toy", {"name": "ü", "n": 3}, arrays)
+    about, found = sealed.load_object(path, "Toy")
+    assert about == {"name": "ü", "n": 3}
+    assert found.keys() == arrays.keys()
+    with xr.open_dataset(path, engine="h5netcdf") as others:
+        for name, array in arrays.items():
+            assert found[name].dtype == array.dtype
+            np.testing.assert_array_equal(found[name], array)
+            np.testing.assert_array_equal(others[name].values, array)
+    with pytest.raises(ResultError, match="holds Toy; allowed: a file of Other"):
+        sealed.load_object(path, "Other")
+
+
+def test_a_result_is_no_object(dataset, tmp_path):
+    save(dataset, tmp_path / "a.nc")
+    with pytest.raises(ResultError, match="holds a result; allowed: a file of Toy"):
+        sealed.load_object(tmp_path / "a.nc", "Toy")

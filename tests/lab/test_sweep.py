@@ -179,7 +179,8 @@ def test_an_interrupted_sweep_keeps_what_is_done_and_says_how_to_go_on(toy, tmp_
 
 @pytest.mark.usefixtures("without_dask")
 def test_two_sweeps_in_one_folder_do_not_harm_each_other(sweeping, cli, toy, tmp_path):
-    words = ["sweep", f"{toy}/lines", "--over", "points=10,20", "--seeds", "2", "--level", "rate"]
+    over = ["--over", "points=10,20", "--seeds", "2", "--level", "spiking"]
+    words = ["sweep", f"{toy}/lines", *over]
     command = [*sweeping, *words, "--out", "out"]
     both = [subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL) for _ in range(2)]
     assert [running.wait(PATIENCE) for running in both] == [0, 0]
