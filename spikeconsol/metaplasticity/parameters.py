@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,9 +46,23 @@ class Plasticity(Parameters):
     positive: bool = parameter(
         False, doc="whether weights, coefficients and readout are kept above 0"
     )
+    lstm: int | None = parameter(
+        None,
+        at_least=1,
+        doc="cells of a long short-term memory that learns in place of the plastic network, as its "
+        "control in recurrent tasks; none: plastic",
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.lstm is not None:
+            usual = {f.name: f.default for f in fields(self)}
+            for name, value in self.flat().items():
+                if name not in ("lstm", "weight_scale") and value != usual[name]:
+                    raise ParameterError(
+                        f"{name}: got {value!r}; allowed: {usual[name]!r}, as an LSTM has no "
+                        "plastic connections"
+                    )
         try:
             find_rule(self.rule)
         except ValueError as error:

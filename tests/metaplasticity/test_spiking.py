@@ -180,6 +180,15 @@ def test_wrong_parameters_are_refused():
         SpikingNetwork(two, seed=0)
     with pytest.raises(ValueError, match="rule: got 'oja'; allowed: hebb"):
         SpikingNetwork(trained(plasticity=Plasticity(rule="oja")), seed=0)
+    gated = train(
+        AutoAssociation(size=8, patterns=1),
+        seeds=[0],
+        episodes=2,
+        frozen=1,
+        plasticity=Plasticity(lstm=9),
+    )
+    with pytest.raises(ValueError, match="lstm: got 9; allowed: none, on spikes"):
+        SpikingNetwork(gated, seed=0)
     with pytest.raises(ValueError, match=r"x: got shape \(1, 20, 10\); allowed: \(E, T, 6\)"):
         SpikingNetwork(trained(), seed=0).run(OneShot().draw(np.random.default_rng(0), 1))
 
