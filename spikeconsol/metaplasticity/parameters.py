@@ -113,6 +113,17 @@ class SpikingParameters(Parameters):
     time_step: float = parameter("1 ms", unit="second", above=0, doc="integration time step")
     bin: float = parameter("10 ms", unit="second", above=0, doc="time resolution of the protocol")
 
+    @classmethod
+    def sparse(cls) -> SpikingParameters:
+        """Return leaky cells at a fifth of their usual rates: below 20 spikes a second at rest.
+
+        All in the cell takes five times as long, so that rates follow its input by the same curve;
+        a longer gap lets it come to rest. Too slow for the short steps of recurrent networks.
+        """
+        return cls(neurons="leaky", readout="spikes").with_settings(
+            {"max_rate": "20 Hz", "leak_time": "50 ms", "refractory_time": "40 ms", "gap": "40 ms"}
+        )
+
     def __post_init__(self) -> None:
         super().__post_init__()
         for name, lost in (

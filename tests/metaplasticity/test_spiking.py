@@ -1,5 +1,7 @@
 """The plastic layer on spikes against the rate network, with the same parameters."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -92,6 +94,19 @@ def test_leaky_cells_are_nearly_silent_at_rest(two_episodes):
     leaky, _, _ = run(silent, episodes=1, settings=LEAKY)
     assert two_episodes[0].rest_rate == pytest.approx(200, rel=0.15)
     assert 0 < leaky.rest_rate < 20
+
+
+def test_sparse_cells_answer_with_few_spikes():
+    """Also where a bias holds a cell on one side, which then fires at rest."""
+    held = {**PARAMETERS, "b": np.array([1.5, -1.5])}
+    settings = SpikingParameters.sparse().replace(pairs=12)
+    sparse = SpikingNetwork(trained(held), seed=0, settings=settings, target="numpy")
+    drawn = TASK.draw(np.random.default_rng(3), 1)
+    by_rate = FeedForward(TASK, Plasticity()).run(held, drawn).activity.y
+    sparse.run(drawn)
+    assert np.corrcoef(sparse.activity.ravel(), by_rate.ravel())[0, 1] > 0.95
+    sparse.run(replace(drawn, x=0 * drawn.x))
+    assert 10 < sparse.rest_rate < 20
 
 
 def test_recurrent_network_recalls_on_spikes():
