@@ -16,7 +16,6 @@ NETWORKS = (
     ("rate-plastic", "plastic", "gate", "-"),
     ("rate-fixed", "not plastic", "control", "--"),
     ("rate-lstm", "LSTM, as many cells", "leaky", "-."),
-    ("rate-lstm-256", "LSTM, 256 cells", "accent", ":"),
 )
 EXAMPLES = 5
 
@@ -62,7 +61,7 @@ def draw_photographs(results: Mapping[str, Mapping[str, xr.Dataset]]) -> Drawing
 def _curves(ax: Axes, found: Mapping[str, xr.Dataset], name: str, bins: int) -> None:
     """Means over a few episodes, the learned ones, of every network and over networks."""
     for stem, label, color, line in NETWORKS:
-        if stem not in found:
+        if stem not in found:  # in results of earlier versions
             continue
         values = found[stem][name].values
         count = values.shape[1] // bins
@@ -76,10 +75,10 @@ def _curves(ax: Axes, found: Mapping[str, xr.Dataset], name: str, bins: int) -> 
 
 def _examples(ax: Axes, found: Mapping[str, xr.Dataset]) -> None:
     """Pieces of one seed: shown, completed by each network, and as they were."""
-    stems = ("rate-plastic", "rate-fixed", "rate-lstm")
-    plastic, fixed, lstm = (found[stem].isel(seed=0) for stem in stems)
-    rows = (plastic.shown, plastic.completed, fixed.completed, lstm.completed, plastic.wanted)
-    names = ("shown", "plastic", "not plastic", "LSTM", "photograph")
+    first = {label: found[stem].isel(seed=0) for stem, label, *_ in NETWORKS if stem in found}
+    plastic = first["plastic"]
+    rows = (plastic.shown, *(each.completed for each in first.values()), plastic.wanted)
+    names = ("shown", *(label.partition(",")[0] for label in first), "photograph")
     side = round(plastic.sizes["pixel"] ** 0.5)
     count = min(EXAMPLES, plastic.sizes["example"])
     canvas = np.full((len(rows) * (side + 1) - 1, count * (side + 1) - 1), np.nan)
@@ -126,7 +125,7 @@ FIGURES = (
             "training, means of twenty episodes; thin: each network, thick: mean of n = {n} "
             "networks; dotted: if all were left grey. (b) Pieces of photographs that were never "
             "trained on, of the first network: the half that is shown at the test, completed by "
-            "the plastic network, by the one that is not and by the LSTM, and the photograph."
+            "the networks, and the photograph."
         ),
         draw=draw_photographs,
     ),
