@@ -112,7 +112,8 @@ def _lstm_loss(
 
     @jax.checkpoint
     def step(carry: Any, now: Any) -> tuple[Any, None]:
-        return network.step(parameters["R"], carry, *now, jnp)[0], None
+        drive, held = now
+        return network.step(parameters["R"], carry, drive, held, jnp)[0], None
 
     (h, _), _ = lax.scan(step, network.silent(u.shape[:1], jnp), (drive, held))
     return _recall(h[:, : network.task.outputs], episode)

@@ -44,6 +44,7 @@ class LSTM(Recalling):
 
     def __init__(self, task: Task, plasticity: Plasticity, gradient: str = "exact") -> None:
         N, K = plasticity.lstm, task.inputs
+        assert N is not None
         if not task.recurrent or task.closed_loop:
             raise ParameterError(
                 f"lstm: got {N}; allowed: none, but for tasks of recall (AutoAssociation, "
