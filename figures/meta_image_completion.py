@@ -1,4 +1,4 @@
-"""Recall from a half: a thousand bits, and photographs."""
+"""Recall from a half: a thousand bits, fifty bits, and photographs."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from spikeconsol.lab import Figure
 NETWORKS = (
     ("rate-plastic", "plastic", "gate", "-"),
     ("rate-fixed", "not plastic", "control", "--"),
+    ("rate-lstm", "LSTM, as many cells", "leaky", "-."),
 )
 EXAMPLES = 5
 
@@ -27,6 +28,17 @@ def draw_bits(results: Mapping[str, Mapping[str, xr.Dataset]]) -> Drawing:
     ax.set_yscale("symlog", linthresh=1e-3)
     ax.set(ylabel="Fraction of wrong bits", ylim=(0, 0.6))
     ax.set_yticks([0, 1e-3, 1e-2, 1e-1], ["0", "0.001", "0.01", "0.1"])
+    ax.legend(loc="lower left")
+    return fig
+
+
+def draw_fifty(results: Mapping[str, Mapping[str, xr.Dataset]]) -> Drawing:
+    """Learning curves of fifty bits, with the LSTMs."""
+    found = results["meta-hebbian/fifty-bits"]
+    fig, ax = style.figure(style.ONE_COLUMN, 2.3)
+    bins = max(1, found["rate-plastic"].sizes["episode"] // 20)
+    _curves(ax, found, "wrong_curve", bins=bins)
+    ax.set(ylabel="Fraction of wrong bits", ylim=(0, 0.3))
     ax.legend(loc="lower left")
     return fig
 
@@ -49,6 +61,8 @@ def draw_photographs(results: Mapping[str, Mapping[str, xr.Dataset]]) -> Drawing
 def _curves(ax: Axes, found: Mapping[str, xr.Dataset], name: str, bins: int) -> None:
     """Means over a few episodes, the learned ones, of every network and over networks."""
     for stem, label, color, line in NETWORKS:
+        if stem not in found:  # in results of earlier versions
+            continue
         values = found[stem][name].values
         count = values.shape[1] // bins
         means = values[:, : count * bins].reshape(len(values), count, bins).mean(axis=-1)
@@ -60,10 +74,11 @@ def _curves(ax: Axes, found: Mapping[str, xr.Dataset], name: str, bins: int) -> 
 
 
 def _examples(ax: Axes, found: Mapping[str, xr.Dataset]) -> None:
-    """Pieces of one network: shown, completed by both networks, and as they were."""
-    plastic, fixed = (found[stem].isel(seed=0) for stem in ("rate-plastic", "rate-fixed"))
-    rows = (plastic.shown, plastic.completed, fixed.completed, plastic.wanted)
-    names = ("shown", "plastic", "not plastic", "photograph")
+    """Pieces of one seed: shown, completed by each network, and as they were."""
+    first = {label: found[stem].isel(seed=0) for stem, label, *_ in NETWORKS if stem in found}
+    plastic = first["plastic"]
+    rows = (plastic.shown, *(each.completed for each in first.values()), plastic.wanted)
+    names = ("shown", *(label.partition(",")[0] for label in first), "photograph")
     side = round(plastic.sizes["pixel"] ** 0.5)
     count = min(EXAMPLES, plastic.sizes["example"])
     canvas = np.full((len(rows) * (side + 1) - 1, count * (side + 1) - 1), np.nan)
@@ -92,6 +107,16 @@ FIGURES = (
         draw=draw_bits,
     ),
     Figure(
+        name="meta_fifty_bits",
+        needs=("meta-hebbian/fifty-bits",),
+        caption=(
+            "Networks recall one of two patterns of 50 bits, each shown once, from a random half. "
+            "Wrong bits of the recalled pattern in training, means of its twentieths; thin: each "
+            "network, thick: mean of n = {n} networks. Chance is 0.25, as what is shown is right."
+        ),
+        draw=draw_fifty,
+    ),
+    Figure(
         name="meta_image_completion",
         needs=("meta-hebbian/image-completion",),
         caption=(
@@ -100,7 +125,7 @@ FIGURES = (
             "training, means of twenty episodes; thin: each network, thick: mean of n = {n} "
             "networks; dotted: if all were left grey. (b) Pieces of photographs that were never "
             "trained on, of the first network: the half that is shown at the test, completed by "
-            "the plastic network and by the one that is not, and the photograph."
+            "the networks, and the photograph."
         ),
         draw=draw_photographs,
     ),

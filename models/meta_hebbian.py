@@ -19,7 +19,7 @@ import xarray as xr
 
 from spikeconsol.lab import Condition, family
 from spikeconsol.metaplasticity import Plasticity, Training, published_protocol, tasks, train
-from spikeconsol.metaplasticity.optimiser import Optimiser
+from spikeconsol.metaplasticity.optimiser import SGD, Optimiser
 from spikeconsol.parameters import Parameters, parameter
 
 Task = tasks.Task
@@ -212,9 +212,27 @@ def rules(protocol: Protocol) -> Sequence[Condition]:
         {
             f"{name}-{rule}": (f"{name}, {rule}", Case(task, Plasticity(rule=rule)))
             for name, task in PUBLISHED.items()
-            for rule in ("hebb", "oja", "covariance")
+            for rule in ("hebb", "oja", "covariance", "bcm", "instar", "outstar")
         }
     )
+
+
+def variants(protocol: Protocol) -> Sequence[Condition]:
+    """What the paper's text and the options of its program have beside its experiments."""
+    cases = {
+        "completion-bits": ("completion, 0 and 1", Case(tasks.Completion(elements="bits"))),
+        "completion-bits-manhattan": (
+            "completion, 0 and 1, Manhattan error",
+            Case(tasks.Completion(elements="bits", error="manhattan")),
+        ),
+        "one-shot-rounds": ("one-shot, two rounds of labels", Case(tasks.OneShot(rounds=2))),
+        "reversal-rounds": ("reversal, two rounds of labels", Case(tasks.Reversal(rounds=2))),
+    }
+    for name, task in PUBLISHED.items():
+        cases[f"{name}-sgd"] = (f"{name}, plain descent", Case(task, optimiser=SGD()))
+        positive = Case(task, Plasticity(positive=True))
+        cases[f"{name}-positive"] = (f"{name}, all weights positive", positive)
+    return listed(cases)
 
 
 SCORES = ("test_error", "test_accuracy", "solved")
@@ -262,5 +280,8 @@ EXPERIMENTS = (
         figures=("meta_controls",),
     ),
     experiment("gamma", "decay of the traces, given and learned", gamma),
-    experiment("rules", "Hebbian traces, Oja's and covariance", rules),
+    experiment("rules", "other traces: Oja's, covariance, BCM, instar and outstar", rules),
+    experiment(
+        "variants", "0 and 1, several rounds of labels, plain descent, positive weights", variants
+    ),
 )

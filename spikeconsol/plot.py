@@ -319,6 +319,12 @@ def codes(classifier: Any, X: ArrayLike, y: ArrayLike, *, ax: Axes | None = None
     return ax
 
 
+def _of_training(training: Any, name: str) -> Any:
+    if not hasattr(training, name):
+        raise TypeError(f"training: got {type(training).__name__}; allowed: a Training")
+    return getattr(training, name)
+
+
 def plasticity(training: Any, *, run: int | None = None, ax: Axes | None = None) -> Axes:
     """Draw fixed weights (top) and plasticity coefficients (bottom) of a training's best run.
 
@@ -330,6 +336,12 @@ def plasticity(training: Any, *, run: int | None = None, ax: Axes | None = None)
         By default the run with the smallest error.
     ax : matplotlib.axes.Axes, optional
     """
+    missing = {"w", "alpha"} - set(_of_training(training, "parameters"))
+    if missing:
+        raise ValueError(
+            f"training: got one without {' and '.join(sorted(missing))}; allowed: a network with "
+            "plastic connections"
+        )
     run = int(np.argmin(training.test_error)) if run is None else run
     if not 0 <= run < training.runs:
         raise ValueError(f"run: got {run}; allowed: 0 to {training.runs - 1}")
@@ -349,7 +361,7 @@ def plasticity(training: Any, *, run: int | None = None, ax: Axes | None = None)
 
 def learning(training: Any, *, ax: Axes | None = None) -> Axes:
     """Draw the error of all runs over episodes: median and the middle half."""
-    errors = np.asarray(training.errors, float)
+    errors = np.asarray(_of_training(training, "errors"), float)
     block = max(1, len(errors) // 100)
     used = errors[: len(errors) // block * block]
     smooth = used.reshape(-1, block, errors.shape[1]).mean(axis=1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from spikeconsol.metaplasticity.closed_loop import ClosedLoop
+from spikeconsol.metaplasticity.lstm import LSTM
 from spikeconsol.metaplasticity.network import Network
 from spikeconsol.metaplasticity.parameters import Plasticity
 from spikeconsol.metaplasticity.rate import FeedForward
@@ -15,11 +16,14 @@ __all__ = ["build"]
 
 def build(task: Task, plasticity: Plasticity | None = None, gradient: str = "exact") -> Network:
     """Return the network that a task is learned with: recurrent if the task says so."""
+    task.check()
     plasticity = plasticity or Plasticity()
     if not (plasticity.label_plasticity or task.label_inputs):
         raise ParameterError(
             f"label_plasticity: got False; allowed: True, as {type(task).__name__} has no labels"
         )
+    if plasticity.lstm is not None:
+        return LSTM(task, plasticity, gradient)
     if task.closed_loop:
         return ClosedLoop(task, plasticity, gradient)
     if plasticity.modulation != "none":

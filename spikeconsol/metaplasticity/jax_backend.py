@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from spikeconsol.metaplasticity.build import build
 from spikeconsol.metaplasticity.closed_loop import ClosedLoop, losses, runs_last
+from spikeconsol.metaplasticity.lstm import LSTM
 from spikeconsol.metaplasticity.network import Network
 from spikeconsol.metaplasticity.optimiser import Optimiser
 from spikeconsol.metaplasticity.parameters import Plasticity
@@ -76,6 +77,8 @@ def _loss(
     """Return the loss, summed over runs, and error and accuracy of each run, (R,)."""
     if isinstance(network, Recurrent):
         return _recurrent_loss(network, theta, episode)
+    if isinstance(network, LSTM):
+        return _lstm_loss(network, theta, episode)
     if isinstance(network, ClosedLoop):
         return _closed_loop_loss(network, theta, episode)
     assert isinstance(network, FeedForward)
@@ -85,7 +88,7 @@ def _loss(
 def _recurrent_loss(
     network: Recurrent, theta: Array, episode: tuple[Array, Array, Array]
 ) -> tuple[Array, tuple[Array, Array]]:
-    parameters, (u, target, _) = network.views(theta), episode
+    parameters, u = network.views(theta), episode[0]
     w, alpha, gamma = parameters["w"], parameters["alpha"], network.gamma(parameters, jnp)
 
     @jax.checkpoint
@@ -98,8 +101,28 @@ def _recurrent_loss(
     silent = jnp.zeros(w.shape[:2])
     start = tuple(jnp.zeros(w.shape) for _ in range(network.rule.size))
     (_, _, y), _ = lax.scan(step, (start, silent, silent), jnp.moveaxis(u, 1, 0))
-    o, wanted = y[:, : network.task.outputs], target[:, -1]
-    blanked = u[:, -1, : network.task.outputs] == 0
+    return _recall(y[:, : network.task.outputs], episode)
+
+
+def _lstm_loss(
+    network: LSTM, theta: Array, episode: tuple[Array, Array, Array]
+) -> tuple[Array, tuple[Array, Array]]:
+    parameters, u = network.views(theta), episode[0]
+    drive, held = (jnp.moveaxis(part, 1, 0) for part in network.driven(parameters, u, jnp))
+
+    @jax.checkpoint
+    def step(carry: Any, now: Any) -> tuple[Any, None]:
+        drive, held = now
+        return network.step(parameters["R"], carry, drive, held, jnp)[0], None
+
+    (h, _), _ = lax.scan(step, network.silent(u.shape[:1], jnp), (drive, held))
+    return _recall(h[:, : network.task.outputs], episode)
+
+
+def _recall(o: Array, episode: tuple[Array, Array, Array]) -> tuple[Array, tuple[Array, Array]]:
+    """Return the loss of outputs of the last step, (R, Z); error and accuracy of each run."""
+    u, target, _ = episode
+    wanted, blanked = target[:, -1], u[:, -1, : o.shape[1]] == 0
     right = ((jnp.sign(o) == jnp.sign(wanted)) & blanked).sum(axis=1) / blanked.sum(axis=1)
     return 0.5 * ((o - wanted) ** 2).sum(), (jnp.abs(o - wanted).sum(axis=1), right)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,9 +46,23 @@ class Plasticity(Parameters):
     positive: bool = parameter(
         False, doc="whether weights, coefficients and readout are kept above 0"
     )
+    lstm: int | None = parameter(
+        None,
+        at_least=1,
+        doc="cells of a long short-term memory that learns in place of the plastic network, as its "
+        "control in recurrent tasks; none: plastic",
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.lstm is not None:
+            usual = {f.name: f.default for f in fields(self)}
+            for name, value in self.flat().items():
+                if name not in ("lstm", "weight_scale") and value != usual[name]:
+                    raise ParameterError(
+                        f"{name}: got {value!r}; allowed: {usual[name]!r}, as an LSTM has no "
+                        "plastic connections"
+                    )
         try:
             find_rule(self.rule)
         except ValueError as error:
@@ -98,6 +112,17 @@ class SpikingParameters(Parameters):
     settle: float = parameter("20 ms", unit="second", at_least=0, doc="time before counting starts")
     time_step: float = parameter("1 ms", unit="second", above=0, doc="integration time step")
     bin: float = parameter("10 ms", unit="second", above=0, doc="time resolution of the protocol")
+
+    @classmethod
+    def sparse(cls) -> SpikingParameters:
+        """Return leaky cells at a fifth of their usual rates: below 20 spikes a second at rest.
+
+        All in the cell takes five times as long, so that rates follow its input by the same curve;
+        a longer gap lets it come to rest. Too slow for the short steps of recurrent networks.
+        """
+        return cls(neurons="leaky", readout="spikes").with_settings(
+            {"max_rate": "20 Hz", "leak_time": "50 ms", "refractory_time": "40 ms", "gap": "40 ms"}
+        )
 
     def __post_init__(self) -> None:
         super().__post_init__()

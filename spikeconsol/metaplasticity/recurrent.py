@@ -32,7 +32,7 @@ from spikeconsol.metaplasticity.rules import State, find_rule
 from spikeconsol.metaplasticity.task import Episodes, Task
 from spikeconsol.parameters import ParameterError
 
-__all__ = ["Recurrent"]
+__all__ = ["Recalling", "Recurrent"]
 
 Array = Any
 
@@ -41,7 +41,47 @@ Array = Any
 LARGE = 100
 
 
-class Recurrent(Network):
+class Recalling(Network):
+    """What recurrent networks share: they must hold a pattern at the last step."""
+
+    def __init__(
+        self,
+        task: Task,
+        plasticity: Plasticity,
+        gradient: str,
+        shapes: Mapping[str, tuple[int, ...]],
+    ) -> None:
+        if gradient != "exact":
+            raise ValueError(f"gradient: got {gradient!r}; allowed: exact, in a recurrent network")
+        super().__init__(task, plasticity, gradient, shapes)
+
+    def recalled(self, parameters: Named, u: Array) -> Array:
+        """Return outputs, (..., T, Z), at every step of an episode, (..., T, N)."""
+        raise NotImplementedError
+
+    def loss(self, parameters: Named, episode: Episodes) -> Array:
+        """Return half the squared error of the last step, shape (...)."""
+        o = self.recalled(parameters, episode.x)[..., -1, :]
+        return 0.5 * ((o - episode.target[..., -1, :]) ** 2).sum(axis=-1)
+
+    def run(self, parameters: Named, episodes: Episodes) -> Outcome:
+        """Run episodes, arrays of shape (..., T, N), without learning."""
+        return self.outcome(self.recalled(parameters, episodes.x), episodes)
+
+    def outcome(self, o: NDArray, episodes: Episodes, activity: Activity | None = None) -> Outcome:
+        """Return summed absolute errors and fractions of blanked elements that are right.
+
+        Of all steps in `o`, shape (..., T, Z), against the pattern wanted at the last one.
+        """
+        wanted = episodes.target[..., -1:, :]
+        error = np.abs(o - wanted).sum(axis=-1)
+        blanked = episodes.x[..., -1:, : self.task.outputs] == 0
+        right = (np.sign(o) == np.sign(wanted)) & blanked
+        accuracy = right.sum(axis=-1) / blanked.sum(axis=-1)
+        return Outcome(error[..., -1], accuracy[..., -1], error, accuracy)
+
+
+class Recurrent(Recalling):
     """N tanh cells, each connected to all, for `AutoAssociation`.
 
     Parameters are ``w`` and ``alpha``, both (N, N), and, where it is learned, the logit of the
@@ -52,8 +92,6 @@ class Recurrent(Network):
     penalised_names = frozenset({"w", "alpha"})
 
     def __init__(self, task: Task, plasticity: Plasticity, gradient: str = "exact") -> None:
-        if gradient != "exact":
-            raise ValueError(f"gradient: got {gradient!r}; allowed: exact, in a recurrent network")
         if plasticity.decay != "fixed" and task.gamma == 0:
             raise ParameterError("gamma: got 0.0; allowed: > 0 as the start of a learned decay")
         N = task.cells[0]
@@ -119,20 +157,14 @@ class Recurrent(Network):
         """Return what cells do whose input from others is `a`, and from outside `u`."""
         return xp.where(u != 0, u, xp.tanh(a)) if self.task.clamped else xp.tanh(a + u)
 
-    def loss(self, parameters: Named, episode: Episodes) -> Array:
-        """Return half the squared error of the last step, shape (...)."""
-        y, _ = self.forward(parameters, episode.x)
-        difference = y[-1][..., : self.task.outputs] - episode.target[..., -1, :]
-        return 0.5 * (difference * difference).sum(axis=-1)
-
-    def run(self, parameters: Named, episodes: Episodes) -> Outcome:
-        """Run episodes, arrays of shape (..., T, N), without learning."""
-        if self._blocked:
+    def recalled(self, parameters: Named, u: Array) -> Array:
+        """Return outputs, (..., T, Z), at every step of an episode, (..., T, N)."""
+        if self._blocked and np.isrealobj(parameters["w"]):
             constants = self._constants(parameters)
-            y = recurrent_kernel.forward(*constants, episodes.x, self.task.clamped).y
+            y = recurrent_kernel.forward(*constants, u, self.task.clamped).y
         else:
-            y, _ = self.forward(parameters, episodes.x)
-        return self.outcome(np.moveaxis(y[2:], 0, -2)[..., : self.task.outputs], episodes)
+            y, _ = self.forward(parameters, u)
+        return np.moveaxis(y[2:], 0, -2)[..., : self.task.outputs]
 
     def _constants(self, parameters: Named) -> tuple[Array, Array, Array]:
         """Return weights, coefficients and one decay for each network."""
@@ -195,18 +227,6 @@ class Recurrent(Network):
                 d_logit.sum(axis=(-2, -1), keepdims=True) if shared else d_logit
             )
         return y[-1][..., None, : self.task.outputs]
-
-    def outcome(self, o: NDArray, episodes: Episodes, activity: Activity | None = None) -> Outcome:
-        """Return summed absolute errors and fractions of blanked elements that are right.
-
-        Of all steps in `o`, shape (..., T, Z), against the pattern wanted at the last one.
-        """
-        wanted = episodes.target[..., -1:, :]
-        error = np.abs(o - wanted).sum(axis=-1)
-        blanked = episodes.x[..., -1:, : self.task.outputs] == 0
-        right = (np.sign(o) == np.sign(wanted)) & blanked
-        accuracy = right.sum(axis=-1) / blanked.sum(axis=-1)
-        return Outcome(error[..., -1], accuracy[..., -1], error, accuracy)
 
     def _learned_parts(self) -> Mapping[str, NDArray]:  # type: ignore[override]
         parts = dict(super()._learned_parts())

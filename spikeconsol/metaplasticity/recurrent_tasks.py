@@ -155,7 +155,9 @@ class AutoAssociation(Recall):
 
     solved_below: ClassVar[float] = 3.0
 
-    size: int = parameter(28, at_least=4, doc="elements of a pattern, a multiple of 4")
+    size: int = parameter(
+        28, at_least=4, doc="elements of a pattern, a multiple of 4, or of 2 where not orthogonal"
+    )
     orthogonal: bool = parameter(
         True,
         doc="whether patterns are balanced and mutually orthogonal, or of independent elements",
@@ -169,8 +171,9 @@ class AutoAssociation(Recall):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.size % 4:
-            raise ParameterError(f"size: got {self.size}; allowed: a multiple of 4")
+        factor = 4 if self.orthogonal else 2
+        if self.size % factor:
+            raise ParameterError(f"size: got {self.size}; allowed: a multiple of {factor}")
         if self.orthogonal and self.patterns > self.size // 4 - 2 and self.patterns > 1:
             raise ParameterError(
                 f"patterns: got {self.patterns}; allowed: <= {max(self.size // 4 - 2, 1)} "
@@ -181,6 +184,11 @@ class AutoAssociation(Recall):
     def thousand_bits(cls) -> AutoAssociation:
         """Return the task of 2018: five patterns of a thousand independent elements."""
         return cls(size=1000, patterns=5, orthogonal=False)
+
+    @classmethod
+    def fifty_bits(cls) -> AutoAssociation:
+        """Return the small task of 2018, for networks without plasticity: two patterns, once."""
+        return cls(size=50, patterns=2, cycles=1, shown=3, pause=1, tested=3, orthogonal=False)
 
     def _patterns(self, rng: Generator, episodes: int) -> Floats:
         if not self.orthogonal:

@@ -310,6 +310,8 @@ def _dimensions(name: str, values: NDArray, layers: int) -> tuple[str, ...]:
         return ("seed", "output")
     if kind == "U":
         return ("seed", "cell", "channel")
+    if kind in ("W", "R"):
+        return ("seed", "cell", "channel" if kind == "W" else "unit")  # rows: all gates
     if kind == "logit_gamma" and values.shape[1:] == (1, 1):
         return ("seed", "one_cell", "one_input")
     return ("seed", f"cell{number}", f"input{number}")[: values.ndim]

@@ -70,6 +70,8 @@ class SpikingNetwork:
                 f"trained: got {type(trained).__name__}; allowed: a Training, or Trained(task, "
                 "plasticity, parameters)"
             )
+        if trained.plasticity.lstm is not None:
+            raise ValueError(f"lstm: got {trained.plasticity.lstm}; allowed: none, on spikes")
         network = trained.network
         kinds = FeedForward | Recurrent
         if not isinstance(network, kinds) or len(trained.task.cells) != 1 or trained.task.clamped:

@@ -76,6 +76,10 @@ class Stream:
 
 def _check_episodes(task: Task, drawn: Episodes, episodes: int) -> None:
     """Refuse episodes of a user's task that do not fit what it says of itself."""
+    if not isinstance(drawn, Episodes):
+        raise TypeError(
+            f"draw: {type(task).__name__}.draw returned {type(drawn).__name__}; allowed: Episodes"
+        )
     steps = drawn.x.shape[1] if drawn.x.ndim == 3 else "T"
     for name, values, last in (
         ("x", drawn.x, task.inputs),
@@ -89,6 +93,13 @@ def _check_episodes(task: Task, drawn: Episodes, episodes: int) -> None:
             )
     if not (np.isfinite(drawn.x).all() and np.isfinite(drawn.target).all()):
         raise ValueError(f"x, target: {type(task).__name__}.draw returned nan; allowed: numbers")
+    counted = drawn.target[drawn.scored[..., 0].astype(bool)]
+    shares = (counted >= 0).all() and np.allclose(counted.sum(axis=-1), 1)
+    if task.loss == "cross-entropy" and not task.closed_loop and not shares:
+        raise ValueError(
+            f"target: {type(task).__name__}.draw returned other than probabilities; allowed: 1 for "
+            "the right output and 0 for others, with the loss 'cross-entropy'"
+        )
     if not drawn.scored.any(axis=(1, 2)).all():
         raise ValueError(
             f"scored: {type(task).__name__}.draw returned an episode without a scored step; "

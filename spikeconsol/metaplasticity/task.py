@@ -9,11 +9,14 @@ import numpy as np
 from numpy.random import Generator, RandomState
 from numpy.typing import NDArray
 
+from spikeconsol import checks
 from spikeconsol.parameters import ParameterError, Parameters, parameter
 
 __all__ = ["Episodes", "Floats", "Task", "random_signs", "stack"]
 
 Floats = NDArray[np.float64]
+LOSSES = ("cross-entropy", "squared", "manhattan")
+READOUTS = ("linear", "identity")
 
 
 @dataclass(frozen=True)
@@ -96,11 +99,11 @@ class Task(Parameters):
 
     @property
     def inputs(self) -> int:
-        raise NotImplementedError
+        raise self._missing("inputs", "a number of inputs")
 
     @property
     def outputs(self) -> int:
-        raise NotImplementedError
+        raise self._missing("outputs", "a number of outputs")
 
     @property
     def cells(self) -> tuple[int, ...]:
@@ -114,7 +117,31 @@ class Task(Parameters):
 
     def draw(self, rng: Generator, episodes: int) -> Episodes:
         """Draw episodes, arrays of shape (episodes, ...)."""
-        raise NotImplementedError
+        raise self._missing("draw", "draw(self, rng, episodes), which returns Episodes")
+
+    def check(self) -> None:
+        """Refuse a task whose class says of itself what cannot be.
+
+        Raises
+        ------
+        ValueError
+            The name and what is allowed.
+        """
+        for name in ("inputs", "outputs"):
+            checks.whole(name, getattr(self, name), at_least=1)
+        checks.whole("label_inputs", self.label_inputs, at_least=0, at_most=self.inputs)
+        checks.choice("loss", self.loss, LOSSES)
+        checks.choice("readout", self.readout, READOUTS)
+        cells = self.cells
+        if not (isinstance(cells, tuple) and cells):
+            raise checks.wrong("cells", cells, "numbers of the cells of each layer, as (4,)")
+        for number in cells:
+            checks.whole("cells", number, at_least=1)
+        if self.readout == "identity" and cells[-1] != self.outputs:
+            raise checks.wrong("cells", cells, f"{self.outputs} in the last, which are the outputs")
+
+    def _missing(self, name: str, allowed: str) -> NotImplementedError:
+        return NotImplementedError(f"{name}: {type(self).__name__} has none; allowed: {allowed}")
 
     def draw_legacy(self, rng: RandomState) -> Episodes:
         """Draw one episode exactly as the original program did.

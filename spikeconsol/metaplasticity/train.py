@@ -13,6 +13,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -107,7 +108,8 @@ def train(
     optimiser : RMSClip, Adam or SGD, optional
         Default as published for the task.
     start : Trained or Training, optional
-        Where to start: of the same sizes and as many runs. The optimiser's running averages start
+        Where to start: of the same sizes and as many runs. A decay that is given, not learned, is
+        that of `task`. The optimiser's running averages start
         anew, and a `Training`'s successor sees other episodes than it did.
     checkpoint : path, optional
         File to which the state of the training goes every few thousand episodes. If it exists,
@@ -164,20 +166,15 @@ def train(
     ).hexdigest()
     path = Path(checkpoint) if checkpoint is not None else None
     if path is not None and path.exists():
-        with np.load(path) as saved:
-            if str(saved["fingerprint"]) != fingerprint:
-                raise ValueError(
-                    f"checkpoint: got {path}, made with other settings; allowed: a new file, or "
-                    "one from the same training"
-                )
-            theta, state, done = saved["theta"], saved["state"], int(saved["done"])
-            if done > learning:
-                raise ValueError(
-                    f"episodes: got {episodes}, {frozen} of them frozen; allowed: >= "
-                    f"{done + frozen}, as {done} are learned in checkpoint {path}"
-                )
-            errors[:done], accuracy[:done] = saved["errors"], saved["accuracy"]
-            stream.restore(saved)
+        saved = _load(path, fingerprint)
+        theta, state, done = saved["theta"], saved["state"], int(saved["done"])
+        if done > learning:
+            raise ValueError(
+                f"episodes: got {episodes}, {frozen} of them frozen; allowed: >= "
+                f"{done + frozen}, as {done} are learned in checkpoint {path}"
+            )
+        errors[:done], accuracy[:done] = saved["errors"], saved["accuracy"]
+        stream.restore(saved)
     tell = progress if callable(progress) else lambda done, total: None
     chunks = [(n, min(n + CHUNK, learning)) for n in range(done, learning, CHUNK)]
     silent = callable(progress) or progress is False
@@ -291,7 +288,7 @@ def _runs(seeds: Sequence[int]) -> tuple[int, ...]:
     """Return seeds as whole numbers."""
     allowed = "allowed: different whole numbers >= 0, at least one, as in range(20)"
     try:
-        if isinstance(seeds, bytes):
+        if isinstance(seeds, bytes) or any(isinstance(seed, bool) for seed in seeds):
             raise TypeError
         runs = tuple(operator.index(seed) for seed in seeds)
     except TypeError:
@@ -317,10 +314,12 @@ def _check(episodes: int, frozen: int, gradient: str, draws: str, backend: str) 
 def _check_shapes(network: Network, trained: Network) -> None:
     """Refuse a task whose network is of other sizes than the trained one."""
     if network.shapes != trained.shapes:
-        name = next(n for n in network.shapes if network.shapes[n] != trained.shapes.get(n))
+        names = (*network.shapes, *trained.shapes)
+        name = next(n for n in names if network.shapes.get(n) != trained.shapes.get(n))
+        given, wanted = (of.shapes.get(name, "none") for of in (network, trained))
         raise ValueError(
-            f"task: got a network with {name} of shape {network.shapes[name]}; allowed: "
-            f"{trained.shapes.get(name, 'none')}, as it was trained"
+            f"task: got a network with {name} of shape {given}; allowed: {wanted}, as it was "
+            "trained"
         )
 
 
@@ -329,6 +328,9 @@ def _started(start: Trained, network: Network, runs: tuple[int, ...]) -> NDArray
     _check_shapes(network, start.network)
     if start.runs != len(runs):
         raise ValueError(f"start: got {start.runs} runs; allowed: {len(runs)}, one for each seed")
+    for name, value in start.parameters.items():
+        if not np.isfinite(value).all():
+            raise ValueError(f"start: got {name} with nan or infinities; allowed: finite numbers")
     return network.flatten(start.parameters)
 
 
@@ -403,6 +405,25 @@ def _small(network: Network, pieces: Iterable[Episodes]) -> Iterator[Episodes]:
         limit = max(1, 8_000_000 // kept)
         for start in range(0, len(drawn.x), limit):
             yield drawn[start : start + limit]
+
+
+def _load(path: Path, fingerprint: str) -> dict[str, NDArray]:
+    """Read a checkpoint of the same training."""
+    try:
+        with np.load(path) as file:
+            saved = dict(file)
+        same = str(saved["fingerprint"]) == fingerprint
+    except (OSError, ValueError, KeyError, BadZipFile, AttributeError, TypeError) as error:
+        raise ValueError(
+            f"checkpoint: got {path}, which is none; allowed: a new file, or one from the same "
+            "training"
+        ) from error
+    if not same:
+        raise ValueError(
+            f"checkpoint: got {path}, made with other settings; allowed: a new file, or "
+            "one from the same training"
+        )
+    return saved
 
 
 def _save(path: Path, **arrays: Any) -> None:

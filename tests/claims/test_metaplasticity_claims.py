@@ -181,6 +181,21 @@ def test_recurrent_network_recalls_blanked_elements_and_needs_plasticity():
 
 
 @pytest.mark.slow
+def test_an_lstm_of_as_many_cells_recalls_less():
+    """After as many episodes, at the best of its steps; above what a network without memory can."""
+    from spikeconsol.models import meta_hebbian_recall as recall
+
+    protocol = recall.FiftyBits(backend=FASTEST)
+    recalled = {}
+    for condition in recall.fifty_bits(protocol)[:3]:
+        found = recall.recall_bits(protocol, condition, (110,))
+        recalled[condition.name] = float(found.recalled[0])
+    assert recalled["plastic"] > 0.85
+    assert 0.55 < recalled["lstm"] < recalled["plastic"] - 0.1
+    assert recalled["fixed"] < recalled["lstm"]
+
+
+@pytest.mark.slow
 def test_spiking_network_is_as_good_as_the_rate_network():
     """Without retraining, at the default sizes; and at chance without plasticity."""
     from spikeconsol.metaplasticity.spiking import SpikingNetwork

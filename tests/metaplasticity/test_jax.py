@@ -54,6 +54,7 @@ def test_without_jax_the_message_says_what_to_do(monkeypatch):
         (OneShot(), Plasticity(rule="instar")),
         (AutoAssociation(size=12, patterns=1), Plasticity(rule="oja", decay="synapse")),
         (AutoAssociation(size=28), Plasticity(decay="layer")),
+        (AutoAssociation.fifty_bits(), Plasticity(lstm=60)),
         *(
             pytest.param(
                 CueReward(size=4, steps=14, hidden=5),

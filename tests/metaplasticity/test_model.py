@@ -13,7 +13,7 @@ FIGURES = {n: f for n, f in find_figures().items() if n.startswith("meta_")}
 DRAWN = [name for name in FIGURES if name != "meta_spiking"]
 QUICK = {"episodes": 40, "frozen": 10}
 MORE = {"tested": 3, "sampled": 3, "shuffles": 3, "life": 3, "lives": 2, "again": 3}
-MORE |= {"elements": 40}
+MORE |= {"elements": 40, "side": 8, "lstm_cells": (60,)}
 MORE |= {"looks": (0, 10, 20), "predicted_at": 10}
 
 

@@ -203,3 +203,32 @@ def test_recurrent_network_learns_to_recall():
     without = Plasticity(alpha="fixed", alpha_scale=0)
     control = train(task, optimiser=Adam(learning_rate=0.01), plasticity=without, **settings)
     assert control.test_accuracy.max() < 0.65
+
+
+def test_lstm_learns_to_recall_what_is_small_enough():
+    """From the same loop; as itself when it is loaded again, or tested."""
+    task = AutoAssociation(size=4, patterns=1, cycles=1, orthogonal=False, shown=2, pause=1)
+    settings = {"seeds": [0, 1], "episodes": 1700, "frozen": 200, "plasticity": Plasticity(lstm=10)}
+    learned = train(task, optimiser=Adam(learning_rate=0.01), **settings)
+    assert learned.test_accuracy.min() > 0.95
+    assert evaluate(learned, episodes=50).accuracy.mean() > 0.95
+    assert set(learned.to_dataset().data_vars) >= {"W", "R", "b"}
+
+
+@pytest.mark.parametrize(
+    ("text", "task", "settings"),
+    [
+        (
+            "lstm: got 5; allowed: >= 9, one cell for each input",
+            AutoAssociation(size=8, patterns=1),
+            {"lstm": 5},
+        ),
+        ("lstm: got 9; allowed: none, but for tasks of recall", OneShot(), {"lstm": 9}),
+        ("rule: got 'oja'; allowed: 'hebb', as an LSTM", None, {"lstm": 9, "rule": "oja"}),
+        ("decay: got 'layer'; allowed: 'fixed', as", None, {"lstm": 9, "decay": "layer"}),
+        ("lstm: got 0; allowed: .*>= 1", None, {"lstm": 0}),
+    ],
+)
+def test_an_lstm_has_no_plasticity(text, task, settings):
+    with pytest.raises(ParameterError, match=f"^{text}"):
+        train(task, seeds=[0], episodes=2, frozen=1, plasticity=Plasticity(**settings))

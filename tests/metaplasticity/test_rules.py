@@ -116,6 +116,40 @@ def test_clamped_cells_take_the_value_of_their_input():
     assert max(errors.values()) < 1e-9
 
 
+@pytest.mark.parametrize(
+    "task",
+    [
+        AutoAssociation(size=4, patterns=1, cycles=1),
+        GREY.replace(patterns=1, cycles=1, shown=2, pause=1, tested=2),
+    ],
+    ids=["bits", "grey"],
+)
+def test_lstm_equals_complex_step(task):
+    """With more cells than are clamped."""
+    pytest.importorskip("skimage") if task.clamped else None
+    network = build(task, Plasticity(lstm=task.inputs + 1))
+    errors = gradient_error(network, start(network, runs=2), episode(task, runs=2))
+    assert set(errors) == {"W", "R", "b"}
+    assert max(errors.values()) < 1e-12
+
+
+def test_lstm_by_hand():
+    """One cell beside the clamped ones: it is written when the input is on, and keeps."""
+    task = AutoAssociation(size=4, patterns=1, cycles=1, shown=1, pause=1, tested=1)
+    network = build(task, Plasticity(lstm=6))
+    W, R, b = np.zeros((4, 6, 5)), np.zeros((4, 6, 6)), np.zeros((4, 6))
+    W[0, 5, 0], W[3, 5, 0], b[0, 5], b[1, 5], b[2, 5] = 30, 1, -15, 30, 30
+    parameters = {"W": W.reshape(24, 5), "R": R.reshape(24, 6), "b": b.ravel()}
+    u = np.zeros((3, 5))
+    u[0, :4], u[:, 4] = [20, -20, 20, -20], 200
+    h, c, _ = network.forward(parameters, u)
+    np.testing.assert_allclose(h[1, :5], [1, -1, 1, -1, 1])
+    # Open by the input, shut without it, and not forgotten.
+    np.testing.assert_allclose(c[:, 5], np.tanh([0, 1, 1, 1]), atol=1e-6)
+    np.testing.assert_allclose(h[1:, 5], np.tanh(c[1:, 5]), atol=1e-6)
+    assert not h[2:, :4].any()
+
+
 @pytest.mark.parametrize("decay", ["fixed", "layer"])
 @pytest.mark.parametrize("task", [AutoAssociation(gamma=0.9), GREY], ids=["bits", "grey"])
 def test_blocks_of_steps_are_the_same_network(decay, task):

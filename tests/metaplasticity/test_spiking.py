@@ -1,5 +1,7 @@
 """The plastic layer on spikes against the rate network, with the same parameters."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -94,6 +96,19 @@ def test_leaky_cells_are_nearly_silent_at_rest(two_episodes):
     assert 0 < leaky.rest_rate < 20
 
 
+def test_sparse_cells_answer_with_few_spikes():
+    """Also where a bias holds a cell on one side, which then fires at rest."""
+    held = {**PARAMETERS, "b": np.array([1.5, -1.5])}
+    settings = SpikingParameters.sparse().replace(pairs=12)
+    sparse = SpikingNetwork(trained(held), seed=0, settings=settings, target="numpy")
+    drawn = TASK.draw(np.random.default_rng(3), 1)
+    by_rate = FeedForward(TASK, Plasticity()).run(held, drawn).activity.y
+    sparse.run(drawn)
+    assert np.corrcoef(sparse.activity.ravel(), by_rate.ravel())[0, 1] > 0.95
+    sparse.run(replace(drawn, x=0 * drawn.x))
+    assert 10 < sparse.rest_rate < 20
+
+
 def test_recurrent_network_recalls_on_spikes():
     """By traces alone, all coefficients of one size; at chance without them."""
     task = AutoAssociation(size=12, patterns=1, cycles=1)
@@ -180,6 +195,15 @@ def test_wrong_parameters_are_refused():
         SpikingNetwork(two, seed=0)
     with pytest.raises(ValueError, match="rule: got 'oja'; allowed: hebb"):
         SpikingNetwork(trained(plasticity=Plasticity(rule="oja")), seed=0)
+    gated = train(
+        AutoAssociation(size=8, patterns=1),
+        seeds=[0],
+        episodes=2,
+        frozen=1,
+        plasticity=Plasticity(lstm=9),
+    )
+    with pytest.raises(ValueError, match="lstm: got 9; allowed: none, on spikes"):
+        SpikingNetwork(gated, seed=0)
     with pytest.raises(ValueError, match=r"x: got shape \(1, 20, 10\); allowed: \(E, T, 6\)"):
         SpikingNetwork(trained(), seed=0).run(OneShot().draw(np.random.default_rng(0), 1))
 

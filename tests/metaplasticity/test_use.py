@@ -86,6 +86,7 @@ def test_wrong_objects_are_refused_by_name():
         (TypeError, "seeds: got 5", {"seeds": 5}),
         (TypeError, r"seeds: got \[0\.5\]", {"seeds": [0.5]}),
         (TypeError, "seeds: got 'ab'", {"seeds": "ab"}),
+        (TypeError, r"seeds: got \[True\]", {"seeds": [True]}),
         (ValueError, "seeds: got .*-1", {"seeds": [-1]}),
         (TypeError, "episodes: got 60.5", {"episodes": 60.5}),
         (TypeError, "frozen: got True", {"frozen": True}),
@@ -161,6 +162,10 @@ class Echo(tasks.Task):
             scored[:] = False
         elif self.fault == "nan":
             x[0, 0, 0] = np.nan
+        elif self.fault == "signs":
+            target = 2 * target - 1
+        elif self.fault == "tuple":
+            return x, target, scored
         return tasks.Episodes(x, target, scored)
 
 
@@ -171,12 +176,43 @@ class Echo(tasks.Task):
         ("target", "target: Echo.draw returned shape"),
         ("unscored", "scored: Echo.draw returned an episode without a scored step"),
         ("nan", "x, target: Echo.draw returned nan"),
+        ("signs", "target: Echo.draw returned other than probabilities; allowed: 1 for"),
+        ("tuple", "draw: Echo.draw returned tuple; allowed: Episodes"),
     ],
 )
 def test_own_task_that_does_not_fit_itself_is_refused(fault, text):
     assert train(Echo(), seeds=[0], **SHORT).errors.shape == (60, 1)
-    with pytest.raises(ValueError, match=text):
+    with pytest.raises((ValueError, TypeError), match=text):
         train(Echo(fault=fault), seeds=[0], **SHORT)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("loss: got 'l2'; allowed: cross-entropy", {"loss": "l2"}),
+        ("readout: got 'sum'; allowed: linear", {"readout": "sum"}),
+        ("label_inputs: got 9; allowed: .* <= 3", {"label_inputs": 9}),
+        ("inputs: got 0; allowed: .* >= 1", {"inputs": 0}),
+        ("outputs: got 2.5; allowed: a whole number", {"outputs": 2.5}),
+        ("cells: got 4; allowed: numbers of the cells", {"cells": 4}),
+        (r"cells: got \(3,\); allowed: 2 in the last", {"readout": "identity", "cells": (3,)}),
+    ],
+)
+def test_what_a_task_says_of_itself_is_checked(text, said):
+    kind = type("Mine", (Echo,), said)
+    with pytest.raises(ValueError, match=f"^{text}") as caught:
+        train(kind(), seeds=[0], **SHORT)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_task_without_its_parts_is_told_which():
+    for missing, parts in (
+        ("inputs", {"outputs": 2, "draw": Echo.draw}),
+        ("outputs", {"inputs": 3, "draw": Echo.draw}),
+        ("draw", {"inputs": 3, "outputs": 2}),
+    ):
+        with pytest.raises(NotImplementedError, match=f"^{missing}: Mine has none; allowed: "):
+            train(type("Mine", (tasks.Task,), parts)(), seeds=[0], **SHORT)
 
 
 def test_divergence_stops_with_a_word():
@@ -208,6 +244,12 @@ def test_curriculum_keeps_its_rule_and_refuses_other_sizes():
         train(OneShot(hidden=3), seeds=[0, 1], start=first, **SHORT)
     with pytest.raises(ValueError, match="start: got 2 runs; allowed: 1"):
         train(OneShot(), seeds=[0], start=first, **SHORT)
+    learned = train(OneShot(), seeds=[0], plasticity=Plasticity(decay="layer"), **SHORT)
+    with pytest.raises(ValueError, match="logit_gamma of shape none; allowed: "):
+        train(OneShot(), seeds=[0], start=learned, plasticity=Plasticity(), **SHORT)
+    lost = first.with_parameters(w=np.nan * first.parameters["w"])
+    with pytest.raises(ValueError, match="start: got w with nan"):
+        train(OneShot(), seeds=[0, 1], start=lost, **SHORT)
 
 
 def test_finished_checkpoint_goes_on_with_more_episodes(tmp_path):
@@ -221,6 +263,13 @@ def test_finished_checkpoint_goes_on_with_more_episodes(tmp_path):
         train(OneShot(), episodes=300, checkpoint=path, **settings)
     with pytest.raises(ValueError, match=r"checkpoint: got .* other settings"):
         train(OneShot(), episodes=550, checkpoint=path, start=whole, **settings)
+    cut = tmp_path / "cut.npz"
+    cut.write_bytes(path.read_bytes()[:-300])
+    (tmp_path / "text.npz").write_text("no checkpoint")
+    np.savez(tmp_path / "other.npz", x=1)
+    for path in (cut, tmp_path / "text.npz", tmp_path / "other.npz", tmp_path):
+        with pytest.raises(ValueError, match=r"checkpoint: got .*, which is none; allowed"):
+            train(OneShot(), episodes=550, checkpoint=path, **settings)
 
 
 @pytest.mark.parametrize(
