@@ -88,7 +88,7 @@ def _sizes(ax: Axes, found: Mapping[str, Any]) -> None:
     x = np.linspace(0.02, 5, 300)
     curve = np.exp(-((np.log(x) + SD**2 / 2) ** 2) / (2 * SD**2)) / (x * SD * np.sqrt(2 * np.pi))
     ax.plot(x, curve, color=COLORS["instant"], lw=1, ls=":", label="log-normal (EPSPs)")
-    ax.set(yscale="log", xlabel="size / mean size", ylabel="density", ylim=(1e-3, 40), xlim=(0, 5))
+    ax.set(yscale="log", xlabel="size / mean size", ylabel="density", ylim=(1e-3, 1e5), xlim=(0, 5))
     ax.legend(loc="upper right", bbox_to_anchor=(1, 0.92))
 
 
