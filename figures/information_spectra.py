@@ -7,6 +7,7 @@ from typing import Any
 
 import matplotlib
 import numpy as np
+from matplotlib.colors import to_hex
 
 from spikeconsol.figures.style import (
     COLORS,
@@ -32,13 +33,13 @@ def draw(results: Mapping[str, Mapping[str, Any]]) -> Any:
     )
     shades = matplotlib.colormaps["cividis"]
     for place, (load, case) in enumerate(held.items()):
-        color = shades(0.9 * place / max(1, len(held) - 1))
+        shade = to_hex(shades(0.9 * place / max(1, len(held) - 1)))
         count = case.sizes["synapse"]
         some = np.unique(np.geomspace(1, count, 120).astype(int)) - 1
         diagonal = np.where(case.diagonal > 0, case.diagonal, np.nan)[:, some]
-        band(axes[0], some + 1, diagonal, color=color, label=f"{load}")
+        band(axes[0], some + 1, diagonal, color=shade, label=f"{load}")
         modes = case.eigenvalue.values[:, : load - 1]
-        band(axes[1], 1 + np.arange(load - 1), modes, color=color, label=f"{load}")
+        band(axes[1], 1 + np.arange(load - 1), modes, color=shade, label=f"{load}")
     axes[0].set(xscale="log", yscale="log", xlabel="synapse, ranked", ylabel="information F")
     axes[1].set(xscale="log", yscale="log", xlabel="direction, ranked", ylabel="eigenvalue")
     axes[1].legend(title="patterns", loc="upper right", fontsize=6, borderaxespad=0)
@@ -55,8 +56,13 @@ def draw(results: Mapping[str, Mapping[str, Any]]) -> Any:
     axes[2].legend(loc="upper left")
     for load, color in zip(free, ("rate", "gate", "instant"), strict=False):
         values = free[load].eigenvalue.values
-        modes = 1 + np.arange(values.shape[1])
-        band(axes[3], modes, np.log10(values.clip(1e-12)), color=color, label=f"{load}")
+        band(
+            axes[3],
+            1 + np.arange(values.shape[1]),
+            np.log10(values.clip(1e-12)),
+            color=color,
+            label=f"{load}",
+        )
     axes[3].set(xlabel="direction, ranked", ylabel="log$_{10}$ eigenvalue", title="free, 12 units")
     axes[3].legend(title="patterns", loc="upper right")
     state_n(axes[3], free[load].sizes["seed"], corner="lower left")

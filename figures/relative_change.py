@@ -54,7 +54,7 @@ def _day(ax: Axes, data: Any, label: str) -> None:
     plot.weight_change(before, after, ax=ax)
     ax.set(title=label.replace("\n", " "), xlabel="weight w", ylabel="")
     ax.set(xlim=(0.01, 1.3), ylim=(1e-4, 30))
-    ax.get_legend().remove()
+    ax.legend().remove()
 
 
 def _correlations(ax: Axes, found: Mapping[str, Any]) -> None:
