@@ -190,7 +190,7 @@ def grey_images(source: str, rng: np.random.Generator, count: int) -> NDArray[np
     """Draw pieces of photographs, or whole small ones, in random order, shape (count, 100)."""
     if source == "cifar-10":
         colours, _ = _cifar10()
-        drawn = colours[rng.permutation(len(colours))[:count]] @ (0.299, 0.587, 0.114)
+        drawn = colours[rng.permutation(len(colours))[:count]] @ np.array([0.299, 0.587, 0.114])
         # A pixel is the mean of 3 x 3 of the inner 30 x 30.
         return drawn[:, 1:-1, 1:-1].reshape(-1, SIDE, 3, SIDE, 3).mean(axis=(2, 4)).reshape(-1, 100)
     photographs = [image for part in ("train", "test") for image in load_photographs(part)]

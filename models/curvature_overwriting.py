@@ -107,7 +107,8 @@ def curves(p: Overwriting, load: int, name: str, seed: int) -> tuple[NDArray, ND
 def run(p: Overwriting, condition: Condition, seeds: tuple[int, ...]) -> xr.Dataset:
     """Learn the new pattern, for one seed at a time."""
     (seed,) = seeds
-    old, new = curves(p, *condition.setup, seed)
+    load, name = condition.setup
+    old, new = curves(p, load, name, seed)
     learned = np.append(np.flatnonzero(new >= 0.9), len(new))[0] * p.every
     one = {"units": "1"}
     return xr.Dataset(

@@ -148,8 +148,8 @@ def run(p: Days, condition: Condition, seeds: tuple[int, ...]) -> xr.Dataset:
     (seed,) = seeds
     looks = watched(p, condition, seed)
     visible = [np.abs(look) > p.smallest * np.abs(look).max() for look in looks]
-    days = [change(*looks[k : k + 2], visible[k], seed) for k in range(p.days)]
-    found = {name: np.mean([day[name] for day in days]) for name in days[0]}
+    days = [change(looks[k], looks[k + 1], visible[k], seed) for k in range(p.days)]
+    found = {name: float(np.mean([day[name] for day in days])) for name in days[0]}
     found |= sizes(looks[0], looks[-1], visible[0])
     size = np.abs(looks[0])
     density = np.histogram(size / size.mean(), EDGES)[0] / (len(size) * np.diff(EDGES))
