@@ -190,16 +190,17 @@ def grey_images(source: str, rng: np.random.Generator, count: int) -> NDArray[np
     """Draw pieces of photographs, or whole small ones, in random order, shape (count, 100)."""
     if source == "cifar-10":
         colours, _ = _cifar10()
-        drawn = colours[rng.permutation(len(colours))[:count]] @ np.array([0.299, 0.587, 0.114])
+        chosen = colours[rng.permutation(len(colours))[:count]].astype(float)
+        drawn: NDArray[np.float64] = chosen @ np.array([0.299, 0.587, 0.114])
         # A pixel is the mean of 3 x 3 of the inner 30 x 30.
         return drawn[:, 1:-1, 1:-1].reshape(-1, SIDE, 3, SIDE, 3).mean(axis=(2, 4)).reshape(-1, 100)
     photographs = [image for part in ("train", "test") for image in load_photographs(part)]
-    drawn = np.empty((count, SIDE, SIDE))
-    for piece in drawn:
+    pieces = np.empty((count, SIDE, SIDE))
+    for piece in pieces:
         image = photographs[rng.integers(len(photographs))]
         row, column = (rng.integers(0, length - SIDE + 1) for length in image.shape)
         piece[:] = image[row : row + SIDE, column : column + SIDE]
-    return drawn.reshape(count, -1)
+    return pieces.reshape(count, -1)
 
 
 _cifar10 = functools.cache(load_cifar10)
