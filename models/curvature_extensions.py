@@ -1,20 +1,22 @@
-"""Capacity beyond the plain protocol: homeostasis, error-driven rules and real images."""
+"""Capacity beyond the plain protocol: homeostasis and real images."""
 
 from __future__ import annotations
 
 import functools
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from spikeconsol.consolidation import HopfieldNetwork
 from spikeconsol.consolidation.rules import (
-    ContrastiveDivergence,
     CurvatureGate,
     DepressionGate,
     HardBounds,
+    HistoryMask,
     Leaky,
     RefreshedCurvatureGate,
     Rule,
@@ -23,7 +25,7 @@ from spikeconsol.consolidation.rules import (
     SpikeGatedLeaky,
     StablePerceptron,
 )
-from spikeconsol.data import corrupt
+from spikeconsol.data import corrupt, load_cifar10, load_photographs
 from spikeconsol.lab import Condition
 from spikeconsol.models.curvature_capacity import (
     Patterns,
@@ -35,25 +37,6 @@ from spikeconsol.models.curvature_capacity import (
     run,
 )
 from spikeconsol.parameters import parameter
-
-
-def gradients(p: Protocol) -> list[Condition]:
-    """Error-driven learning of each pattern, free and damped by curvature."""
-    f = p.coding_level
-    made: dict[str, Rule] = {
-        f"perceptron-{damping:g}": StablePerceptron(coding_level=f, damping=damping)
-        for damping in (0.0, 0.3, 1.0, 3.0)
-    }
-    made |= {
-        f"contrastive-divergence-{damping:g}": ContrastiveDivergence(
-            coding_level=f, damping=damping
-        )
-        for damping in (0.0, 1.0)
-    }
-    return [
-        Condition(name, "rate", name.replace("-", " "), Trial(rule, p))
-        for name, rule in made.items()
-    ]
 
 
 @functools.cache
@@ -135,11 +118,22 @@ def draw_images(p: Protocol, seeds: Seeds, *, brightness: int) -> tuple[Patterns
 
     bright = load_digits().data >= brightness
     bright = bright[bright.sum(axis=1) >= 4]  # fewer pixels make no cue
+
+    def chosen(rng: np.random.Generator, count: int) -> Patterns:
+        return bright[rng.permutation(len(bright))[:count]]
+
+    return _streams(p, seeds, chosen)
+
+
+def _streams(
+    p: Protocol, seeds: Seeds, chosen: Callable[[np.random.Generator, int], Patterns]
+) -> tuple[Patterns, ...]:
+    """Images, their cues and the background of every seed."""
     streams = []
     for seed in seeds:
         order, noise = np.random.SeedSequence(seed).spawn(2)
-        chosen = np.random.default_rng(order).permutation(len(bright))[: p.stored + p.background]
-        tested, background = np.split(bright[chosen], [p.stored])
+        images = chosen(np.random.default_rng(order), p.stored + p.background)
+        tested, background = np.split(images, [p.stored])
         cues = corrupt(tested, deleted=p.deleted, added=p.added, seed=noise)
         streams.append((tested, cues, background))
     return tuple(np.stack(arrays) for arrays in zip(*streams, strict=True))
@@ -179,8 +173,97 @@ def run_images(p: Images, condition: Condition, seeds: Seeds) -> xr.Dataset:
         return run(p, condition, seeds)
 
 
+SIDE = 10
+
+
+@dataclass(frozen=True)
+class Photographs(Images):
+    """Sequences of grey 10 x 10 pieces of photographs, as in the source paper's program."""
+
+    units: int = parameter(SIDE**2, choices=(SIDE**2,), doc="pixels of an image")
+    source: str = parameter(
+        "photographs", choices=("photographs", "cifar-10"), doc="of scikit-image, or CIFAR-10"
+    )
+
+
+def grey_images(source: str, rng: np.random.Generator, count: int) -> NDArray[np.float64]:
+    """Draw pieces of photographs, or whole small ones, in random order, shape (count, 100)."""
+    if source == "cifar-10":
+        colours, _ = _cifar10()
+        chosen = colours[rng.permutation(len(colours))[:count]].astype(float)
+        drawn: NDArray[np.float64] = chosen @ np.array([0.299, 0.587, 0.114])
+        # A pixel is the mean of 3 x 3 of the inner 30 x 30.
+        return drawn[:, 1:-1, 1:-1].reshape(-1, SIDE, 3, SIDE, 3).mean(axis=(2, 4)).reshape(-1, 100)
+    photographs = [image for part in ("train", "test") for image in load_photographs(part)]
+    pieces = np.empty((count, SIDE, SIDE))
+    for piece in pieces:
+        image = photographs[rng.integers(len(photographs))]
+        row, column = (rng.integers(0, length - SIDE + 1) for length in image.shape)
+        piece[:] = image[row : row + SIDE, column : column + SIDE]
+    return pieces.reshape(count, -1)
+
+
+_cifar10 = functools.cache(load_cifar10)
+
+
+def binarised(grey: NDArray[np.float64], brightest: float | None) -> Patterns:
+    """Pixels of at least half of the largest value, or so large a share, the brightest, of all."""
+    if brightest is None:
+        return grey >= grey.max(axis=1, keepdims=True) / 2
+    order = np.argsort(-grey, axis=1, kind="stable")
+    active = np.zeros(grey.shape, bool)
+    np.put_along_axis(active, order[:, : round(brightest * grey.shape[1])], True, axis=1)
+    return active
+
+
+def draw_photographs(
+    p: Photographs, seeds: Seeds, *, brightest: float | None
+) -> tuple[Patterns, ...]:
+    """Binary images that are neither uniform nor the same as another, their cues and background."""
+
+    def chosen(rng: np.random.Generator, count: int) -> Patterns:
+        active = binarised(grey_images(p.source, rng, 8 * count), brightest)
+        share = active.mean(axis=1)
+        active = active[(share >= 0.04) & (share <= 0.96)]
+        first = np.sort(np.unique(active, axis=0, return_index=True)[1])
+        return active[first[:count]]
+
+    return _streams(p, seeds, chosen)
+
+
+def photographs(p: Photographs) -> list[Condition]:
+    """Half of the largest grey value as in the source, and the brightest tenth."""
+    conditions = []
+    for name, brightest, level in (("half", None, 0.5), ("tenth", 0.1, 0.1)):
+        q = p.replace(coding_level=level)
+        made: dict[str, Rule | str] = {
+            "instant": "covariance",
+            "perceptron": "perceptron",
+            "curvature-gate": CurvatureGate.for_capacity(10, coding_level=level),
+            "hard-bounds": HardBounds(coding_level=level),
+            "leaky": Leaky(coding_level=level),
+            "frozen-mask": HistoryMask(coding_level=level),
+        }
+        conditions += [
+            Condition(
+                f"{name}-{rule}",
+                "rate",
+                f"{name}, {rule.replace('-', ' ')}",
+                Trial(made[rule], q, draw=functools.partial(draw_photographs, brightest=brightest)),
+            )
+            for rule in made
+        ]
+    return conditions
+
+
+def run_photographs(p: Photographs, condition: Condition, seeds: Seeds) -> xr.Dataset:
+    """Add some of the images, for the figure."""
+    trial: Trial = condition.setup
+    shown = trial.draw(trial.protocol, seeds[:1])[0][0, :8]
+    return run_images(p, condition, seeds).assign(example=(("image", "pixel"), shown))
+
+
 EXPERIMENTS = (
-    experiment(gradients, "error-driven rules with curvature damping", seeds=10),
     experiment(
         homeostasis,
         "excitability that evens out how often units are used",
@@ -188,4 +271,12 @@ EXPERIMENTS = (
         figures=("homeostasis",),
     ),
     experiment(images, "sequences of handwritten digits", parameters=Images, run=run_images),
+    experiment(
+        photographs,
+        "sequences of natural images of 10 x 10 pixels",
+        parameters=Photographs,
+        run=run_photographs,
+        seeds=10,
+        figures=("photographs",),
+    ),
 )

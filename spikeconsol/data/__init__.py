@@ -10,6 +10,7 @@ from spikeconsol.data.patterns import (
     corrupt,
     sparse_patterns,
 )
+from spikeconsol.data.photographs import load_cifar10, load_photographs
 from spikeconsol.data.streams import nback_stream, stay_stream
 from spikeconsol.data.task_streams import (
     Task,
@@ -33,9 +34,11 @@ __all__ = [
     "course_summary",
     "digits_task",
     "linear_task",
+    "load_cifar10",
     "load_images",
     "load_omniglot",
     "load_patterns",
+    "load_photographs",
     "nback_stream",
     "read_idx",
     "sparse_patterns",

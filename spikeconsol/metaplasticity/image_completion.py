@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import ClassVar
 
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from spikeconsol.data.photographs import load_photographs
 from spikeconsol.metaplasticity.recurrent_tasks import Recall
 from spikeconsol.metaplasticity.task import Floats
 from spikeconsol.parameters import ParameterError, parameter
 
 __all__ = ["ImageCompletion"]
-
-#: Photographs that come with scikit-image; those of the test are never trained on.
-PHOTOGRAPHS = {
-    "train": ("astronaut", "camera", "coffee", "rocket", "coins", "moon"),
-    "test": ("chelsea", "stereo_motorcycle"),
-}
 
 
 @dataclass(frozen=True)
@@ -61,7 +55,7 @@ class ImageCompletion(Recall):
         return 0.1 * self.size / 2
 
     def _patterns(self, rng: Generator, episodes: int) -> Floats:
-        photographs = _photographs(self.part, self.shrunk)
+        photographs = load_photographs(self.part, shrunk=self.shrunk)
         drawn = np.empty((episodes * self.patterns, self.size))
         for n in range(len(drawn)):
             grey = photographs[rng.integers(len(photographs))]
@@ -74,24 +68,3 @@ class ImageCompletion(Recall):
     def _kept(self, rng: Generator, episodes: int) -> NDArray[np.bool_]:
         upper = np.arange(self.size) < self.size // 2
         return upper == (rng.random((episodes, 1)) < 0.5)
-
-
-@lru_cache(maxsize=4)
-def _photographs(part: str, shrunk: int) -> tuple[Floats, ...]:
-    """Return photographs in grey, squares of pixels averaged."""
-    try:
-        from skimage import data
-    except ImportError:
-        raise ImportError(
-            "ImageCompletion: scikit-image is not installed; allowed: "
-            "pip install 'spikeconsol[photographs]'"
-        ) from None
-    photographs = []
-    for name in PHOTOGRAPHS[part]:
-        photograph = getattr(data, name)()
-        photograph = photograph[0] if isinstance(photograph, tuple) else photograph
-        grey = photograph.reshape(*photograph.shape[:2], -1).mean(axis=-1) / 255
-        rows, columns = (length // shrunk * shrunk for length in grey.shape)
-        square = grey[:rows, :columns].reshape(rows // shrunk, shrunk, columns // shrunk, shrunk)
-        photographs.append(square.mean(axis=(1, 3)))
-    return tuple(photographs)
