@@ -313,7 +313,6 @@ LEARNED = ("accuracy", "final_cosine")
 
 _experiment = family(
     "bottleneck/",
-    parameters=Training,
     run=learn,
     columns=LEARNED,
     demo={"epochs": 2, "seeds": 2},

@@ -457,7 +457,6 @@ EXPERIMENTS = (
         "steady",
         "published models of synaptic memory, each at its best",
         conditions,
-        parameters=Protocol,
         run=steady,
         columns=("p90", "kept", "p90_plain", "kept_plain"),
         seeds=(100, 10),

@@ -432,9 +432,7 @@ LONG = LARGE | {
 }
 
 
-_experiment = family(
-    "cortical-memory/", parameters=Protocol, run=run, columns=COLUMNS, seeds=3, program=program
-)
+_experiment = family("cortical-memory/", run=run, columns=COLUMNS, seeds=3, program=program)
 SOME = {"presets": {"few": FEW}}
 EXPERIMENTS = (
     _experiment(

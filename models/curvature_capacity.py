@@ -430,7 +430,6 @@ COLUMNS = (
 
 _experiment = family(
     "curvature-capacity/",
-    parameters=Protocol,
     run=run,
     columns=COLUMNS,
     batched=True,

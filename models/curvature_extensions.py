@@ -187,5 +187,5 @@ EXPERIMENTS = (
         seeds=10,
         figures=("homeostasis",),
     ),
-    experiment(images, "sequences of handwritten digits", parameters=Images, run=run_images),
+    experiment(images, "sequences of handwritten digits", run=run_images),
 )

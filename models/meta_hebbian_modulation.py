@@ -18,7 +18,7 @@ from spikeconsol.lab import Condition
 from spikeconsol.metaplasticity import Adam, Plasticity, Training, tasks
 from spikeconsol.metaplasticity.closed_loop import ClosedLoop
 from spikeconsol.metaplasticity.network import Outcome
-from spikeconsol.models.meta_hebbian import SCORES, Case, Protocol, experiment, learn, listed, named
+from spikeconsol.models.meta_hebbian import SCORES, Case, Tested, experiment, learn, listed, named
 from spikeconsol.parameters import parameter
 
 #: What happens at a step: the column of the input, and what it is.
@@ -26,10 +26,9 @@ EVENTS = ("cue", "go", "reward +1", "reward -1", "nothing")
 
 
 @dataclass(frozen=True)
-class ModulationProtocol(Protocol):
+class ModulationProtocol(Tested, tested=200):  # type: ignore[call-arg]
     """Training, and a test on new episodes."""
 
-    tested: int = parameter(200, at_least=1, doc="episodes of the test by trial")
     trials: int = parameter(9, at_least=1, doc="trials of an episode that are reported")
 
 
@@ -124,7 +123,6 @@ EXPERIMENTS = (
         "find the rewarded cue: plasticity gated by a cell of the network, or not",
         conditions,
         run=run,
-        parameters=ModulationProtocol,
         columns=(*SCORES, "late_accuracy", "late_held"),
         demo={"tested": 50, "episodes": 4000, "seeds": 4},
         figures=("meta_neuromodulation",),

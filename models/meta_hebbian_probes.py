@@ -17,17 +17,25 @@ from numpy.typing import NDArray
 from spikeconsol.lab import Condition
 from spikeconsol.metaplasticity import evaluate, tasks
 from spikeconsol.metaplasticity.parameters import SpikingParameters
-from spikeconsol.models.meta_hebbian import SCORES, Case, Protocol, experiment, learn, listed, named
+from spikeconsol.models.meta_hebbian import (
+    SCORES,
+    Case,
+    Protocol,
+    Tested,
+    by_seed,
+    experiment,
+    learn,
+    listed,
+    named,
+)
 from spikeconsol.parameters import parameter
 
 # ----------------------------------------------------------------------- tests beyond training
 
 
 @dataclass(frozen=True)
-class ProbeProtocol(Protocol):
+class ProbeProtocol(Tested):
     """Training, and tests on other episodes than those trained on."""
-
-    tested: int = parameter(500, at_least=1, doc="episodes of each test")
 
 
 def similarity_conditions(protocol: ProbeProtocol) -> Sequence[Condition]:
@@ -99,10 +107,9 @@ def retention(protocol: ProbeProtocol, condition: Condition, seeds: tuple[int, .
 
 
 @dataclass(frozen=True)
-class SpikingProtocol(Protocol):
+class SpikingProtocol(Tested, tested=50):  # type: ignore[call-arg]
     """Training by rates, and a test on spikes."""
 
-    tested: int = parameter(50, at_least=1, doc="episodes of each test")
     pairs: tuple[int, ...] = parameter(
         (5, 10, 20, 80), at_least=1, doc="further sizes, in pairs of neurons per unit"
     )
@@ -170,7 +177,7 @@ def spiking(protocol: SpikingProtocol, condition: Condition, seeds: tuple[int, .
                 ),
             }
         )
-    dataset = xr.concat([xr.Dataset(row) for row in rows], "seed").assign_coords(seed=list(seeds))
+    dataset = by_seed(seeds, rows)
     return dataset.assign_attrs(**setup.get("settings", {}))
 
 
@@ -223,7 +230,6 @@ def run_transfer(
 
 _probe = partial(
     experiment,
-    parameters=ProbeProtocol,
     demo={"tested": 100},
     figures=("meta_generalisation",),
 )
@@ -247,7 +253,6 @@ EXPERIMENTS = (
         "the trained network on spikes, without retraining",
         spiking_conditions,
         run=spiking,
-        parameters=SpikingProtocol,
         columns=("accuracy", "below_rate", "activity_correlation"),
         seeds=(100, 10),
         demo={"episodes": 4000, "tested": 5, "seeds": 2, "pairs": (), "present": ()},
@@ -258,7 +263,6 @@ EXPERIMENTS = (
         "move a part of every trace into the fixed weights",
         transfer_conditions,
         run=run_transfer,
-        parameters=TransferProtocol,
         columns=("old_at_once", "old_later", "new_later"),
         demo={"life": 5, "lives": 10},
         figures=("meta_consolidation",),

@@ -138,7 +138,6 @@ EXPERIMENTS = (
         "the sign of plasticity after 300 episodes foretells who will learn the reversal",
         conditions,
         run=run,
-        parameters=EarlyProtocol,
         columns=(*SCORES, "negative_early", "agrees", "agrees_by_error", "early_error"),
         demo={"seeds": 6, "looks": (0, 100, 200, 300, 500), "episodes": 3000},
         figures=("meta_early_sign",),

@@ -305,8 +305,8 @@ def window_conditions(parameters: Contiguity) -> Sequence[Condition]:
 
 DEMO = {"presentations": 4000, "cells": 200, "rehearsed": 2000, "seeds": 1}
 _experiment = family("bottleneck/", columns=("accuracy", "top_cosine"), seeds=3, demo=DEMO)
-_nback = partial(_experiment, parameters=NBack, run=learn_nback)
-_contiguity = partial(_experiment, parameters=Contiguity, run=learn_contiguity)
+_nback = partial(_experiment, run=learn_nback)
+_contiguity = partial(_experiment, run=learn_contiguity)
 FIGURE = ("bottleneck_relational",)
 EXPERIMENTS = (
     _nback(

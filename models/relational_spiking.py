@@ -161,7 +161,6 @@ def capacity_conditions(parameters: SpikingNBack) -> Sequence[Condition]:
 
 _experiment = family(
     "bottleneck/spiking-",
-    parameters=SpikingNBack,
     run=learn,
     columns=("accuracy", "top_cosine", "top_recall"),
     seeds=3,

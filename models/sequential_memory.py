@@ -436,9 +436,7 @@ def tuning_conditions(protocol: Protocol) -> Sequence[Condition]:
     ]
 
 
-_experiment = family(
-    "sequential-memory", parameters=Protocol, run=run, columns=("kept", "p90", "newest")
-)
+_experiment = family("sequential-memory", run=run, columns=("kept", "p90", "newest"))
 EXPERIMENTS = (
     _experiment(
         "",

@@ -341,7 +341,6 @@ SMALL = (WINDOW, PROTOTYPES, FROZEN, PERMUTED, *RATE)
 
 experiment = family(
     "bottleneck/spiking-",
-    parameters=Training,
     run=learn,
     columns=("accuracy", "spikes"),
     figures=("spiking_bottleneck",),

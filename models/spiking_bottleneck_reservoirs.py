@@ -140,7 +140,6 @@ EXPERIMENTS = (
         "reservoir",
         "XOR in spikes from rate and spiking reservoirs: sizes, time constants, what they hold",
         reservoir_conditions,
-        parameters=ReservoirProtocol,
         run=learn_from_reservoir,
         columns=("accuracy", "signal_cosine", "readout_r2"),
         seeds=3,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import typing
 from collections.abc import Callable
 from typing import Any
 
@@ -13,7 +14,8 @@ __all__ = ["family"]
 def family(prefix: str, **shared: Any) -> Callable[..., Experiment]:
     """Return what makes the experiments of one model, ``make(name, summary, conditions)``.
 
-    Conditions are a function of the parameters, or the same for all parameters.
+    Conditions are a function of the parameters, or the same for all parameters. The class of the
+    parameters is the one that `run` is annotated to take, unless `parameters` names another.
 
     Parameters
     ----------
@@ -26,7 +28,8 @@ def family(prefix: str, **shared: Any) -> Callable[..., Experiment]:
     Examples
     --------
     >>> from spikeconsol.parameters import Parameters
-    >>> make = family("toy/", parameters=Parameters, run=print, columns=("x",), demo={"cells": 9})
+    >>> def run(parameters: Parameters, condition, seeds): ...
+    >>> make = family("toy/", run=run, columns=("x",), demo={"cells": 9})
     >>> make("size", "against size", [], demo={"seeds": 2}).presets
     {'demo': {'cells': 9, 'seeds': 2}}
     """
@@ -35,6 +38,8 @@ def family(prefix: str, **shared: Any) -> Callable[..., Experiment]:
         demo = {**shared.get("demo", {}), **fields.get("demo", {})}
         given = {"presets": {"demo": demo} if demo else {}, **shared, **fields}
         given.pop("demo", None)
+        if "parameters" not in given:
+            given["parameters"] = next(iter(typing.get_type_hints(given["run"]).values()), None)
         if isinstance(given.get("seeds"), int):
             given["seeds"] = (100, given["seeds"])
         return Experiment(
