@@ -17,14 +17,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from spikeconsol.lab import Condition, family
+from spikeconsol.lab import Condition, Seeds, family
 from spikeconsol.parameters import Parameters, parameter
 
 if TYPE_CHECKING:
     from spikeconsol.bottleneck import BottleneckClassifier
     from spikeconsol.data import Split
 
-Seeds = tuple[int, ...]
 Setup = dict[str, Any]
 
 #: Samples on which accuracy, HSIC and the signal's cosine are followed while a network learns.
@@ -76,13 +75,10 @@ class Training(Parameters):
         """Return the samples of a seed; those of images are always the same."""
         from spikeconsol import data
 
-        if self.task in ("linear", "xor"):
-            make = data.linear_task if self.task == "linear" else data.xor_task
-            return make(
-                seed, train=self.train or 900, test=1000, published_scaling=self.published_scaling
-            )
-        split = data.digits_task(seed) if self.task == "digits" else data.load_images(self.task)
-        return split.first(self.train, validate=self.validate)
+        drawn: Setup = {"train": self.train or 900, "test": 1000}
+        split = data.load_task(self.task, seed, **drawn, published_scaling=self.published_scaling)
+        images = self.task not in ("linear", "xor")
+        return split.first(self.train, validate=self.validate) if images else split
 
 
 @dataclass(frozen=True)

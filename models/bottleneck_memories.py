@@ -260,7 +260,7 @@ def freeze_release(parameters: ReleaseProtocol, condition: Condition, seeds: See
 
     (seed,) = seeds
     rng = np.random.default_rng(seed)
-    split = data.digits_task(seed) if parameters.images == "digits" else data.load_images()
+    split = data.load_task(parameters.images, seed)
     chosen = rng.permutation(len(split.X))[: 2 * parameters.samples]
     X = (split.X[chosen].astype(float) - 0.5) / 0.5
     y, Z = split.y[chosen], rng.random((len(chosen), parameters.units))

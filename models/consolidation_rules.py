@@ -56,11 +56,10 @@ from spikeconsol.consolidation.rules import (
     WillshawClock,
 )
 from spikeconsol.data import corrupt, sparse_patterns
-from spikeconsol.lab import Condition, family
+from spikeconsol.lab import Condition, Seeds, family
 from spikeconsol.parameters import parameter
 from spikeconsol.statistics import dice, longest_load
 
-Seeds = tuple[int, ...]
 Patterns = NDArray[np.bool_]
 Settings = Mapping[str, float]
 Setting = tuple[tuple[str, float], ...]

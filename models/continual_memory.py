@@ -17,13 +17,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from spikeconsol.lab import Condition, Experiment
+from spikeconsol.lab import Condition, Experiment, Seeds
 from spikeconsol.parameters import Parameters, parameter
 
 if TYPE_CHECKING:
     from spikeconsol.data import Split, TaskStream
 
-Seeds = tuple[int, ...]
 Setup = dict[str, Any]
 
 #: Chosen on held-out training images: novelty thresholds (of cells with rate 1/use, fixed, 0),

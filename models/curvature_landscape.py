@@ -17,12 +17,9 @@ from spikeconsol.consolidation import HopfieldNetwork, batch, curvature
 from spikeconsol.consolidation.parameters import Stored
 from spikeconsol.consolidation.rules import CurvatureGate
 from spikeconsol.data import corrupt, sparse_patterns
-from spikeconsol.lab import Condition, family
+from spikeconsol.lab import Condition, Seeds, family
 from spikeconsol.parameters import Parameters, parameter
 from spikeconsol.statistics import dice
-
-Seeds = tuple[int, ...]
-
 
 # Fisher information against weight ---------------------------------------------------------------
 

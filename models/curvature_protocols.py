@@ -28,12 +28,9 @@ from spikeconsol.consolidation.rules import (
     WeightThreshold,
 )
 from spikeconsol.data import corrupt, sparse_patterns
-from spikeconsol.lab import Condition, family
+from spikeconsol.lab import Condition, Seeds, family
 from spikeconsol.parameters import parameter
 from spikeconsol.statistics import dice
-
-Seeds = tuple[int, ...]
-
 
 # Curvature from free activity --------------------------------------------------------------------
 

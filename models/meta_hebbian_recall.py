@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,16 +17,7 @@ from spikeconsol.lab import Condition
 from spikeconsol.metaplasticity import Plasticity, Training, evaluate, tasks
 from spikeconsol.metaplasticity.optimiser import Adam
 from spikeconsol.metaplasticity.recurrent import Recurrent
-from spikeconsol.models.meta_hebbian import (
-    Case,
-    Protocol,
-    Tested,
-    by_seed,
-    experiment,
-    learn,
-    listed,
-    named,
-)
+from spikeconsol.models.meta_hebbian import Case, Protocol, experiment, learn, listed, named
 from spikeconsol.parameters import parameter
 
 
@@ -60,6 +50,11 @@ def found(training: Training) -> dict[str, Any]:
     }
 
 
+def of_seed(seeds: tuple[int, ...], **variables: Any) -> xr.Dataset:
+    """Return the variables of the only seed, with a dimension for it."""
+    return xr.Dataset(variables).expand_dims(seed=list(seeds))
+
+
 # -------------------------------------------------------------------------------- a thousand bits
 
 
@@ -86,23 +81,24 @@ def recall_bits(protocol: ThousandBits, condition: Condition, seeds: tuple[int, 
     # What is shown of a pattern is right.
     curve = (1 - training.accuracy[:, 0]) / 2
     recalled = training.test_accuracy[0]
-    row = {
-        "recalled": named((), recalled, "blanked bits recalled"),
-        "wrong": named((), (1 - recalled) / 2, "wrong bits of all"),
-        "wrong_curve": named("episode", curve, "wrong bits of all"),
+    return of_seed(
+        seeds,
+        recalled=named((), recalled, "blanked bits recalled"),
+        wrong=named((), (1 - recalled) / 2, "wrong bits of all"),
+        wrong_curve=named("episode", curve, "wrong bits of all"),
         **found(training),
-    }
-    return by_seed(seeds, [row])
+    )
 
 
 # ------------------------------------------------------------------------------------ photographs
 
 
 @dataclass(frozen=True)
-class Photographs(Tested, episodes=320, frozen=20, tested=50):  # type: ignore[call-arg]
+class Photographs(Protocol, episodes=320, frozen=20):  # type: ignore[call-arg]
     """Training on some photographs, and the test on others."""
 
     side: int = parameter(16, at_least=4, at_most=64, doc="side of a piece, in pixels")
+    tested: int = parameter(50, at_least=1, doc="episodes of the test on new photographs")
     examples: int = parameter(5, at_least=1, doc="completed pieces that are kept")
 
 
@@ -129,37 +125,41 @@ def complete(protocol: Photographs, condition: Condition, seeds: tuple[int, ...]
     kept = protocol.examples
     completed = [network.forward(one, drawn.x[n])[0][-1, :-1] for n in range(kept)]
     pieces = ("example", "pixel")
-    row = {
-        "difference": named((), test.error.mean() / hidden, "difference of hidden pixels"),
-        "grey_difference": named((), grey / hidden, "the same if they were left grey"),
-        "right_sign": named((), test.accuracy.mean(), "hidden pixels on the right side"),
-        "curve": named("episode", training.errors[:, 0] / hidden, "difference in training"),
-        "wanted": named(pieces, wanted[:kept], "piece of a photograph"),
-        "shown": named(pieces, shown[:kept], "what is shown of it"),
-        "completed": named(pieces, np.stack(completed), "completed by the network"),
+    return of_seed(
+        seeds,
+        difference=named((), test.error.mean() / hidden, "difference of hidden pixels"),
+        grey_difference=named((), grey / hidden, "the same if they were left grey"),
+        right_sign=named((), test.accuracy.mean(), "hidden pixels on the right side"),
+        curve=named("episode", training.errors[:, 0] / hidden, "difference in training"),
+        wanted=named(pieces, wanted[:kept], "piece of a photograph"),
+        shown=named(pieces, shown[:kept], "what is shown of it"),
+        completed=named(pieces, np.stack(completed), "completed by the network"),
         **found(training),
-    }
-    return by_seed(seeds, [row])
+    )
 
 
-#: Trainings of minutes: one seed at a time, and few.
-_long = partial(experiment, batched=False, seeds=3)
 EXPERIMENTS = (
-    _long(
+    experiment(
         "thousand-bits",
         "recall a thousand bits from half of them",
         thousand_bits,
         run=recall_bits,
+        parameters=ThousandBits,
         columns=("recalled", "wrong"),
+        batched=False,
+        seeds=(100, 3),
         demo={"episodes": 4, "frozen": 1, "elements": 100, "seeds": 1},
         figures=("meta_thousand_bits",),
     ),
-    _long(
+    experiment(
         "image-completion",
         "complete a photograph from half of it",
         image_completion,
         run=complete,
+        parameters=Photographs,
         columns=("difference", "grey_difference", "right_sign"),
+        batched=False,
+        seeds=(100, 3),
         demo={"episodes": 30, "frozen": 5, "tested": 2, "examples": 1, "seeds": 1},
         figures=("meta_image_completion",),
     ),

@@ -19,14 +19,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from spikeconsol.lab import Condition, family
+from spikeconsol.lab import Condition, Seeds, family
 from spikeconsol.parameters import Parameters, parameter
 
 if TYPE_CHECKING:
     from spikeconsol.bottleneck.spiking import SpikingBottleneckClassifier
     from spikeconsol.data import Split
 
-Seeds = tuple[int, ...]
 Setup = dict[str, Any]
 
 ACCURACY = {"long_name": "test accuracy", "units": "1"}
@@ -91,11 +90,7 @@ class Training(Parameters):
         """Return the samples of a seed; those of images are always the same."""
         from spikeconsol import data
 
-        if self.task in ("linear", "xor"):
-            make = data.linear_task if self.task == "linear" else data.xor_task
-            split = make(seed, train=self.train or 900, test=300)
-        else:
-            split = data.digits_task(seed) if self.task == "digits" else data.load_images()
+        split = data.load_task(self.task, seed, train=self.train or 900, test=300)
         return split.first(self.train, self.test, validate=self.validate)
 
 

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import operator
 import re
 import types
 import typing
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypedDict
 
 __all__ = ["UNITS", "ParameterError", "checked", "in_si", "parsed", "printable", "shown", "to_si"]
 
@@ -96,7 +97,7 @@ def checked(value: Any, hint: Any, field: dataclasses.Field[Any]) -> Any:
         infinite = isinstance(element, float) and math.isinf(element)
         if infinite and field.default not in (math.inf, -math.inf):
             raise ParameterError(f"{field.name}: got {element}; allowed: a finite number")
-        if not _in_range(element, rule):
+        if not in_range(element, rule):
             raise ParameterError(f"{field.name}: got {shown(element)}; allowed: {_allowed(rule)}")
     return elements if origin is tuple else value
 
@@ -206,22 +207,43 @@ def parsed(value: Any, hint: Any, name: str) -> Any:
     return value
 
 
-def _in_range(value: Any, rule: Mapping[str, Any]) -> bool:
+class Bounds(TypedDict, total=False):
+    """Ends of a range, where it has them."""
+
+    above: float | None
+    at_least: float | None
+    below: float | None
+    at_most: float | None
+
+
+#: Ends of a range: the word for it, its sign, and whether a value is on its right side.
+_BOUNDS: dict[str, tuple[str, Callable[[Any, Any], bool]]] = {
+    "above": (">", operator.gt),
+    "at_least": (">=", operator.ge),
+    "below": ("<", operator.lt),
+    "at_most": ("<=", operator.le),
+}
+
+
+def in_range(value: Any, rule: Mapping[str, Any]) -> bool:
+    """Whether a value is among the choices and within the bounds of a rule."""
     if rule.get("choices") is not None and value not in rule["choices"]:
         return False
-    return (
-        (rule.get("above") is None or value > rule["above"])
-        and (rule.get("at_least") is None or value >= rule["at_least"])
-        and (rule.get("below") is None or value < rule["below"])
-        and (rule.get("at_most") is None or value <= rule["at_most"])
+    return all(
+        rule.get(name) is None or inside(value, rule[name]) for name, (_, inside) in _BOUNDS.items()
+    )
+
+
+def bounds_text(rule: Mapping[str, Any], unit: str = "") -> str:
+    """Say what the bounds of a rule allow, for example ``> 0 and <= 1``."""
+    return " and ".join(
+        f"{sign} {rule[name]:g}{unit}"
+        for name, (sign, _) in _BOUNDS.items()
+        if rule.get(name) is not None
     )
 
 
 def _allowed(rule: Mapping[str, Any]) -> str:
     if rule.get("choices") is not None:
         return "one of " + ", ".join(map(str, rule["choices"]))
-    signs = {"above": ">", "at_least": ">=", "below": "<", "at_most": "<="}
-    unit = "" if rule.get("unit", "1") == "1" else f" {rule['unit']}"
-    return " and ".join(
-        f"{sign} {rule[key]:g}{unit}" for key, sign in signs.items() if rule.get(key) is not None
-    )
+    return bounds_text(rule, "" if rule.get("unit", "1") == "1" else f" {rule['unit']}")
