@@ -25,32 +25,30 @@ if TYPE_CHECKING:
 
 Setup = dict[str, Any]
 
+#: What is the same for most streams.
+TUNED_ALIKE: dict[str, Any] = {
+    "use": 50.0, "fixed": (0.1, 50.0), "first-come": 0.1, "never": 80.0,
+    "replay": 3e-4, "least-squares": 1e-3, "none": 1e-3, "uniform": 1e2, "coincidence": 3e2,
+    "first": 1e-4, "backprop": 1e-4, "mas": 1e2,
+}  # fmt: skip
 #: Chosen on held-out training images: novelty thresholds (of cells with rate 1/use, fixed, 0),
 #: the fixed rates (with and without novelty), and the one constant of every opponent.
 TUNED: dict[str, dict[str, Any]] = {
-    "domain": {
+    "domain": TUNED_ALIKE | {
         "use": 70.0, "fixed": (0.2, 15.0), "first-come": 0.2, "never": 100.0,
-        "pixels": 3e-5, "frozen": 3e-6, "replay": 3e-4, "least-squares": 1e-3,
-        "none": 1e-3, "uniform": 1e2, "coincidence": 3e2, "fisher": 1e3, "first": 1e-4,
-        "backprop": 3e-6, "ewc": 3e4, "si": 3e3, "mas": 1e2,
+        "pixels": 3e-5, "frozen": 3e-6, "fisher": 1e3, "backprop": 3e-6,
+        "ewc": 3e4, "si": 3e3,
     },
-    "permuted": {
-        "use": 70.0, "fixed": (0.03, 70.0), "first-come": 0.2, "never": 80.0,
-        "pixels": 1e-4, "frozen": 3e-5, "replay": 3e-4, "least-squares": 1e-3,
-        "none": 1e-3, "uniform": 1e2, "coincidence": 3e2, "fisher": 1e3, "first": 1e-4,
-        "backprop": 1e-4, "ewc": 1e4, "si": 1e3, "mas": 1e2,
+    "permuted": TUNED_ALIKE | {
+        "use": 70.0, "fixed": (0.03, 70.0), "first-come": 0.2,
+        "pixels": 1e-4, "frozen": 3e-5, "fisher": 1e3, "ewc": 1e4, "si": 1e3,
     },
-    "class": {
-        "use": 50.0, "fixed": (0.1, 50.0), "first-come": 0.1, "never": 80.0,
-        "pixels": 1e-7, "frozen": 1e-9, "replay": 3e-4, "least-squares": 1e-3,
-        "none": 1e-3, "uniform": 1e2, "coincidence": 3e2, "fisher": 1e3, "first": 1e-4,
-        "backprop": 1e-4, "ewc": 1e4, "si": 1e3, "mas": 1e2,
+    "class": TUNED_ALIKE | {
+        "pixels": 1e-7, "frozen": 1e-9, "fisher": 1e3, "ewc": 1e4, "si": 1e3,
     },
-    "task": {
-        "use": 50.0, "fixed": (0.1, 50.0), "first-come": 0.1, "never": 80.0,
-        "pixels": 1e-3, "frozen": 3e-4, "replay": 3e-4, "least-squares": 1e-3,
-        "none": 1e-4, "uniform": 1e2, "coincidence": 1e2, "fisher": 1e2, "first": 1e-4,
-        "backprop": 1e-4, "ewc": 1e2, "si": 1e2, "mas": 1.0,
+    "task": TUNED_ALIKE | {
+        "pixels": 1e-3, "frozen": 3e-4, "none": 1e-4, "coincidence": 1e2, "fisher": 1e2,
+        "ewc": 1e2, "si": 1e2, "mas": 1.0,
     },
     "spiking": {"use": 90.0, "fixed": (0.1, 90.0), "first-come": 0.2, "never": 110.0},
     "pool": {

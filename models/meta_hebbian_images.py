@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
-from spikeconsol.lab import Condition
+from spikeconsol.lab import Condition, columns
 from spikeconsol.metaplasticity import Plasticity
 from spikeconsol.metaplasticity.image_classes import ImageClasses
 from spikeconsol.models.meta_hebbian import Case, Tested, by_seed, experiment, learn, listed, named
@@ -49,6 +49,7 @@ def conditions(protocol: ImagesProtocol) -> Sequence[Condition]:
     )
 
 
+@columns("train_accuracy", "new_accuracy", "nearest_accuracy")
 def run(protocol: ImagesProtocol, condition: Condition, seeds: tuple[int, ...]) -> xr.Dataset:
     """Train on the classes of each seed's division; test on new images, and on new classes."""
     case: Case = condition.setup
@@ -77,7 +78,6 @@ EXPERIMENTS = (
         "one-shot classification of images by a plastic last layer",
         conditions,
         run=run,
-        columns=("train_accuracy", "new_accuracy", "nearest_accuracy"),
         seeds=(100, 10),
         demo={"episodes": 600, "frozen": 100, "tested": 100, "seeds": 3},
     ),

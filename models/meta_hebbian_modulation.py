@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
-from spikeconsol.lab import Condition
+from spikeconsol.lab import Condition, columns
 from spikeconsol.metaplasticity import Adam, Plasticity, Training, tasks
 from spikeconsol.metaplasticity.closed_loop import ClosedLoop
 from spikeconsol.metaplasticity.network import Outcome
@@ -70,6 +70,7 @@ def by_trial(episodes: tasks.Episodes, outcome: Outcome, trials: int) -> np.ndar
     return np.stack([(right * m).sum((0, 2)) / m.sum((0, 2)) for m in marks], axis=1)
 
 
+@columns(*SCORES, "late_accuracy", "late_held")
 def run(protocol: ModulationProtocol, condition: Condition, seeds: tuple[int, ...]) -> xr.Dataset:
     """Train; test by trial; hold the modulating cell at its mean; say when it is active."""
     training = learn(protocol, condition.setup, seeds)
@@ -123,7 +124,6 @@ EXPERIMENTS = (
         "find the rewarded cue: plasticity gated by a cell of the network, or not",
         conditions,
         run=run,
-        columns=(*SCORES, "late_accuracy", "late_held"),
         demo={"tested": 50, "episodes": 4000, "seeds": 4},
         figures=("meta_neuromodulation",),
     ),

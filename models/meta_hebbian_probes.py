@@ -14,7 +14,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from spikeconsol.lab import Condition
+from spikeconsol.lab import Condition, columns
 from spikeconsol.metaplasticity import evaluate, tasks
 from spikeconsol.metaplasticity.parameters import SpikingParameters
 from spikeconsol.models.meta_hebbian import (
@@ -48,6 +48,7 @@ def similarity_conditions(protocol: ProbeProtocol) -> Sequence[Condition]:
     )
 
 
+@columns(*SCORES, "one_bit_accuracy")
 def similarity(protocol: ProbeProtocol, condition: Condition, seeds: tuple[int, ...]) -> xr.Dataset:
     """Accuracy against the number of differing elements and against noise."""
     training = learn(protocol, condition.setup, seeds)
@@ -81,6 +82,7 @@ def retention_conditions(protocol: ProbeProtocol) -> Sequence[Condition]:
     )
 
 
+@columns(*SCORES, "long_accuracy")
 def retention(protocol: ProbeProtocol, condition: Condition, seeds: tuple[int, ...]) -> xr.Dataset:
     """Train on short episodes; test on long ones, and after other patterns were shown."""
     case: Case = condition.setup
@@ -114,7 +116,7 @@ class SpikingProtocol(Tested, tested=50):  # type: ignore[call-arg]
         (5, 10, 20, 80), at_least=1, doc="further sizes, in pairs of neurons per unit"
     )
     present: tuple[float, ...] = parameter(
-        ("50 ms", "100 ms", "400 ms"), unit="second", above=0, doc="further times of presentation"
+        ("50 ms", "100 ms", "400 ms"), above=0, doc="further times of presentation"
     )
 
 
@@ -137,6 +139,7 @@ def spiking_conditions(protocol: SpikingProtocol) -> Sequence[Condition]:
     ]
 
 
+@columns("accuracy", "below_rate", "activity_correlation")
 def spiking(protocol: SpikingProtocol, condition: Condition, seeds: tuple[int, ...]) -> xr.Dataset:
     """Train by rates and test the same networks on the same episodes, by rates or by spikes."""
     from spikeconsol.metaplasticity.spiking import SpikingNetwork
@@ -200,6 +203,7 @@ def transfer_conditions(protocol: TransferProtocol) -> Sequence[Condition]:
     return [Condition(f"fraction-{rho}", "rate", f"ρ = {rho}", rho) for rho in FRACTIONS]
 
 
+@columns("old_at_once", "old_later", "new_later")
 def run_transfer(
     protocol: TransferProtocol, condition: Condition, seeds: tuple[int, ...]
 ) -> xr.Dataset:
@@ -239,21 +243,18 @@ EXPERIMENTS = (
         "accuracy against the similarity of patterns and against noise",
         similarity_conditions,
         run=similarity,
-        columns=(*SCORES, "one_bit_accuracy"),
     ),
     _probe(
         "retention",
         "train on short episodes, test on long ones and after other patterns",
         retention_conditions,
         run=retention,
-        columns=(*SCORES, "long_accuracy"),
     ),
     experiment(
         "spiking",
         "the trained network on spikes, without retraining",
         spiking_conditions,
         run=spiking,
-        columns=("accuracy", "below_rate", "activity_correlation"),
         seeds=(100, 10),
         demo={"episodes": 4000, "tested": 5, "seeds": 2, "pairs": (), "present": ()},
         figures=("meta_spiking",),
@@ -263,7 +264,6 @@ EXPERIMENTS = (
         "move a part of every trace into the fixed weights",
         transfer_conditions,
         run=run_transfer,
-        columns=("old_at_once", "old_later", "new_later"),
         demo={"life": 5, "lives": 10},
         figures=("meta_consolidation",),
     ),

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from spikeconsol.lab import Condition
+from spikeconsol.lab import Condition, columns
 from spikeconsol.metaplasticity import Plasticity, tasks
 from spikeconsol.metaplasticity.parameters import SpikingParameters
 from spikeconsol.models.meta_hebbian import Case, Tested, by_seed, experiment, learn, named
@@ -61,6 +61,7 @@ def conditions(protocol: TasksProtocol) -> Sequence[Condition]:
     return listed
 
 
+@columns("accuracy", "below_rate", "rest_rate")
 def run(protocol: TasksProtocol, condition: Condition, seeds: tuple[int, ...]) -> xr.Dataset:
     """Train by rates; test the same networks on the same episodes, by rates or by spikes."""
     from spikeconsol.metaplasticity.spiking import SpikingNetwork
@@ -98,7 +99,6 @@ EXPERIMENTS = (
         "every published task on spikes, with escape noise or with reset",
         conditions,
         run=run,
-        columns=("accuracy", "below_rate", "rest_rate"),
         seeds=(100, 5),
         demo={
             "episodes": 4000,

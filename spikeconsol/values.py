@@ -14,7 +14,17 @@ import typing
 from collections.abc import Callable, Mapping
 from typing import Any, TypedDict
 
-__all__ = ["UNITS", "ParameterError", "checked", "in_si", "parsed", "printable", "shown", "to_si"]
+__all__ = [
+    "UNITS",
+    "ParameterError",
+    "checked",
+    "in_si",
+    "parsed",
+    "printable",
+    "shown",
+    "to_si",
+    "unit_of",
+]
 
 #: SI base-unit exponents (m, kg, s, A, K, mol, cd) of the units that may be written out.
 UNITS: dict[str, tuple[int, ...]] = {
@@ -39,6 +49,8 @@ _ABBREVIATIONS = {
     for name in (symbol, unit)
     for prefix, scale in _PREFIXES.items()
 } | {"seconds": ("second", 1.0), "min": ("second", 60.0)}
+#: A number with its unit.
+_QUANTITY = r"\s*([-+0-9.eE]+)\s*\*?\s*([A-Za-z]+)\s*"
 _EXAMPLES = {
     "second": "a value in seconds, for example '10 ms' or 10*ms",
     "hertz": "a value in hertz, for example '80 Hz' or 80*Hz",
@@ -134,7 +146,7 @@ def to_si(value: Any, unit: str, name: str) -> float:
             raise ParameterError(f"{name}: got {value!s}; allowed: {allowed}")
         return float(value)
     if isinstance(value, str):
-        match = re.fullmatch(r"\s*([-+0-9.eE]+)\s*\*?\s*([A-Za-z]+)\s*", value)
+        match = re.fullmatch(_QUANTITY, value)
         found = _ABBREVIATIONS.get(match[2]) if match else None
         if match is None or found is None or found[0] != unit:
             raise ParameterError(f"{name}: got {shown(value)}; allowed: {allowed}")
@@ -180,6 +192,13 @@ def in_si(value: Any, name: str) -> tuple[float, str]:
     if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
         return float(value), "1"
     raise ParameterError(f"{name}: got {shown(value)}; allowed: a number with its unit")
+
+
+def unit_of(value: Any) -> str:
+    """Return the unit of text such as ``"10 ms"``, or of several; ``"1"`` where there is none."""
+    first = value[0] if isinstance(value, tuple) and value else value
+    match = re.fullmatch(_QUANTITY, first) if isinstance(first, str) else None
+    return _ABBREVIATIONS.get(match[2], ("1", 1.0))[0] if match else "1"
 
 
 def parsed(value: Any, hint: Any, name: str) -> Any:

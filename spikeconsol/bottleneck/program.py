@@ -11,14 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from spikeconsol.bottleneck.memory import SpikingForm
 from spikeconsol.bottleneck.memory.cells import numbered
 from spikeconsol.bottleneck.parameters import Protection, SpikingLayer
-from spikeconsol.bottleneck.runs import (
-    Runs,
-    at_ends,
-    content_seeds,
-    draw_weights,
-    layer_constants,
-    layer_structure,
-)
+from spikeconsol.bottleneck.runs import Runs, at_ends, content_seeds, draw_weights, layer_constants
 from spikeconsol.brian import backend
 
 __all__ = ["LearningRecord", "SpikingProgram"]
@@ -147,7 +140,7 @@ class SpikingProgram:
         recorded : bool
             Record spikes and the modulator too.
         """
-        structure = layer_structure(self.layer, self.sizes, self.runs) | {
+        structure = self.runs.structure(self.layer, self.sizes) | {
             "memories": [form.structure() for form in self.forms],
             "signal": self.signal,
             "importance": self.importance,
@@ -163,16 +156,12 @@ class SpikingProgram:
                 for cells in self.recorded_memories(i):
                     outputs += [f"{cells}_spikes{i}.i", f"{cells}_spikes{i}.t"]
                     outputs += [f"{cells}_samples{i}.trace"]
+        constants = self._constants(0.0, 0.0, surprise_gate=False)
         return backend.Program(
             name="spiking-bottleneck",
             builder="spikeconsol.bottleneck.equations:build",
             structure=structure,
-            inputs=(
-                *self.state,
-                *self.fixed,
-                *self._constants(0.0, 0.0, surprise_gate=False),
-                *_PER_SAMPLE,
-            ),
+            inputs=(*self.state, *self.fixed, *constants, *_PER_SAMPLE),
             outputs=tuple(outputs),
         )
 
@@ -261,14 +250,11 @@ class SpikingProgram:
         outputs: tuple[str, ...] | list[str],
         target: str | None,
     ) -> Arrays:
-        tables = {name: self.runs.padded(values.get(name, ())) for name in _PER_SAMPLE}
-        return backend.run(
-            program,
-            {**values, **self.state, **self.fixed, **tables},
-            # One step more than the samples: the last one is learned at its very end.
-            steps=samples * self.layer.sample_steps + 1,
-            outputs=outputs,
-            target=target,
+        tables = {name: values.get(name, ()) for name in _PER_SAMPLE}
+        values = {**values, **self.state, **self.fixed}
+        layer = self.layer
+        return self.runs.run(
+            program, values, tables, samples, layer, outputs=outputs, target=target
         )
 
     def per_sample(self, result: Arrays, variable: str) -> list[NDArray[np.float64]]:

@@ -64,10 +64,8 @@ class CorticalMemory(RecordedMemory):
 
     Attributes
     ----------
-    recording : Recording or None
-        Spikes of the last call.
-    stored : int
-        Number of patterns stored so far.
+    recording, stored
+        As for `SpikingMemory`.
     gains : Gains
         Strength of each kind of synapse, see `spikeconsol.consolidation.cortical_wiring.gains`.
 

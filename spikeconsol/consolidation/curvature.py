@@ -112,12 +112,13 @@ def sampled(
     temperature: float = 1.0,
     full: bool = False,
     code: Code = BINARY,
+    seed: int | np.random.SeedSequence,
     **sampler: Any,
 ) -> NDArray[np.float64]:
     """Fisher information estimated from states the network visits on its own.
 
-    The parameters of the model are those of `exact`, those of the sampler those of `gibbs`: `seed`,
-    and optionally `start`, `chains`, `burn_in` and `sweeps`.
+    The parameters of the model are those of `exact`, those of the sampler those of `gibbs`:
+    `start`, `chains`, `burn_in` and `sweeps` beside the seed.
 
     Returns
     -------
@@ -128,7 +129,9 @@ def sampled(
     RuntimeWarning
         If the effective sample size of the energy is below 100.
     """
-    states = gibbs(weights, thresholds=thresholds, temperature=temperature, code=code, **sampler)
+    states = gibbs(
+        weights, thresholds=thresholds, temperature=temperature, code=code, seed=seed, **sampler
+    )
     flat = states.reshape(-1, states.shape[-1])
     energy = pattern_energy(flat, weights, thresholds=thresholds, code=code)
     size = effective_sample_size(energy.reshape(states.shape[:2]))

@@ -45,7 +45,7 @@ class GatedLiquid(PastCodes):
     gain: float = parameter(
         0.8, at_least=0, doc="by which recurrence passes on the drive of the sample before"
     )
-    membrane_time: float = parameter("20 ms", unit="second", above=0, doc="of cells")
+    membrane_time: float = parameter("20 ms", above=0, doc="of cells")
     bias: float = parameter(1.5, at_least=0, doc="mean drive, in thresholds")
     bias_spread: float = parameter(0.2, at_least=0, doc="its deviation over cells")
     homeostasis_rate: float = parameter(
