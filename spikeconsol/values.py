@@ -14,17 +14,8 @@ import typing
 from collections.abc import Callable, Mapping
 from typing import Any, TypedDict
 
-__all__ = [
-    "UNITS",
-    "ParameterError",
-    "checked",
-    "in_si",
-    "parsed",
-    "printable",
-    "shown",
-    "to_si",
-    "unit_of",
-]
+__all__ = ["UNITS", "Bounds", "ParameterError", "bounds_text", "checked", "in_range", "in_si"]
+__all__ += ["parsed", "printable", "shown", "to_si", "unit_of"]
 
 #: SI base-unit exponents (m, kg, s, A, K, mol, cd) of the units that may be written out.
 UNITS: dict[str, tuple[int, ...]] = {

@@ -186,12 +186,9 @@ class SpikingProgram:
 
     def learn(
         self,
-        levels: NDArray,
-        labels: NDArray[np.int64],
-        told: NDArray[np.int64],
-        schedule: NDArray,
-        noise_seed: int,
+        tables: Mapping[str, NDArray],
         *,
+        noise_seed: int,
         rates: tuple[float, float],
         surprise_gate: bool,
         target: str | None,
@@ -201,19 +198,17 @@ class SpikingProgram:
 
         Parameters
         ----------
-        levels, labels, told, schedule
-            As for `Network.learn`, `told` what the memories are shown.
+        tables : dict of ndarray
+            Levels of the ``samples``, their ``labels``, ``memory_labels`` that the memories are
+            told, and the ``schedule``, as for `Network.learn`.
         noise_seed : int
             Of the input's spikes.
         rates : tuple of float
             Learning rates of hidden layers and readout.
         """
-        n = len(levels)
+        n = len(tables["samples"])
         values = self._constants(*rates, surprise_gate=surprise_gate) | {
-            "samples": levels,
-            "labels": labels,
-            "memory_labels": told,
-            "schedule": schedule,
+            **tables,
             "noise_seeds": np.full(n, noise_seed),
             "first_steps": np.zeros(n),
         }

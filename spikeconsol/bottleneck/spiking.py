@@ -256,15 +256,16 @@ class SpikingBottleneckClassifier(BottleneckEstimator):
         results = []
         self._label_counts += np.bincount(labels, minlength=len(self.classes_))
         for part in net.runs.parts(len(X)):
-            told = self._told(labels[part])
-            noise_seed = int(self._noise_rng.integers(2**30, 2**31))
+            tables = {
+                "samples": X[part],
+                "labels": labels[part],
+                "memory_labels": self._told(labels[part]),
+                "schedule": schedule[part] * weight[part],
+            }
             results.append(
                 net.learn(
-                    X[part],
-                    labels[part],
-                    told,
-                    schedule[part] * weight[part],
-                    noise_seed,
+                    tables,
+                    noise_seed=int(self._noise_rng.integers(2**30, 2**31)),
                     rates=(rate, optimiser.readout_learning_rate),
                     surprise_gate=signal.surprise_gate,
                     target=self.target,

@@ -221,10 +221,8 @@ class CorticalMemory(RecordedMemory):
 
         Raises
         ------
-        ResultError
-            If the file is missing, damaged, or holds something else.
-        ParameterError
-            If the rule is needed, or is another one than was saved.
+        ResultError, ParameterError
+            As with `SpikingMemory.load`.
         """
         given = EventDriven(rule) if isinstance(rule, Rule) else rule
         if sealed.is_zip(path):
