@@ -115,7 +115,6 @@ def _reservoir(readout: str, parameters: MemoryProtocol, window: int, silenced: 
 class Stream(Parameters):
     """A stream of samples, a layer of random codes, and a reservoir that follows them."""
 
-    samples: int = parameter(2600, at_least=20, doc="samples in the stream")
     units: int = parameter(10, at_least=2, doc="units of the layer")
     window: int = parameter(10, at_least=2, doc="samples in the window of the exact signal")
     cells: int = parameter(500, at_least=10, doc="cells of the reservoir")
@@ -125,6 +124,7 @@ class Stream(Parameters):
 class CapacityProtocol(Stream):
     """A stream of XOR samples, and what a memory is asked of it."""
 
+    samples: int = parameter(2600, at_least=100, doc="samples in the stream")
     lags: int = parameter(20, at_least=1, doc="longest lag of the recall curve")
     rehearsed: int = parameter(4000, at_least=100, doc="samples of training beforehand")
 
@@ -217,10 +217,11 @@ def measure_capacity(
 
 
 @dataclass(frozen=True)
-class ReleaseProtocol(Stream, samples=100, cells=2000):
+class ReleaseProtocol(Stream, cells=2000):
     """The published training of the reservoir, and what it is tested on."""
 
     images: str = parameter("mnist", choices=("mnist", "digits"), doc="network inputs")
+    samples: int = parameter(100, at_least=20, doc="images in the training stream")
     epochs: int = parameter(10, at_least=1, doc="passes through the stream")
 
 

@@ -247,9 +247,8 @@ class SpikingProgram:
     ) -> Arrays:
         tables = {name: values.get(name, ()) for name in _PER_SAMPLE}
         values = {**values, **self.state, **self.fixed}
-        layer = self.layer
         return self.runs.run(
-            program, values, tables, samples, layer, outputs=outputs, target=target
+            program, values, tables, samples, self.layer, outputs=outputs, target=target
         )
 
     def per_sample(self, result: Arrays, variable: str) -> list[NDArray[np.float64]]:

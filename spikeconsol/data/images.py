@@ -96,16 +96,9 @@ def load_images(name: str = "mnist") -> Split:
 def load_task(
     name: str, seed: int, *, train: int = 900, test: int = 100, **settings: bool
 ) -> Split:
-    """Load the data set of a name; that of full-size images is the same for all seeds.
+    """Load a data set by name: linear, xor, digits, mnist or fashion-mnist.
 
-    Parameters
-    ----------
-    name : {"linear", "xor", "digits", "mnist", "fashion-mnist"}
-    seed : int
-    train, test : int
-        Numbers of samples of the first two.
-    **settings
-        What else they take.
+    `train`, `test` and settings are those of `linear_task` and `xor_task`; the others take none.
     """
     checks.choice("name", name, ("linear", "xor", "digits", *_URLS))
     if name in ("linear", "xor"):
