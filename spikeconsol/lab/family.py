@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import typing
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -69,6 +70,6 @@ def _said(run: Any) -> dict[str, Any]:
     """Return the fields of an experiment that its `run` says."""
     if run is None:
         return {}
-    hints = list(typing.get_type_hints(run).values())
-    said = {"parameters": hints[0]} if len(hints) > 1 else {}
+    first, hints = next(iter(inspect.signature(run).parameters), ""), typing.get_type_hints(run)
+    said = {"parameters": hints[first]} if first in hints else {}
     return said | ({"columns": run.columns} if hasattr(run, "columns") else {})
