@@ -17,14 +17,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from spikeconsol.lab import Condition, family
+from spikeconsol.lab import Condition, Seeds, family
 from spikeconsol.parameters import Parameters, parameter
 
 if TYPE_CHECKING:
     from spikeconsol.bottleneck import BottleneckClassifier
     from spikeconsol.data import Split
 
-Seeds = tuple[int, ...]
 Setup = dict[str, Any]
 
 #: Samples on which accuracy, HSIC and the signal's cosine are followed while a network learns.
@@ -33,8 +32,8 @@ ACCURACY = {"long_name": "test accuracy", "units": "1"}
 
 
 @dataclass(frozen=True)
-class Training(Parameters):
-    """A task, the network and how it learns; the defaults are those for the digits."""
+class Layers(Parameters):
+    """A task, the objective of layers and how long they learn; defaults are for the digits."""
 
     task: str = parameter(
         "digits", choices=("linear", "xor", "digits", "mnist", "fashion-mnist"), doc="data set"
@@ -45,44 +44,51 @@ class Training(Parameters):
     widths: tuple[float, ...] = parameter(
         (0.5, 0.1, 1.0), above=0, doc="kernel widths of inputs, targets and codes"
     )
-    learning_rate: float = parameter(1e-3, above=0, doc="of hidden layers and readout")
-    update_every: int = parameter(1, at_least=1, doc="samples between changes of weights")
     epochs: int = parameter(10, at_least=1, doc="passes through the training samples")
     train: int = parameter(0, at_least=0, doc="training samples used; 0 for all")
-    published_scaling: bool = parameter(
-        False, doc="divide the inputs of linear and XOR by 255, as the published program does"
-    )
     validate: bool = parameter(
         False, doc="test on the last sixth of the training images, for choosing settings"
     )
 
     def settings(self) -> Setup:
         """Return these parameters as the classifier's."""
-        from spikeconsol.bottleneck import Adam, Objective, Window
+        from spikeconsol.bottleneck import Objective
 
-        return {
-            "hidden": self.hidden,
-            "objective": Objective(self.gamma, self.widths),
+        objective = Objective(self.gamma, self.widths)
+        return {"hidden": self.hidden, "objective": objective, "epochs": self.epochs}
+
+
+@dataclass(frozen=True)
+class Training(Layers):
+    """The same in rates, and how weights change."""
+
+    learning_rate: float = parameter(1e-3, above=0, doc="of hidden layers and readout")
+    update_every: int = parameter(1, at_least=1, doc="samples between changes of weights")
+    published_scaling: bool = parameter(
+        False, doc="divide the inputs of linear and XOR by 255, as the published program does"
+    )
+
+    def settings(self) -> Setup:
+        """Return these parameters as the classifier's."""
+        from spikeconsol.bottleneck import Adam, Window
+
+        return super().settings() | {
             "memory": Window(self.window),
             "optimiser": Adam(
                 learning_rate=self.learning_rate,
                 readout_learning_rate=self.learning_rate,
                 update_every=self.update_every,
             ),
-            "epochs": self.epochs,
         }
 
     def data(self, seed: int) -> Split:
         """Return the samples of a seed; those of images are always the same."""
         from spikeconsol import data
 
-        if self.task in ("linear", "xor"):
-            make = data.linear_task if self.task == "linear" else data.xor_task
-            return make(
-                seed, train=self.train or 900, test=1000, published_scaling=self.published_scaling
-            )
-        split = data.digits_task(seed) if self.task == "digits" else data.load_images(self.task)
-        return split.first(self.train, validate=self.validate)
+        drawn: Setup = {"train": self.train or 900, "test": 1000}
+        split = data.load_task(self.task, seed, **drawn, published_scaling=self.published_scaling)
+        images = self.task not in ("linear", "xor")
+        return split.first(self.train, validate=self.validate) if images else split
 
 
 @dataclass(frozen=True)
@@ -313,7 +319,6 @@ LEARNED = ("accuracy", "final_cosine")
 
 _experiment = family(
     "bottleneck/",
-    parameters=Training,
     run=learn,
     columns=LEARNED,
     demo={"epochs": 2, "seeds": 2},

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from spikeconsol.lab import Condition, family
+from spikeconsol.lab import Condition, columns, family
 from spikeconsol.models.bottleneck import LEARNED, Seeds, Setup, Training, Xor, learn
 from spikeconsol.parameters import Parameters, parameter
 
@@ -76,6 +76,7 @@ def memory_conditions(parameters: MemoryProtocol) -> Sequence[Condition]:
     ]
 
 
+@columns(*LEARNED)
 def compare_memories(parameters: MemoryProtocol, condition: Condition, seeds: Seeds) -> xr.Dataset:
     """Train one network with one memory."""
     setup = condition.setup | {"signal__surprise_gate": parameters.surprise_gate}
@@ -111,14 +112,20 @@ def _reservoir(readout: str, parameters: MemoryProtocol, window: int, silenced: 
 
 
 @dataclass(frozen=True)
-class CapacityProtocol(Parameters):
-    """A stream of XOR samples and the codes of a random layer."""
+class Stream(Parameters):
+    """A stream of samples, a layer of random codes, and a reservoir that follows them."""
+
+    units: int = parameter(10, at_least=2, doc="units of the layer")
+    window: int = parameter(10, at_least=2, doc="samples in the window of the exact signal")
+    cells: int = parameter(500, at_least=10, doc="cells of the reservoir")
+
+
+@dataclass(frozen=True)
+class CapacityProtocol(Stream):
+    """A stream of XOR samples, and what a memory is asked of it."""
 
     samples: int = parameter(2600, at_least=100, doc="samples in the stream")
-    units: int = parameter(10, at_least=2, doc="units of the layer")
-    window: int = parameter(10, at_least=2, doc="window of the exact signal")
     lags: int = parameter(20, at_least=1, doc="longest lag of the recall curve")
-    cells: int = parameter(500, at_least=10, doc="cells of the reservoirs")
     rehearsed: int = parameter(4000, at_least=100, doc="samples of training beforehand")
 
 
@@ -140,6 +147,7 @@ def capacity_conditions(parameters: CapacityProtocol) -> Sequence[Condition]:
     return [Condition(name, "rate", label, setup) for name, label, setup in CAPACITIES]
 
 
+@columns("readout_r2", "own_cosine", "memoryless_r2", "total_recall")
 def measure_capacity(
     parameters: CapacityProtocol, condition: Condition, seeds: Seeds
 ) -> xr.Dataset:
@@ -209,15 +217,12 @@ def measure_capacity(
 
 
 @dataclass(frozen=True)
-class ReleaseProtocol(Parameters):
+class ReleaseProtocol(Stream, cells=2000):
     """The published training of the reservoir, and what it is tested on."""
 
     images: str = parameter("mnist", choices=("mnist", "digits"), doc="network inputs")
     samples: int = parameter(100, at_least=20, doc="images in the training stream")
     epochs: int = parameter(10, at_least=1, doc="passes through the stream")
-    cells: int = parameter(2000, at_least=10, doc="cells of the reservoir")
-    window: int = parameter(10, at_least=2, doc="samples in the window")
-    units: int = parameter(10, at_least=2, doc="units whose random codes are shown")
 
 
 RELEASED: Setup = {
@@ -250,6 +255,7 @@ def release_conditions(parameters: ReleaseProtocol) -> Sequence[Condition]:
     ]
 
 
+@columns("same_sample", "same_sample_last", "frozen_known", "frozen_unknown", "saturated")
 def freeze_release(parameters: ReleaseProtocol, condition: Condition, seeds: Seeds) -> xr.Dataset:
     """Train the readout as published; then freeze it and show known and unknown samples.
 
@@ -260,7 +266,7 @@ def freeze_release(parameters: ReleaseProtocol, condition: Condition, seeds: See
 
     (seed,) = seeds
     rng = np.random.default_rng(seed)
-    split = data.digits_task(seed) if parameters.images == "digits" else data.load_images()
+    split = data.load_task(parameters.images, seed)
     chosen = rng.permutation(len(split.X))[: 2 * parameters.samples]
     X = (split.X[chosen].astype(float) - 0.5) / 0.5
     y, Z = split.y[chosen], rng.random((len(chosen), parameters.units))
@@ -317,9 +323,7 @@ EXPERIMENTS = (
         "memories",
         "Window, prototypes, class means, reservoirs and a silenced one, on XOR and digits",
         memory_conditions,
-        parameters=MemoryProtocol,
         run=compare_memories,
-        columns=LEARNED,
         seeds=10,
         demo={"epochs": 2, "rehearsed": 1000, "cells": 100, "seeds": 1},
     ),
@@ -327,18 +331,14 @@ EXPERIMENTS = (
         "reservoir-capacity",
         "What each memory holds: recall by lag, exact signal on unseen samples",
         capacity_conditions,
-        parameters=CapacityProtocol,
         run=measure_capacity,
-        columns=("readout_r2", "own_cosine", "memoryless_r2", "total_recall"),
         demo={"samples": 600, "cells": 100, "rehearsed": 500, "seeds": 2},
     ),
     _experiment(
         "release-reservoir",
         "The published training of the reservoir, tested with a frozen readout",
         release_conditions,
-        parameters=ReleaseProtocol,
         run=freeze_release,
-        columns=("same_sample", "same_sample_last", "frozen_known", "frozen_unknown", "saturated"),
         seeds=3,
         demo={"images": "digits", "cells": 200, "epochs": 2, "seeds": 1},
     ),

@@ -56,11 +56,10 @@ from spikeconsol.consolidation.rules import (
     WillshawClock,
 )
 from spikeconsol.data import corrupt, sparse_patterns
-from spikeconsol.lab import Condition, family
+from spikeconsol.lab import Condition, Seeds, columns, family
 from spikeconsol.parameters import parameter
 from spikeconsol.statistics import dice, longest_load
 
-Seeds = tuple[int, ...]
 Patterns = NDArray[np.bool_]
 Settings = Mapping[str, float]
 Setting = tuple[tuple[str, float], ...]
@@ -351,6 +350,7 @@ def conditions(p: Protocol) -> Sequence[Condition]:
     return [Condition(c.name, "limit" if c.batch else "rate", c.label, c) for c in CONTENDERS]
 
 
+@columns("p90", "kept", "p90_plain", "kept_plain")
 def steady(p: Protocol, condition: Condition, seeds: Seeds) -> xr.Dataset:
     """Store the stream and recall its newest patterns, with tuned and with plain recall."""
     contender: Contender = condition.setup
@@ -420,6 +420,7 @@ def _points(grid: Grid) -> list[dict[str, float]]:
     return [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]
 
 
+@columns("p90", "kept", "self_coupling", "homeostasis", "settings", "at_edge")
 def tuning(p: Protocol, condition: Condition, seeds: Seeds) -> xr.Dataset:
     """Search the grids; the attribute `chosen` is the best that was found."""
     contender: Contender = condition.setup
@@ -457,9 +458,7 @@ EXPERIMENTS = (
         "steady",
         "published models of synaptic memory, each at its best",
         conditions,
-        parameters=Protocol,
         run=steady,
-        columns=("p90", "kept", "p90_plain", "kept_plain"),
         seeds=(100, 10),
         presets=DEMO,
         figures=("consolidation_rules",),
@@ -470,7 +469,6 @@ EXPERIMENTS = (
         conditions,
         parameters=TuningProtocol,
         run=tuning,
-        columns=("p90", "kept", "self_coupling", "homeostasis", "settings", "at_edge"),
         seeds=(0, 5),
         presets={"demo": {"stored": 40, "tested": 20, "seeds": 1}},
     ),

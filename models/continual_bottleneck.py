@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from spikeconsol.lab import Condition, family
+from spikeconsol.lab import Condition, Seeds, family
 from spikeconsol.parameters import Parameters, parameter
 
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
     from spikeconsol.data import Split
 
-Seeds = tuple[int, ...]
 Setup = dict[str, Any]
 TASKS, CLASSES = 5, 2
 
@@ -53,8 +52,7 @@ class RateProtocol(Parameters):
         """Return the images; those of MNIST are always the same."""
         from spikeconsol import data
 
-        split = data.digits_task(seed) if self.task == "digits" else data.load_images()
-        return split.first(self.train, validate=self.validate)
+        return data.load_task(self.task, seed).first(self.train, validate=self.validate)
 
     def damping(self, importance: str) -> float:
         """Return the strength of damping for a measure of importance."""

@@ -17,41 +17,40 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from spikeconsol.lab import Condition, Experiment
+from spikeconsol.lab import Condition, Experiment, Seeds
 from spikeconsol.parameters import Parameters, parameter
 
 if TYPE_CHECKING:
     from spikeconsol.data import Split, TaskStream
 
-Seeds = tuple[int, ...]
 Setup = dict[str, Any]
 
+#: What is the same for most streams.
+TUNED_ALIKE: dict[str, Any] = {
+    "use": 50.0, "fixed": (0.1, 50.0), "first-come": 0.1, "never": 80.0,
+    "replay": 3e-4, "least-squares": 1e-3, "none": 1e-3, "uniform": 1e2, "coincidence": 3e2,
+    "first": 1e-4, "backprop": 1e-4, "mas": 1e2,
+}  # fmt: skip
 #: Chosen on held-out training images: novelty thresholds (of cells with rate 1/use, fixed, 0),
 #: the fixed rates (with and without novelty), and the one constant of every opponent.
 TUNED: dict[str, dict[str, Any]] = {
-    "domain": {
+    "domain": TUNED_ALIKE | {
         "use": 70.0, "fixed": (0.2, 15.0), "first-come": 0.2, "never": 100.0,
-        "pixels": 3e-5, "frozen": 3e-6, "replay": 3e-4, "least-squares": 1e-3,
-        "none": 1e-3, "uniform": 1e2, "coincidence": 3e2, "fisher": 1e3, "first": 1e-4,
-        "backprop": 3e-6, "ewc": 3e4, "si": 3e3, "mas": 1e2,
+        "pixels": 3e-5, "frozen": 3e-6, "fisher": 1e3, "backprop": 3e-6,
+        "ewc": 3e4, "si": 3e3,
     },
-    "permuted": {
-        "use": 70.0, "fixed": (0.03, 70.0), "first-come": 0.2, "never": 80.0,
-        "pixels": 3e-3, "frozen": 3e-4, "replay": 3e-3, "least-squares": 1e-3,
-        "none": 1e-3, "uniform": 1e2, "coincidence": 3e2, "fisher": 1e3, "first": 1e-4,
-        "backprop": 1e-4, "ewc": 1e4, "si": 1e3, "mas": 1e2,
+    "permuted": TUNED_ALIKE | {
+        "use": 70.0, "fixed": (0.03, 70.0), "first-come": 0.2,
+        "pixels": 3e-3, "frozen": 3e-4, "replay": 3e-3, "fisher": 1e3, "ewc": 1e4, "si": 1e3,
     },
-    "class": {
-        "use": 50.0, "fixed": (0.1, 50.0), "first-come": 0.1, "never": 80.0,
-        "pixels": 1e-7, "frozen": 3e-9, "replay": 3e-3, "least-squares": 3e-3,
-        "none": 1e-3, "uniform": 3e1, "coincidence": 3e2, "fisher": 3e3, "first": 3e-8,
-        "backprop": 1e-5, "ewc": 3e3, "si": 3e2, "mas": 3e1,
+    "class": TUNED_ALIKE | {
+        "pixels": 1e-7, "frozen": 3e-9, "replay": 3e-3, "least-squares": 3e-3, "uniform": 3e1,
+        "fisher": 3e3, "first": 3e-8, "backprop": 1e-5, "ewc": 3e3, "si": 3e2, "mas": 3e1,
     },
-    "task": {
-        "use": 50.0, "fixed": (0.1, 50.0), "first-come": 0.1, "never": 80.0,
-        "pixels": 1e-2, "frozen": 3e-3, "replay": 1e-3, "least-squares": 1e-2,
-        "none": 3e-5, "uniform": 1e1, "coincidence": 1e1, "fisher": 3e1, "first": 3e-4,
-        "backprop": 3e-4, "ewc": 1e2, "si": 1e3, "mas": 3.0,
+    "task": TUNED_ALIKE | {
+        "pixels": 1e-2, "frozen": 3e-3, "replay": 1e-3, "least-squares": 1e-2, "none": 3e-5,
+        "uniform": 1e1, "coincidence": 1e1, "fisher": 3e1, "first": 3e-4, "backprop": 3e-4,
+        "ewc": 1e2, "si": 1e3, "mas": 3.0,
     },
     "spiking": {"use": 90.0, "fixed": (0.1, 90.0), "first-come": 0.2, "never": 110.0},
     "pool": {

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from spikeconsol.lab import Condition, Experiment
+from spikeconsol.lab import Condition, Experiment, Seeds
 from spikeconsol.parameters import Parameters, parameter
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     from spikeconsol.data import Split
 
-Seeds = tuple[int, ...]
 
 #: Plasticity and novelty threshold: thresholds from 2 to 4, fixed rates from 0.02 to 1.
 TUNED: dict[str, tuple[str | float, float]] = {

@@ -47,14 +47,14 @@ class Protocol(Parameters):
 
     cells: int = parameter(800, at_least=8, doc="excitatory cells N_E")
     active: int = parameter(64, at_least=1, doc="cells of an assembly, k")
-    lifetime: float = parameter("20 s", unit="second", above=0, doc="T, protection by the gate")
+    lifetime: float = parameter("20 s", above=0, doc="T, protection by the gate")
     stored: int = parameter(80, at_least=1, doc="assemblies shown, each once")
     tested: int = parameter(40, at_least=1, doc="newest assemblies that are recalled")
     never_stored: int = parameter(8, at_least=1, doc="cued assemblies that were never shown")
     deleted: float = parameter(0.4, at_least=0, at_most=1, doc="deleted fraction of a cue")
     added: float = parameter(0.1, at_least=0, doc="spurious cells of a cue, as a fraction of k")
-    settling: float = parameter("1 s", unit="second", above=0, doc="time before the first one")
-    quiet: float = parameter("10 s", unit="second", above=0, doc="rest, to measure background")
+    settling: float = parameter("1 s", above=0, doc="time before the first one")
+    quiet: float = parameter("10 s", above=0, doc="rest, to measure background")
     controls: str = parameter(
         "all",
         choices=("all", "bounds", "none"),
@@ -439,9 +439,7 @@ LONG = LARGE | {
 }
 
 
-experiment = family(
-    "cortical-memory/", parameters=Protocol, run=run, columns=COLUMNS, seeds=3, program=program
-)
+experiment = family("cortical-memory/", run=run, columns=COLUMNS, seeds=3, program=program)
 SOME = {"presets": {"few": FEW}}
 EXPERIMENTS = (
     experiment(

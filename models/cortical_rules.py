@@ -69,7 +69,7 @@ class Leak(EventDriven):
     since then, the time between two spikes over `leak_time`, comes too late.
     """
 
-    leak_time: float = parameter("100 s", unit="second", above=0, doc="decay of weights")
+    leak_time: float = parameter("100 s", above=0, doc="decay of weights")
 
     @property
     def constants(self) -> dict[str, float]:
@@ -116,11 +116,11 @@ class TripletSTDP(EventDriven):
     rule: Rule = parameter(BoundedLeaky(), doc="says that a weight is zero at first, no more")
     potentiation: float = parameter(6.5e-3, at_least=0, doc="A3+")
     depression: float = parameter(7.1e-3, at_least=0, doc="A2-, at the rate r0")
-    sender_time: float = parameter("16.8 ms", unit="second", above=0, doc="decay of r1")
-    receiver_time: float = parameter("33.7 ms", unit="second", above=0, doc="decay of o1")
-    slow_time: float = parameter("114 ms", unit="second", above=0, doc="decay of o2")
-    rate_time: float = parameter("10 s", unit="second", above=0, doc="window of the mean rate")
-    target_rate: float = parameter("3 Hz", unit="hertz", above=0, doc="r0")
+    sender_time: float = parameter("16.8 ms", above=0, doc="decay of r1")
+    receiver_time: float = parameter("33.7 ms", above=0, doc="decay of o1")
+    slow_time: float = parameter("114 ms", above=0, doc="decay of o2")
+    rate_time: float = parameter("10 s", above=0, doc="window of the mean rate")
+    target_rate: float = parameter("3 Hz", above=0, doc="r0")
 
     def __post_init__(self) -> None:
         super().__post_init__()

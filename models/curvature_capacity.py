@@ -50,10 +50,9 @@ from spikeconsol.consolidation.rules import (
     WeightThreshold,
 )
 from spikeconsol.data import correlated_patterns, corrupt, sparse_patterns
-from spikeconsol.lab import Condition, Experiment, family
+from spikeconsol.lab import Condition, Experiment, Seeds, family
 from spikeconsol.parameters import parameter
 
-Seeds = tuple[int, ...]
 Patterns = NDArray[np.bool_]
 
 TUNING_SEEDS = (0, 1, 2, 3, 4)
@@ -430,7 +429,6 @@ COLUMNS = (
 
 _experiment = family(
     "curvature-capacity/",
-    parameters=Protocol,
     run=run,
     columns=COLUMNS,
     batched=True,

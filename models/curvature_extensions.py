@@ -270,11 +270,10 @@ EXPERIMENTS = (
         seeds=10,
         figures=("homeostasis",),
     ),
-    experiment(images, "sequences of handwritten digits", parameters=Images, run=run_images),
+    experiment(images, "sequences of handwritten digits", run=run_images),
     experiment(
         photographs,
         "sequences of natural images of 10 x 10 pixels",
-        parameters=Photographs,
         run=run_photographs,
         seeds=10,
         figures=("photographs",),

@@ -17,12 +17,10 @@ from spikeconsol.consolidation import HopfieldNetwork, batch, curvature
 from spikeconsol.consolidation.parameters import Stored
 from spikeconsol.consolidation.rules import CurvatureGate
 from spikeconsol.data import corrupt, sparse_patterns
-from spikeconsol.lab import Condition, family
+from spikeconsol.lab import Condition, Seeds, columns
+from spikeconsol.models.curvature_protocols import experiment
 from spikeconsol.parameters import Parameters, parameter
 from spikeconsol.statistics import dice
-
-Seeds = tuple[int, ...]
-
 
 # Fisher information against weight ---------------------------------------------------------------
 
@@ -59,6 +57,7 @@ def fisher_conditions(p: FisherWeights) -> list[Condition]:
     ]
 
 
+@columns("pearson_weight", "pearson_size", "centred_weight", "centred_size", "agreement")
 def run_fisher_weights(p: FisherWeights, condition: Condition, seeds: Seeds) -> xr.Dataset:
     """Correlate Fisher information with weights; keep the first seed's pairs and slices."""
     f, system = condition.setup
@@ -211,6 +210,7 @@ def lesion_conditions(p: Lesion) -> list[Condition]:
     ]
 
 
+@columns("recalled_at_10", "energy_at_10")
 def run_lesion(p: Lesion, condition: Condition, seeds: Seeds) -> xr.Dataset:
     """Lesion growing fractions and measure recall and the energy of the stored patterns."""
     kind, order = condition.setup
@@ -260,25 +260,20 @@ def run_lesion(p: Lesion, condition: Condition, seeds: Seeds) -> xr.Dataset:
     return result
 
 
-_experiment = family("curvature-capacity/", demo={"seeds": 2})
 EXPERIMENTS = (
-    _experiment(
+    experiment(
         "fisher-weights",
         "Fisher information against weight in sparse, dense and -1/+1 codes",
         fisher_conditions,
-        parameters=FisherWeights,
         run=run_fisher_weights,
-        columns=("pearson_weight", "pearson_size", "centred_weight", "centred_size", "agreement"),
         batched=True,
         figures=("fisher_weight", "landscape"),
     ),
-    _experiment(
+    experiment(
         "lesion",
         "deletion and disturbance of stiff, loose and random synapses",
         lesion_conditions,
-        parameters=Lesion,
         run=run_lesion,
-        columns=("recalled_at_10", "energy_at_10"),
         figures=("lesion",),
     ),
 )

@@ -28,12 +28,9 @@ from spikeconsol.consolidation.rules import (
     WeightThreshold,
 )
 from spikeconsol.data import corrupt, sparse_patterns
-from spikeconsol.lab import Condition, family
+from spikeconsol.lab import Condition, Seeds, columns, family
 from spikeconsol.parameters import parameter
 from spikeconsol.statistics import dice
-
-Seeds = tuple[int, ...]
-
 
 # Curvature from free activity --------------------------------------------------------------------
 
@@ -57,6 +54,7 @@ def free_phase_conditions(p: FreePhase) -> list[Condition]:
     ]
 
 
+@columns("p90_blank")
 def run_free_phase(p: FreePhase, condition: Condition, seeds: Seeds) -> xr.Dataset:
     """Capacity from a blank start; the threshold F_c is the best of a grid on tuning seeds."""
     best = max(
@@ -159,6 +157,7 @@ def authors_conditions(p: AuthorsProtocol) -> list[Condition]:
     ]
 
 
+@columns("recalled_quarter", "recalled_half", "recalled_all", "newest", "winners")
 def run_authors(p: AuthorsProtocol, condition: Condition, seeds: Seeds) -> xr.Dataset:
     """Count the patterns that stay fixed points; the threshold is the best on seeds 0 to 2."""
     loads = tuple(round(p.stored * share) for share in (0.25, 0.5, 1.0))
@@ -217,24 +216,20 @@ def _authors_counts(
     return counts, newest, int((dice(winners, stored) > 0.9).sum())
 
 
-_experiment = family("curvature-capacity/", demo={"seeds": 2})
+experiment = family("curvature-capacity/", demo={"seeds": 2})
 EXPERIMENTS = (
-    _experiment(
+    experiment(
         "free-phase",
         "curvature estimated from the network's free activity",
         free_phase_conditions,
-        parameters=FreePhase,
         run=run_free_phase,
-        columns=("p90_blank",),
         demo={"stored": 20},
     ),
-    _experiment(
+    experiment(
         "authors-protocol",
         "the protocol of the source paper's program",
         authors_conditions,
-        parameters=AuthorsProtocol,
         run=run_authors,
-        columns=("recalled_quarter", "recalled_half", "recalled_all", "newest", "winners"),
         seeds=10,
     ),
 )

@@ -37,6 +37,13 @@ class Protocol(Parameters):
 
 
 @dataclass(frozen=True)
+class Tested(Protocol):
+    """Training, and tests on other episodes."""
+
+    tested: int = parameter(500, at_least=1, doc="episodes of each test")
+
+
+@dataclass(frozen=True)
 class Case:
     """One condition: what is learned, by what network."""
 
@@ -83,6 +90,11 @@ def run_training(protocol: Protocol, condition: Condition, seeds: tuple[int, ...
 def named(dims: Any, values: Any, long_name: str, units: str = "1") -> tuple[Any, Any, dict]:
     """Return a variable of a dataset."""
     return dims, values, {"long_name": long_name, "units": units}
+
+
+def by_seed(seeds: tuple[int, ...], rows: list[dict[str, Any]]) -> xr.Dataset:
+    """Join what was found for one seed after another."""
+    return xr.concat([xr.Dataset(row) for row in rows], "seed").assign_coords(seed=list(seeds))
 
 
 def listed(cases: dict[str, tuple[str, Case]]) -> list[Condition]:
@@ -239,7 +251,6 @@ SCORES = ("test_error", "test_accuracy", "solved")
 #: Batched, 20 runs, quick as a demonstration.
 experiment = family(
     "meta-hebbian/",
-    parameters=Protocol,
     run=run_training,
     columns=SCORES,
     batched=True,

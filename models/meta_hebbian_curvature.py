@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from spikeconsol.lab import Condition
 from spikeconsol.metaplasticity import Plasticity, Training, evaluate, tasks, train
-from spikeconsol.models.meta_hebbian import SCORES, Case, Protocol, experiment, learn, listed, named
+from spikeconsol.models.meta_hebbian import SCORES, Case, Tested, experiment, learn, listed, named
 from spikeconsol.parameters import parameter
 
 MEASURES = ("alpha", "curvature", "fisher")
@@ -31,7 +31,7 @@ LEARNED_ABOVE = 0.85
 
 
 @dataclass(frozen=True)
-class CurvatureProtocol(Protocol):
+class CurvatureProtocol(Tested, tested=200):  # type: ignore[call-arg]
     """Training, measurement of curvature, and lesions."""
 
     sampled: int = parameter(100, at_least=2, doc="episodes for the curvature")
@@ -39,7 +39,6 @@ class CurvatureProtocol(Protocol):
     again: int = parameter(2000, at_least=2, doc="further episodes of training, for reliability")
     lesioned: int = parameter(2, at_least=1, doc="pattern synapses of each cell in a lesion")
     moved: float = parameter(0.1, above=0, doc="standard deviation by which fixed weights move")
-    tested: int = parameter(200, at_least=1, doc="episodes of each test")
 
 
 def conditions(protocol: CurvatureProtocol) -> Sequence[Condition]:
@@ -208,7 +207,6 @@ EXPERIMENTS = (
         "is the learned plasticity of a synapse related to curvature?",
         conditions,
         run=run,
-        parameters=CurvatureProtocol,
         columns=COLUMNS,
         demo={"sampled": 20, "shuffles": 20, "again": 200, "tested": 20},
         figures=("meta_curvature",),

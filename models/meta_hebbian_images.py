@@ -13,21 +13,19 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
-from spikeconsol.lab import Condition
+from spikeconsol.lab import Condition, columns
 from spikeconsol.metaplasticity import Plasticity
 from spikeconsol.metaplasticity.image_classes import ImageClasses
-from spikeconsol.models.meta_hebbian import Case, Protocol, experiment, learn, listed, named
+from spikeconsol.models.meta_hebbian import Case, Tested, by_seed, experiment, learn, listed, named
 from spikeconsol.parameters import parameter
 
 
 @dataclass(frozen=True)
-class ImagesProtocol(Protocol):
+class ImagesProtocol(Tested, frozen=300):  # type: ignore[call-arg]
     """Training on some classes, and the test on others."""
 
     episodes: int | None = parameter(1500, at_least=2, doc="episodes in all")
-    frozen: int = parameter(300, at_least=1, doc="episodes at the end, without learning")
     images: str = parameter("digits", choices=("digits", "mnist", "omniglot"), doc="data set")
-    tested: int = parameter(500, at_least=1, doc="episodes of the test on new classes")
 
 
 NETWORKS = {
@@ -51,6 +49,7 @@ def conditions(protocol: ImagesProtocol) -> Sequence[Condition]:
     )
 
 
+@columns("train_accuracy", "new_accuracy", "nearest_accuracy")
 def run(protocol: ImagesProtocol, condition: Condition, seeds: tuple[int, ...]) -> xr.Dataset:
     """Train on the classes of each seed's division; test on new images, and on new classes."""
     case: Case = condition.setup
@@ -70,7 +69,7 @@ def run(protocol: ImagesProtocol, condition: Condition, seeds: tuple[int, ...]) 
                 "nearest_accuracy": named((), new.nearest(drawn).mean(), "nearest class mean"),
             }
         )
-    return xr.concat([xr.Dataset(row) for row in rows], "seed").assign_coords(seed=list(seeds))
+    return by_seed(seeds, rows)
 
 
 EXPERIMENTS = (
@@ -79,8 +78,6 @@ EXPERIMENTS = (
         "one-shot classification of images by a plastic last layer",
         conditions,
         run=run,
-        parameters=ImagesProtocol,
-        columns=("train_accuracy", "new_accuracy", "nearest_accuracy"),
         seeds=(100, 10),
         demo={"episodes": 600, "frozen": 100, "tested": 100, "seeds": 3},
     ),

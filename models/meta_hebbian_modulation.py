@@ -14,11 +14,11 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
-from spikeconsol.lab import Condition
+from spikeconsol.lab import Condition, columns
 from spikeconsol.metaplasticity import Adam, Plasticity, Training, tasks
 from spikeconsol.metaplasticity.closed_loop import ClosedLoop
 from spikeconsol.metaplasticity.network import Outcome
-from spikeconsol.models.meta_hebbian import SCORES, Case, Protocol, experiment, learn, listed, named
+from spikeconsol.models.meta_hebbian import SCORES, Case, Tested, experiment, learn, listed, named
 from spikeconsol.parameters import parameter
 
 #: What happens at a step: the column of the input, and what it is.
@@ -26,10 +26,9 @@ EVENTS = ("cue", "go", "reward +1", "reward -1", "nothing")
 
 
 @dataclass(frozen=True)
-class ModulationProtocol(Protocol):
+class ModulationProtocol(Tested, tested=200):  # type: ignore[call-arg]
     """Training, and a test on new episodes."""
 
-    tested: int = parameter(200, at_least=1, doc="episodes of the test by trial")
     trials: int = parameter(9, at_least=1, doc="trials of an episode that are reported")
 
 
@@ -71,6 +70,7 @@ def by_trial(episodes: tasks.Episodes, outcome: Outcome, trials: int) -> np.ndar
     return np.stack([(right * m).sum((0, 2)) / m.sum((0, 2)) for m in marks], axis=1)
 
 
+@columns(*SCORES, "late_accuracy", "late_held")
 def run(protocol: ModulationProtocol, condition: Condition, seeds: tuple[int, ...]) -> xr.Dataset:
     """Train; test by trial; hold the modulating cell at its mean; say when it is active."""
     training = learn(protocol, condition.setup, seeds)
@@ -124,8 +124,6 @@ EXPERIMENTS = (
         "find the rewarded cue: plasticity gated by a cell of the network, or not",
         conditions,
         run=run,
-        parameters=ModulationProtocol,
-        columns=(*SCORES, "late_accuracy", "late_held"),
         demo={"tested": 50, "episodes": 4000, "seeds": 4},
         figures=("meta_neuromodulation",),
     ),

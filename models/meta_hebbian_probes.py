@@ -14,20 +14,28 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from spikeconsol.lab import Condition
+from spikeconsol.lab import Condition, columns
 from spikeconsol.metaplasticity import evaluate, tasks
 from spikeconsol.metaplasticity.parameters import SpikingParameters
-from spikeconsol.models.meta_hebbian import SCORES, Case, Protocol, experiment, learn, listed, named
+from spikeconsol.models.meta_hebbian import (
+    SCORES,
+    Case,
+    Protocol,
+    Tested,
+    by_seed,
+    experiment,
+    learn,
+    listed,
+    named,
+)
 from spikeconsol.parameters import parameter
 
 # ----------------------------------------------------------------------- tests beyond training
 
 
 @dataclass(frozen=True)
-class ProbeProtocol(Protocol):
+class ProbeProtocol(Tested):
     """Training, and tests on other episodes than those trained on."""
-
-    tested: int = parameter(500, at_least=1, doc="episodes of each test")
 
 
 def similarity_conditions(protocol: ProbeProtocol) -> Sequence[Condition]:
@@ -40,6 +48,7 @@ def similarity_conditions(protocol: ProbeProtocol) -> Sequence[Condition]:
     )
 
 
+@columns(*SCORES, "one_bit_accuracy")
 def similarity(protocol: ProbeProtocol, condition: Condition, seeds: tuple[int, ...]) -> xr.Dataset:
     """Accuracy against the number of differing elements and against noise."""
     training = learn(protocol, condition.setup, seeds)
@@ -73,6 +82,7 @@ def retention_conditions(protocol: ProbeProtocol) -> Sequence[Condition]:
     )
 
 
+@columns(*SCORES, "long_accuracy")
 def retention(protocol: ProbeProtocol, condition: Condition, seeds: tuple[int, ...]) -> xr.Dataset:
     """Train on short episodes; test on long ones, and after other patterns were shown."""
     case: Case = condition.setup
@@ -99,15 +109,14 @@ def retention(protocol: ProbeProtocol, condition: Condition, seeds: tuple[int, .
 
 
 @dataclass(frozen=True)
-class SpikingProtocol(Protocol):
+class SpikingProtocol(Tested, tested=50):  # type: ignore[call-arg]
     """Training by rates, and a test on spikes."""
 
-    tested: int = parameter(50, at_least=1, doc="episodes of each test")
     pairs: tuple[int, ...] = parameter(
         (5, 10, 20, 80), at_least=1, doc="further sizes, in pairs of neurons per unit"
     )
     present: tuple[float, ...] = parameter(
-        ("50 ms", "100 ms", "400 ms"), unit="second", above=0, doc="further times of presentation"
+        ("50 ms", "100 ms", "400 ms"), above=0, doc="further times of presentation"
     )
 
 
@@ -130,6 +139,7 @@ def spiking_conditions(protocol: SpikingProtocol) -> Sequence[Condition]:
     ]
 
 
+@columns("accuracy", "below_rate", "activity_correlation")
 def spiking(protocol: SpikingProtocol, condition: Condition, seeds: tuple[int, ...]) -> xr.Dataset:
     """Train by rates and test the same networks on the same episodes, by rates or by spikes."""
     from spikeconsol.metaplasticity.spiking import SpikingNetwork
@@ -170,7 +180,7 @@ def spiking(protocol: SpikingProtocol, condition: Condition, seeds: tuple[int, .
                 ),
             }
         )
-    dataset = xr.concat([xr.Dataset(row) for row in rows], "seed").assign_coords(seed=list(seeds))
+    dataset = by_seed(seeds, rows)
     return dataset.assign_attrs(**setup.get("settings", {}))
 
 
@@ -193,6 +203,7 @@ def transfer_conditions(protocol: TransferProtocol) -> Sequence[Condition]:
     return [Condition(f"fraction-{rho}", "rate", f"ρ = {rho}", rho) for rho in FRACTIONS]
 
 
+@columns("old_at_once", "old_later", "new_later")
 def run_transfer(
     protocol: TransferProtocol, condition: Condition, seeds: tuple[int, ...]
 ) -> xr.Dataset:
@@ -223,7 +234,6 @@ def run_transfer(
 
 _probe = partial(
     experiment,
-    parameters=ProbeProtocol,
     demo={"tested": 100},
     figures=("meta_generalisation",),
 )
@@ -233,22 +243,18 @@ EXPERIMENTS = (
         "accuracy against the similarity of patterns and against noise",
         similarity_conditions,
         run=similarity,
-        columns=(*SCORES, "one_bit_accuracy"),
     ),
     _probe(
         "retention",
         "train on short episodes, test on long ones and after other patterns",
         retention_conditions,
         run=retention,
-        columns=(*SCORES, "long_accuracy"),
     ),
     experiment(
         "spiking",
         "the trained network on spikes, without retraining",
         spiking_conditions,
         run=spiking,
-        parameters=SpikingProtocol,
-        columns=("accuracy", "below_rate", "activity_correlation"),
         seeds=(100, 10),
         demo={"episodes": 4000, "tested": 5, "seeds": 2, "pairs": (), "present": ()},
         figures=("meta_spiking",),
@@ -258,8 +264,6 @@ EXPERIMENTS = (
         "move a part of every trace into the fixed weights",
         transfer_conditions,
         run=run_transfer,
-        parameters=TransferProtocol,
-        columns=("old_at_once", "old_later", "new_later"),
         demo={"life": 5, "lives": 10},
         figures=("meta_consolidation",),
     ),

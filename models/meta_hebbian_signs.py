@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from spikeconsol.lab import Condition
+from spikeconsol.lab import Condition, columns
 from spikeconsol.metaplasticity import Plasticity, Training, tasks, train
 from spikeconsol.models.meta_hebbian import (
     SCORES,
@@ -94,6 +94,7 @@ def followed(
     return looks, end
 
 
+@columns(*SCORES, "negative_early", "agrees", "agrees_by_error", "early_error")
 def run(protocol: EarlyProtocol, condition: Condition, seeds: tuple[int, ...]) -> xr.Dataset:
     """Follow networks, and compare what their signs foretold with what became of them."""
     looks, end = followed(protocol, condition.setup, seeds)
@@ -138,8 +139,6 @@ EXPERIMENTS = (
         "the sign of plasticity after 300 episodes foretells who will learn the reversal",
         conditions,
         run=run,
-        parameters=EarlyProtocol,
-        columns=(*SCORES, "negative_early", "agrees", "agrees_by_error", "early_error"),
         demo={"seeds": 6, "looks": (0, 100, 200, 300, 500), "episodes": 3000},
         figures=("meta_early_sign",),
     ),

@@ -13,19 +13,18 @@ from functools import lru_cache
 import numpy as np
 import xarray as xr
 
-from spikeconsol.lab import Condition
+from spikeconsol.lab import Condition, columns
 from spikeconsol.metaplasticity import Plasticity, tasks
 from spikeconsol.metaplasticity.parameters import SpikingParameters
-from spikeconsol.models.meta_hebbian import Case, Protocol, experiment, learn, named
+from spikeconsol.models.meta_hebbian import Case, Tested, by_seed, experiment, learn, named
 from spikeconsol.parameters import parameter
 
 
 @dataclass(frozen=True)
-class TasksProtocol(Protocol):
+class TasksProtocol(Tested, tested=10):  # type: ignore[call-arg]
     """Training by rates, and a test on spikes."""
 
     recurrent_episodes: int = parameter(2000, at_least=2, doc="of the recurrent task, in all")
-    tested: int = parameter(10, at_least=1, doc="episodes of each test")
 
 
 CASES = {
@@ -64,6 +63,7 @@ def conditions(protocol: TasksProtocol) -> Sequence[Condition]:
     return listed
 
 
+@columns("accuracy", "below_rate", "rest_rate")
 def run(protocol: TasksProtocol, condition: Condition, seeds: tuple[int, ...]) -> xr.Dataset:
     """Train by rates; test the same networks on the same episodes, by rates or by spikes."""
     from spikeconsol.metaplasticity.spiking import SpikingNetwork
@@ -92,7 +92,7 @@ def run(protocol: TasksProtocol, condition: Condition, seeds: tuple[int, ...]) -
         row["accuracy"] = named((), outcome.accuracy.mean(), "accuracy")
         row["below_rate"] = named((), below, "accuracy below rates")
         rows.append(row)
-    return xr.concat([xr.Dataset(row) for row in rows], "seed").assign_coords(seed=list(seeds))
+    return by_seed(seeds, rows)
 
 
 EXPERIMENTS = (
@@ -101,8 +101,6 @@ EXPERIMENTS = (
         "every published task on spikes, with escape noise or with reset",
         conditions,
         run=run,
-        parameters=TasksProtocol,
-        columns=("accuracy", "below_rate", "rest_rate"),
         seeds=(100, 5),
         demo={
             "episodes": 4000,

@@ -16,14 +16,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from spikeconsol.lab import Condition, family
+from spikeconsol.lab import Condition, Seeds, family
 from spikeconsol.parameters import Parameters, parameter
 
 if TYPE_CHECKING:
     from spikeconsol.bottleneck.memory import PastCodes
     from spikeconsol.data import Split
 
-Seeds = tuple[int, ...]
 
 #: Length of the stream of test samples along which memories are compared.
 PROBE = 1000
@@ -47,7 +46,7 @@ class Relations(Parameters):
         """Return the samples of a seed; those of larger images are always the same."""
         from spikeconsol import data
 
-        return data.digits_task(seed) if self.images == "digits" else data.load_images(self.images)
+        return data.load_task(self.images, seed)
 
 
 @dataclass(frozen=True)
@@ -305,8 +304,8 @@ def window_conditions(parameters: Contiguity) -> Sequence[Condition]:
 
 DEMO = {"presentations": 4000, "cells": 200, "rehearsed": 2000, "seeds": 1}
 _experiment = family("bottleneck/", columns=("accuracy", "top_cosine"), seeds=3, demo=DEMO)
-_nback = partial(_experiment, parameters=NBack, run=learn_nback)
-_contiguity = partial(_experiment, parameters=Contiguity, run=learn_contiguity)
+_nback = partial(_experiment, run=learn_nback)
+_contiguity = partial(_experiment, run=learn_contiguity)
 FIGURE = ("bottleneck_relational",)
 EXPERIMENTS = (
     _nback(

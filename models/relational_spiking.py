@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from spikeconsol.lab import Condition, family
+from spikeconsol.lab import Condition, Seeds, family
 from spikeconsol.models.relational import of_lag, of_seed
 from spikeconsol.parameters import Parameters, parameter
 
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from spikeconsol.bottleneck.memory import PastCodes
     from spikeconsol.data import Split
 
-Seeds = tuple[int, ...]
 
 #: Length of the stream of test samples along which memories are compared.
 PROBE = 1000
@@ -165,7 +164,6 @@ def capacity_conditions(parameters: SpikingNBack) -> Sequence[Condition]:
 
 _experiment = family(
     "bottleneck/spiking-",
-    parameters=SpikingNBack,
     run=learn,
     columns=("accuracy", "top_cosine", "top_recall"),
     seeds=3,

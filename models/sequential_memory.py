@@ -73,7 +73,7 @@ class Protocol(Parameters):
         190.0, above=0, doc="protection time of the spiking rule, in patterns"
     )
     background_rate: float = parameter(
-        "4 Hz", unit="hertz", above=0, doc="forced firing of all cells in the background conditions"
+        "4 Hz", above=0, doc="forced firing of all cells in the background conditions"
     )
     spiking: SpikingParameters = parameter(SpikingParameters(), doc="the spiking network")
 
@@ -436,9 +436,7 @@ def tuning_conditions(protocol: Protocol) -> Sequence[Condition]:
     ]
 
 
-_experiment = family(
-    "sequential-memory", parameters=Protocol, run=run, columns=("kept", "p90", "newest")
-)
+_experiment = family("sequential-memory", run=run, columns=("kept", "p90", "newest"))
 EXPERIMENTS = (
     _experiment(
         "",

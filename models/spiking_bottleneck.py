@@ -19,59 +19,45 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from spikeconsol.lab import Condition, family
-from spikeconsol.parameters import Parameters, parameter
+from spikeconsol.lab import Condition, Seeds, columns, family
+from spikeconsol.models.bottleneck import ACCURACY, Layers, Setup
+from spikeconsol.parameters import parameter
 
 if TYPE_CHECKING:
     from spikeconsol.bottleneck.spiking import SpikingBottleneckClassifier
     from spikeconsol.data import Split
 
-Seeds = tuple[int, ...]
-Setup = dict[str, Any]
 
-ACCURACY = {"long_name": "test accuracy", "units": "1"}
 SPIKES = {"long_name": "spikes per cell and sample", "units": "1"}
 
 
 @dataclass(frozen=True)
-class Training(Parameters):
-    """A task, the network and how it learns; the defaults are those for XOR."""
+class Training(Layers, hidden=(10,), gamma=10.0, widths=(0.5, 0.25, 2.0), epochs=3, train=600):  # type: ignore[call-arg]
+    """The same in spikes, and how weights change; the defaults are those for XOR."""
 
     task: str = parameter("xor", choices=("linear", "xor", "digits", "mnist"), doc="data set")
-    hidden: tuple[int, ...] = parameter((10,), at_least=1, doc="cells of the hidden layers")
-    window: int = parameter(8, at_least=2, doc="samples in the window")
-    gamma: float = parameter(10.0, at_least=0, doc="weight of the prediction term")
-    widths: tuple[float, ...] = parameter(
-        (0.5, 0.25, 2.0), above=0, doc="kernel widths of inputs, targets and codes"
-    )
     learning_rate: float = parameter(0.02, above=0, doc="of hidden layers, in initial weights")
     surprise_gate: bool = parameter(True, doc="learn less where the readout is right")
     readout_learning_rate: float = parameter(0.03, above=0, doc="of the readout")
     memory_rate: float = parameter(0.2, above=0, at_most=1, doc="rate of the class means")
     code_weight: float = parameter(0.0, at_least=0, doc="weight of the code term")
-    epochs: int = parameter(3, at_least=1, doc="passes through the training samples")
     rehearsed: int = parameter(
         16000, at_least=100, doc="random samples on which reservoirs are trained beforehand"
     )
-    train: int = parameter(600, at_least=0, doc="training samples used; 0 for all")
     test: int = parameter(0, at_least=0, doc="test samples used; 0 for all")
     receptive_fields: int = parameter(10, at_least=0, doc="tuned input cells per feature")
     feature_range: tuple[float, ...] = parameter((-0.2, 1.2), doc="first and last tuning centre")
-    sample_time: float = parameter("50 ms", unit="second", above=0, doc="time a sample is shown")
-    peak_rate: float = parameter("150 Hz", unit="hertz", above=0, doc="largest input rate")
+    sample_time: float = parameter("50 ms", above=0, doc="time a sample is shown")
+    peak_rate: float = parameter("150 Hz", above=0, doc="largest input rate")
     count_variance: float = parameter(
         0.1, above=0, doc="added to the variance of spike counts in layer normalisation"
-    )
-    validate: bool = parameter(
-        False, doc="test on the last sixth of the training images, for choosing settings"
     )
 
     def settings(self) -> Setup:
         """Return these parameters as the classifier's."""
         from spikeconsol.bottleneck import Descent, InputCode, Objective, SpikingLayer
 
-        return {
-            "hidden": self.hidden,
+        return super().settings() | {
             "objective": Objective(self.gamma, self.widths, code_weight=self.code_weight),
             "optimiser": Descent(
                 learning_rate=self.learning_rate,
@@ -84,23 +70,18 @@ class Training(Parameters):
                 peak_rate=self.peak_rate,
                 count_variance=self.count_variance,
             ),
-            "epochs": self.epochs,
         }
 
     def data(self, seed: int) -> Split:
         """Return the samples of a seed; those of images are always the same."""
         from spikeconsol import data
 
-        if self.task in ("linear", "xor"):
-            make = data.linear_task if self.task == "linear" else data.xor_task
-            split = make(seed, train=self.train or 900, test=300)
-        else:
-            split = data.digits_task(seed) if self.task == "digits" else data.load_images()
+        split = data.load_task(self.task, seed, train=self.train or 900, test=300)
         return split.first(self.train, self.test, validate=self.validate)
 
 
 @dataclass(frozen=True)
-class Linear(
+class Linear(  # type: ignore[call-arg]
     Training,
     hidden=(4,),
     widths=(0.5, 0.25, 1.0),
@@ -114,7 +95,7 @@ class Linear(
 
 
 @dataclass(frozen=True)
-class Digits(
+class Digits(  # type: ignore[call-arg]
     Training,
     hidden=(32,),
     gamma=2.0,
@@ -133,7 +114,7 @@ class Digits(
 
 
 @dataclass(frozen=True)
-class Mnist(
+class Mnist(  # type: ignore[call-arg]
     Digits,
     hidden=(100,),
     widths=(0.25, 0.1, 1.0),
@@ -149,7 +130,7 @@ class Mnist(
 
 
 @dataclass(frozen=True)
-class WideMnist(
+class WideMnist(  # type: ignore[call-arg]
     Mnist,
     hidden=(400,),
     learning_rate=0.03,
@@ -311,6 +292,7 @@ def memories(
     }
 
 
+@columns("accuracy")
 def show(parameters: Training, condition: Condition, seeds: Seeds) -> xr.Dataset:
     """Train one network on XOR; then record everything while it learns from eight samples more."""
     (seed,) = seeds
@@ -359,7 +341,6 @@ SMALL = (WINDOW, PROTOTYPES, FROZEN, PERMUTED, *RATE)
 
 experiment = family(
     "bottleneck/spiking-",
-    parameters=Training,
     run=learn,
     columns=("accuracy", "spikes"),
     figures=("spiking_bottleneck",),
@@ -371,7 +352,6 @@ EXPERIMENTS = (
         "Spikes, modulatory signals and one synapse while a spiking network learns XOR",
         (WINDOW,),
         run=show,
-        columns=("accuracy",),
         seeds=1,
         demo={"train": 300, "epochs": 1},
         figures=("spiking_bottleneck_raster",),

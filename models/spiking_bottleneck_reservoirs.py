@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import xarray as xr
 
-from spikeconsol.lab import Condition
+from spikeconsol.lab import Condition, columns
 from spikeconsol.models.spiking_bottleneck import (
     ACCURACY,
     Seeds,
@@ -66,6 +66,7 @@ def reservoir_conditions(parameters: ReservoirProtocol) -> Sequence[Condition]:
     return found
 
 
+@columns("accuracy", "signal_cosine", "readout_r2")
 def learn_from_reservoir(
     parameters: ReservoirProtocol, condition: Condition, seeds: Seeds
 ) -> xr.Dataset:
@@ -140,9 +141,7 @@ EXPERIMENTS = (
         "reservoir",
         "XOR in spikes from rate and spiking reservoirs: sizes, time constants, what they hold",
         reservoir_conditions,
-        parameters=ReservoirProtocol,
         run=learn_from_reservoir,
-        columns=("accuracy", "signal_cosine", "readout_r2"),
         seeds=3,
         demo={"train": 200, "epochs": 1, "rehearsed": 500, "probed": 400, "seeds": 1},
         figures=("spiking_bottleneck_reservoir",),

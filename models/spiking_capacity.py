@@ -367,7 +367,7 @@ COLUMNS = ("kept", "p90", "kept_by_rates", "active", "silent_rate")
 DEMO = {"stored": 300, "tested": 120, "seeds": 1}
 SHOWN = {"figures": ("spiking_capacity",)}
 
-experiment = family("spiking-capacity/", parameters=Protocol, run=run, columns=COLUMNS)
+experiment = family("spiking-capacity/", run=run, columns=COLUMNS)
 EXPERIMENTS = (
     experiment(
         "size", "the spiking memory at N = 100 to 400, k = 10 and 20, with controls", sizes, **SHOWN

@@ -22,7 +22,7 @@ from spikeconsol.consolidation import HopfieldNetwork
 from spikeconsol.consolidation.cells import LIF, AdEx, Izhikevich
 from spikeconsol.consolidation.rules import BoundedCurvatureGate
 from spikeconsol.consolidation.wiring import Sparse
-from spikeconsol.lab import Condition
+from spikeconsol.lab import Condition, columns
 from spikeconsol.models.sequential_memory import (
     TUNED_BOUNDS,
     TUNED_LEAKY,
@@ -203,6 +203,7 @@ def recall_settings(protocol: Protocol) -> Sequence[Condition]:
     ]
 
 
+@columns(*tuple(f"{measure}_{name}" for name in STREAMS for measure in ("kept", "p90")))
 def try_recall(protocol: Protocol, condition: Condition, seeds: tuple[int, ...]) -> xr.Dataset:
     """Store and recall every stream with one setting."""
     (seed,) = seeds
@@ -250,7 +251,6 @@ EXPERIMENTS = (
         "how the constants of recall were chosen, one set for all streams",
         recall_settings,
         run=try_recall,
-        columns=tuple(f"{measure}_{name}" for name in STREAMS for measure in ("kept", "p90")),
         seeds=(0, 3),
     ),
 )

@@ -170,7 +170,7 @@ def _kept(
     return (dice(reader.recall(cues), patterns[-protocol.tested :]) >= 0.9)[::-1]
 
 
-def run(protocol: Protocol, condition: Condition, seeds: tuple[int, ...]) -> xr.Dataset:
+def run(protocol: Fight, condition: Condition, seeds: tuple[int, ...]) -> xr.Dataset:
     """Store the stream and recall its newest patterns, for one seed at a time."""
     (seed,) = seeds
     contender = condition.setup.contender
@@ -190,7 +190,7 @@ def run(protocol: Protocol, condition: Condition, seeds: tuple[int, ...]) -> xr.
     )
 
 
-def tuning(protocol: Protocol, condition: Condition, seeds: tuple[int, ...]) -> xr.Dataset:
+def tuning(protocol: Fight, condition: Condition, seeds: tuple[int, ...]) -> xr.Dataset:
     """P90 and patterns kept at every point of a contender's grid, for one seed."""
     (seed,) = seeds
     contender: SpikingContender = condition.setup.contender
@@ -228,7 +228,7 @@ def every_rule(protocol: Protocol) -> Sequence[Condition]:
 
 
 DEMO = {"demo": {"stored": 120, "tested": 60, "seeds": 1}}
-_experiment = family("consolidation-rules/", parameters=Fight, columns=("p90", "kept"))
+_experiment = family("consolidation-rules/", columns=("p90", "kept"))
 EXPERIMENTS = (
     _experiment(
         "spikes",

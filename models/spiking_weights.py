@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from spikeconsol.consolidation import HopfieldNetwork
 from spikeconsol.consolidation.rules import CurvatureGate
-from spikeconsol.lab import Condition
+from spikeconsol.lab import Condition, columns
 from spikeconsol.models.sequential_memory import Protocol, draw
 from spikeconsol.models.spiking_capacity import (
     DEMO,
@@ -73,6 +73,10 @@ def spike_vs_rate_conditions(protocol: Protocol) -> Sequence[Condition]:
     ]  # fmt: skip
 
 
+@columns(
+    *("kept", "p90", "weight_correlation", "covariance_correlation"),
+    *("trace_correlation", "gate_agreement"),
+)
 def spike_vs_rate(protocol: Protocol, condition: Condition, seeds: tuple[int, ...]) -> xr.Dataset:
     """Learn by spikes or by the same rule on binary rates, read by spikes or by k winners."""
     (seed,) = seeds
@@ -139,10 +143,6 @@ EXPERIMENTS = (
         "weights, traces and recall of spikes beside rates: where patterns are lost",
         spike_vs_rate_conditions,
         run=spike_vs_rate,
-        columns=(
-            *("kept", "p90", "weight_correlation", "covariance_correlation"),
-            *("trace_correlation", "gate_agreement"),
-        ),
         demo=DEMO,
         figures=("spike_against_rate",),
     ),

@@ -10,13 +10,13 @@ import math
 import numbers as kinds
 import sys
 from collections.abc import Callable, Collection, Sequence
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spikeconsol.parameters import ParameterError
-from spikeconsol.values import shown
+from spikeconsol.values import Bounds, bounds_text, in_range, shown
 
 __all__ = [
     "array",
@@ -55,18 +55,8 @@ def whole(name: str, value: Any, *, at_least: int | None = None, at_most: int | 
     return number
 
 
-def number(
-    name: str,
-    value: Any,
-    *,
-    above: float | None = None,
-    at_least: float | None = None,
-    below: float | None = None,
-    at_most: float | None = None,
-    infinite: bool = False,
-) -> float:
+def number(name: str, value: Any, *, infinite: bool = False, **bounds: Unpack[Bounds]) -> float:
     """Return a real number in its range, or say what is wrong with it."""
-    bounds = {"above": above, "at_least": at_least, "below": below, "at_most": at_most}
     allowed = ("a number" if infinite else "a finite number") + _bounds(**bounds)
     if isinstance(value, np.ndarray) and value.ndim == 0:
         value = value.item()
@@ -78,12 +68,7 @@ def number(
         raise wrong(name, value, allowed) from None
     if math.isnan(found) or (math.isinf(found) and not infinite):
         raise wrong(name, value, allowed)
-    if (
-        (above is not None and not found > above)
-        or (at_least is not None and not found >= at_least)
-        or (below is not None and not found < below)
-        or (at_most is not None and not found <= at_most)
-    ):
+    if not in_range(found, bounds):
         raise wrong(name, value, allowed)
     return found
 
@@ -249,7 +234,6 @@ def _available() -> float | None:
     return free
 
 
-def _bounds(**bounds: float | None) -> str:
-    signs = {"above": ">", "at_least": ">=", "below": "<", "at_most": "<="}
-    found = [f"{signs[key]} {value:g}" for key, value in bounds.items() if value is not None]
-    return f" {' and '.join(found)}" if found else ""
+def _bounds(**bounds: Unpack[Bounds]) -> str:
+    found = bounds_text(bounds)
+    return f" {found}" if found else ""

@@ -4,7 +4,7 @@ A parameter class is a frozen dataclass whose fields carry their unit and their 
 
     @dataclass(frozen=True)
     class Membrane(Parameters):
-        time_constant: float = parameter(0.01, unit="second", above=0, doc="membrane time constant")
+        time_constant: float = parameter("10 ms", above=0, doc="membrane time constant")
         cells: int = parameter(200, at_least=1, doc="number of cells")
 
     @dataclass(frozen=True)
@@ -38,6 +38,7 @@ from spikeconsol.values import (
     parsed,
     shown,
     to_si,
+    unit_of,
 )
 
 __all__ = ["Declared", "ParameterError", "Parameters", "in_si", "parameter"]
@@ -47,7 +48,7 @@ def parameter(
     default: Any = dataclasses.MISSING,
     *,
     doc: str,
-    unit: str = "1",
+    unit: str | None = None,
     above: float | None = None,
     at_least: float | None = None,
     below: float | None = None,
@@ -62,13 +63,16 @@ def parameter(
         Default value; a field without one is required.
     doc : str
         One line that says what the value is.
-    unit : {"1", "second", "hertz", "volt", "amp", "siemens", "farad", "ohm", "metre"}
-        Dimension of the value. Anything but ``"1"`` must be given with its unit.
+    unit : {"1", "second", "hertz", "volt", "amp", "siemens", "farad", "ohm", "metre"}, optional
+        Dimension of the value; that of the default, where this is text with a unit. Anything but
+        ``"1"`` must be given with its unit.
     above, at_least, below, at_most : float, optional
         Allowed range, in SI units. For tuples it holds for every element.
     choices : tuple, optional
         The only allowed values.
     """
+    if unit is None:
+        unit = unit_of(default) if choices is None else "1"
     if unit not in UNITS:
         raise ValueError(f"unit: got {unit!r}; allowed: {', '.join(UNITS)}")
     if unit != "1" and isinstance(default, str):

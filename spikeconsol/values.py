@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import operator
 import re
 import types
 import typing
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypedDict
 
-__all__ = ["UNITS", "ParameterError", "checked", "in_si", "parsed", "printable", "shown", "to_si"]
+__all__ = ["UNITS", "Bounds", "ParameterError", "bounds_text", "checked", "in_range", "in_si"]
+__all__ += ["parsed", "printable", "shown", "to_si", "unit_of"]
 
 #: SI base-unit exponents (m, kg, s, A, K, mol, cd) of the units that may be written out.
 UNITS: dict[str, tuple[int, ...]] = {
@@ -38,6 +40,8 @@ _ABBREVIATIONS = {
     for name in (symbol, unit)
     for prefix, scale in _PREFIXES.items()
 } | {"seconds": ("second", 1.0), "min": ("second", 60.0)}
+#: A number with its unit.
+_QUANTITY = r"\s*([-+0-9.eE]+)\s*\*?\s*([A-Za-z]+)\s*"
 _EXAMPLES = {
     "second": "a value in seconds, for example '10 ms' or 10*ms",
     "hertz": "a value in hertz, for example '80 Hz' or 80*Hz",
@@ -96,7 +100,7 @@ def checked(value: Any, hint: Any, field: dataclasses.Field[Any]) -> Any:
         infinite = isinstance(element, float) and math.isinf(element)
         if infinite and field.default not in (math.inf, -math.inf):
             raise ParameterError(f"{field.name}: got {element}; allowed: a finite number")
-        if not _in_range(element, rule):
+        if not in_range(element, rule):
             raise ParameterError(f"{field.name}: got {shown(element)}; allowed: {_allowed(rule)}")
     return elements if origin is tuple else value
 
@@ -133,7 +137,7 @@ def to_si(value: Any, unit: str, name: str) -> float:
             raise ParameterError(f"{name}: got {value!s}; allowed: {allowed}")
         return float(value)
     if isinstance(value, str):
-        match = re.fullmatch(r"\s*([-+0-9.eE]+)\s*\*?\s*([A-Za-z]+)\s*", value)
+        match = re.fullmatch(_QUANTITY, value)
         found = _ABBREVIATIONS.get(match[2]) if match else None
         if match is None or found is None or found[0] != unit:
             raise ParameterError(f"{name}: got {shown(value)}; allowed: {allowed}")
@@ -181,6 +185,13 @@ def in_si(value: Any, name: str) -> tuple[float, str]:
     raise ParameterError(f"{name}: got {shown(value)}; allowed: a number with its unit")
 
 
+def unit_of(value: Any) -> str:
+    """Return the unit of text such as ``"10 ms"``, or of several; ``"1"`` where there is none."""
+    first = value[0] if isinstance(value, tuple) and value else value
+    match = re.fullmatch(_QUANTITY, first) if isinstance(first, str) else None
+    return _ABBREVIATIONS.get(match[2], ("1", 1.0))[0] if match else "1"
+
+
 def parsed(value: Any, hint: Any, name: str) -> Any:
     """Turn the text of a command-line setting into a value for `checked`."""
     if not isinstance(value, str):
@@ -206,22 +217,43 @@ def parsed(value: Any, hint: Any, name: str) -> Any:
     return value
 
 
-def _in_range(value: Any, rule: Mapping[str, Any]) -> bool:
+class Bounds(TypedDict, total=False):
+    """Ends of a range, where it has them."""
+
+    above: float | None
+    at_least: float | None
+    below: float | None
+    at_most: float | None
+
+
+#: Ends of a range: the word for it, its sign, and whether a value is on its right side.
+_BOUNDS: dict[str, tuple[str, Callable[[Any, Any], bool]]] = {
+    "above": (">", operator.gt),
+    "at_least": (">=", operator.ge),
+    "below": ("<", operator.lt),
+    "at_most": ("<=", operator.le),
+}
+
+
+def in_range(value: Any, rule: Mapping[str, Any]) -> bool:
+    """Whether a value is among the choices and within the bounds of a rule."""
     if rule.get("choices") is not None and value not in rule["choices"]:
         return False
-    return (
-        (rule.get("above") is None or value > rule["above"])
-        and (rule.get("at_least") is None or value >= rule["at_least"])
-        and (rule.get("below") is None or value < rule["below"])
-        and (rule.get("at_most") is None or value <= rule["at_most"])
+    return all(
+        rule.get(name) is None or inside(value, rule[name]) for name, (_, inside) in _BOUNDS.items()
+    )
+
+
+def bounds_text(rule: Mapping[str, Any], unit: str = "") -> str:
+    """Say what the bounds of a rule allow, for example ``> 0 and <= 1``."""
+    return " and ".join(
+        f"{sign} {rule[name]:g}{unit}"
+        for name, (sign, _) in _BOUNDS.items()
+        if rule.get(name) is not None
     )
 
 
 def _allowed(rule: Mapping[str, Any]) -> str:
     if rule.get("choices") is not None:
         return "one of " + ", ".join(map(str, rule["choices"]))
-    signs = {"above": ">", "at_least": ">=", "below": "<", "at_most": "<="}
-    unit = "" if rule.get("unit", "1") == "1" else f" {rule['unit']}"
-    return " and ".join(
-        f"{sign} {rule[key]:g}{unit}" for key, sign in signs.items() if rule.get(key) is not None
-    )
+    return bounds_text(rule, "" if rule.get("unit", "1") == "1" else f" {rule['unit']}")

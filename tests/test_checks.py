@@ -356,6 +356,7 @@ BETTER = {
     },
     "recall_quality": {"memory": CodeReservoir(samples=200), "lag": 1},
     "find_rule": {"name": "hebb"},
+    "load_task": {"name": "xor"},
     "train": {"episodes": 4, "frozen": 2},
 }
 #: Functions of files, classes and trained networks, which have tests of their own.

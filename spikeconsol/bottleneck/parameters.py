@@ -137,8 +137,8 @@ class InputCode(Parameters):
 class InputSpikes(Parameters):
     """Time and spikes of networks whose inputs are Poisson spike trains."""
 
-    time_step: float = parameter("1 ms", unit="second", above=0, doc="integration step")
-    peak_rate: float = parameter("150 Hz", unit="hertz", above=0, doc="rate of an input of 1")
+    time_step: float = parameter("1 ms", above=0, doc="integration step")
+    peak_rate: float = parameter("150 Hz", above=0, doc="rate of an input of 1")
 
     #: Names of times that are whole numbers of steps.
     whole: ClassVar[tuple[str, ...]] = ()
@@ -171,9 +171,9 @@ class InputSpikes(Parameters):
 class SpikingLayer(InputSpikes):
     """Constants of cells, synapses and input spikes."""
 
-    sample_time: float = parameter("50 ms", unit="second", above=0, doc="time a sample is shown")
-    membrane_time: float = parameter("20 ms", unit="second", above=0, doc="of hidden cells")
-    eligibility_time: float = parameter("50 ms", unit="second", above=0, doc="decay of eligibility")
+    sample_time: float = parameter("50 ms", above=0, doc="time a sample is shown")
+    membrane_time: float = parameter("20 ms", above=0, doc="of hidden cells")
+    eligibility_time: float = parameter("50 ms", above=0, doc="decay of eligibility")
     initial_drive: float = parameter(
         4.0, above=0, doc="deviation of a sample's summed input at first, in thresholds"
     )

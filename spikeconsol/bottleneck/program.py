@@ -11,14 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from spikeconsol.bottleneck.memory import SpikingForm
 from spikeconsol.bottleneck.memory.cells import numbered
 from spikeconsol.bottleneck.parameters import Protection, SpikingLayer
-from spikeconsol.bottleneck.runs import (
-    Runs,
-    at_ends,
-    content_seeds,
-    draw_weights,
-    layer_constants,
-    layer_structure,
-)
+from spikeconsol.bottleneck.runs import Runs, at_ends, content_seeds, draw_weights, layer_constants
 from spikeconsol.brian import backend
 
 __all__ = ["LearningRecord", "SpikingProgram"]
@@ -147,7 +140,7 @@ class SpikingProgram:
         recorded : bool
             Record spikes and the modulator too.
         """
-        structure = layer_structure(self.layer, self.sizes, self.runs) | {
+        structure = self.runs.structure(self.layer, self.sizes) | {
             "memories": [form.structure() for form in self.forms],
             "signal": self.signal,
             "importance": self.importance,
@@ -163,16 +156,12 @@ class SpikingProgram:
                 for cells in self.recorded_memories(i):
                     outputs += [f"{cells}_spikes{i}.i", f"{cells}_spikes{i}.t"]
                     outputs += [f"{cells}_samples{i}.trace"]
+        constants = self._constants(0.0, 0.0, surprise_gate=False)
         return backend.Program(
             name="spiking-bottleneck",
             builder="spikeconsol.bottleneck.equations:build",
             structure=structure,
-            inputs=(
-                *self.state,
-                *self.fixed,
-                *self._constants(0.0, 0.0, surprise_gate=False),
-                *_PER_SAMPLE,
-            ),
+            inputs=(*self.state, *self.fixed, *constants, *_PER_SAMPLE),
             outputs=tuple(outputs),
         )
 
@@ -197,12 +186,9 @@ class SpikingProgram:
 
     def learn(
         self,
-        levels: NDArray,
-        labels: NDArray[np.int64],
-        told: NDArray[np.int64],
-        schedule: NDArray,
-        noise_seed: int,
+        tables: Mapping[str, NDArray],
         *,
+        noise_seed: int,
         rates: tuple[float, float],
         surprise_gate: bool,
         target: str | None,
@@ -212,19 +198,17 @@ class SpikingProgram:
 
         Parameters
         ----------
-        levels, labels, told, schedule
-            As for `Network.learn`, `told` what the memories are shown.
+        tables : dict of ndarray
+            Levels of the ``samples``, their ``labels``, ``memory_labels`` that the memories are
+            told, and the ``schedule``, as for `Network.learn`.
         noise_seed : int
             Of the input's spikes.
         rates : tuple of float
             Learning rates of hidden layers and readout.
         """
-        n = len(levels)
+        n = len(tables["samples"])
         values = self._constants(*rates, surprise_gate=surprise_gate) | {
-            "samples": levels,
-            "labels": labels,
-            "memory_labels": told,
-            "schedule": schedule,
+            **tables,
             "noise_seeds": np.full(n, noise_seed),
             "first_steps": np.zeros(n),
         }
@@ -261,14 +245,10 @@ class SpikingProgram:
         outputs: tuple[str, ...] | list[str],
         target: str | None,
     ) -> Arrays:
-        tables = {name: self.runs.padded(values.get(name, ())) for name in _PER_SAMPLE}
-        return backend.run(
-            program,
-            {**values, **self.state, **self.fixed, **tables},
-            # One step more than the samples: the last one is learned at its very end.
-            steps=samples * self.layer.sample_steps + 1,
-            outputs=outputs,
-            target=target,
+        tables = {name: values.get(name, ()) for name in _PER_SAMPLE}
+        values = {**values, **self.state, **self.fixed}
+        return self.runs.run(
+            program, values, tables, samples, self.layer, outputs=outputs, target=target
         )
 
     def per_sample(self, result: Arrays, variable: str) -> list[NDArray[np.float64]]:

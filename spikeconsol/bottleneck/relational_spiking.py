@@ -28,14 +28,7 @@ from spikeconsol.bottleneck.relations import (
     agreement,
     match_signal,
 )
-from spikeconsol.bottleneck.runs import (
-    Runs,
-    at_ends,
-    content_seeds,
-    draw_weights,
-    layer_constants,
-    layer_structure,
-)
+from spikeconsol.bottleneck.runs import Runs, at_ends, content_seeds, draw_weights, layer_constants
 from spikeconsol.bottleneck.settings import generator
 from spikeconsol.brian import backend
 from spikeconsol.parameters import ParameterError
@@ -281,7 +274,7 @@ class SpikingRelationalBottleneck(RelationalEstimator):
             Only respond: no memory, nothing is learned.
         """
         liquid = self.liquids_[0].constants if self.liquids_ and not respond else None
-        structure = layer_structure(self._constants, self._sizes, self._runs) | {
+        structure = self._runs.structure(self._constants, self._sizes) | {
             "slots": 0 if respond else self._ring()[0],
             "liquid": liquid.cells if liquid else 0,
             "rhythm": liquid.rhythm if liquid else "",
@@ -295,12 +288,7 @@ class SpikingRelationalBottleneck(RelationalEstimator):
             name="spiking-relational",
             builder="spikeconsol.bottleneck.equations:build_relational",
             structure=structure,
-            inputs=(
-                *state,
-                *fixed,
-                *self._scalars(),
-                *_PER_SAMPLE,
-            ),
+            inputs=(*state, *fixed, *self._scalars(), *_PER_SAMPLE),
             outputs=tuple(outputs),
         )
 
@@ -360,12 +348,9 @@ class SpikingRelationalBottleneck(RelationalEstimator):
             **self._scalars(),
             **{name: self._state[name] for name in state},
             **{name: self._fixed[name] for name in fixed},
-            "samples": self._runs.padded(X),
-            **{name: self._runs.padded(values) for name, values in about.items()},
         }
-        # One step more than the samples: the last one is learned at its very end.
-        steps = len(X) * self._constants.sample_steps + 1
-        return backend.run(program, values, steps=steps, target=self.target)
+        tables = {"samples": X, **about}
+        return self._runs.run(program, values, tables, len(X), self._constants, target=self.target)
 
     def _per_sample(self, result: dict[str, NDArray], layer: int, name: str) -> Array:
         return at_ends(result, layer, name, self._sizes[1 + layer])

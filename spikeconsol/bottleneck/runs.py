@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spikeconsol.bottleneck.parameters import SpikingLayer
+from spikeconsol.brian import backend
 
-__all__ = ["Runs", "at_ends", "content_seeds", "draw_weights", "layer_constants", "layer_structure"]
+__all__ = ["Runs", "at_ends", "content_seeds", "draw_weights", "layer_constants"]
 
 #: Spikes that a hidden cell is expected to fire per sample, which sets the unit of the weights
 #: onto the next layer.
@@ -40,6 +41,36 @@ class Runs:
         """Cut a number of samples into runs."""
         for start in range(0, samples, self.capacity):
             yield slice(start, min(samples, start + self.capacity))
+
+    def structure(self, layer: SpikingLayer, sizes: Sequence[int]) -> dict[str, Any]:
+        """What every program of such layers is built from."""
+        return {
+            "dt": layer.exact_step,
+            "sample_time": layer.sample_steps * layer.exact_step,
+            "samples": self.capacity,
+            "sizes": list(sizes),
+        }
+
+    def run(
+        self,
+        program: backend.Program,
+        values: Mapping[str, ArrayLike],
+        tables: Mapping[str, ArrayLike],
+        samples: int,
+        layer: SpikingLayer,
+        *,
+        outputs: Sequence[str] | None = None,
+        target: str | None,
+    ) -> dict[str, NDArray]:
+        """Run a program over samples, whose own values are in `tables`."""
+        return backend.run(
+            program,
+            {**values, **{name: self.padded(table) for name, table in tables.items()}},
+            # One step more than the samples: the last one is learned at its very end.
+            steps=samples * layer.sample_steps + 1,
+            outputs=outputs,
+            target=target,
+        )
 
     def padded(self, values: ArrayLike) -> NDArray[np.float64]:
         """Fill up values of samples with zeros to the length of the tables."""
@@ -83,16 +114,6 @@ def draw_weights(
         bound = layer.weight_bound * unit
         weights.append(np.clip(drawn, -bound, bound).astype(np.float32))
     return units, weights
-
-
-def layer_structure(layer: SpikingLayer, sizes: Sequence[int], runs: Runs) -> dict[str, Any]:
-    """What every program of such layers is built from."""
-    return {
-        "dt": layer.exact_step,
-        "sample_time": layer.sample_steps * layer.exact_step,
-        "samples": runs.capacity,
-        "sizes": list(sizes),
-    }
 
 
 def layer_constants(layer: SpikingLayer, number: int, unit: float, rate: float) -> dict[str, float]:

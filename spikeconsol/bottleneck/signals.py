@@ -84,6 +84,8 @@ class Signal(Parameters, ABC):
     draws: ClassVar[bool] = False
     #: Whether the signal is carried back through layer normalisation.
     carried: ClassVar[bool] = True
+    #: Brian2 statements that turn a cell's ``signal`` from its memory into this one.
+    spiking_text: ClassVar[str | None] = None
 
     @property
     def variant(self) -> str:
@@ -99,10 +101,12 @@ class Signal(Parameters, ABC):
 
         They run on the cells of a layer at the end of a sample.
         """
-        raise ParameterError(
-            f"signal: got {self!r}; allowed: exact, frozen, permuted, per_class or one with "
-            "in_spikes, in spikes"
-        )
+        if self.spiking_text is None:
+            raise ParameterError(
+                f"signal: got {self!r}; allowed: exact, frozen, permuted, per_class or one with "
+                "in_spikes, in spikes"
+            )
+        return self.spiking_text
 
 
 @dataclass(frozen=True)
@@ -142,14 +146,11 @@ class Frozen(Signal):
     """Control: hidden layers do not learn."""
 
     teaches: ClassVar[bool] = False
+    spiking_text: ClassVar[str] = ""  # the learning rate is zero
 
     def __call__(self, sample: Sample) -> Array:
         """Nothing."""
         return np.zeros_like(sample.code)
-
-    def in_spikes(self) -> str:
-        """Leave the signal as it is: the learning rate is zero."""
-        return ""
 
 
 @dataclass(frozen=True)
@@ -167,13 +168,11 @@ class RandomSignal(Signal):
 class PerClass(Signal):
     """Control: a fixed random vector per class; in spikes, attraction to a fixed random code."""
 
+    spiking_text: ClassVar[str] = ""  # as `FixedCodes` says
+
     def __call__(self, sample: Sample) -> Array:
         """The vector of the class."""
         return sample.class_vector
-
-    def in_spikes(self) -> str:
-        """Leave the signal as it is: that of `FixedCodes`."""
-        return ""
 
 
 @dataclass(frozen=True)
@@ -226,10 +225,10 @@ def require_own_text(owner: Any, *changed: str) -> None:
         If a method among `changed` is newer than the class's `in_spikes`.
     """
 
-    def defines(name: str) -> type:
-        return next(kind for kind in type(owner).__mro__ if name in vars(kind))
+    def defines(*names: str) -> type:
+        return next(kind for kind in type(owner).__mro__ if not vars(kind).keys().isdisjoint(names))
 
-    text = defines("in_spikes")
+    text = defines("in_spikes", "spiking_text")
     for name in changed:
         if not issubclass(text, defines(name)):
             word = "signal" if isinstance(owner, Signal) else "memory"

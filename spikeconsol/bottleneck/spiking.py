@@ -21,7 +21,7 @@ from spikeconsol.bottleneck.parameters import (
     SpikingLayer,
 )
 from spikeconsol.bottleneck.program import LearningRecord, SpikingProgram
-from spikeconsol.bottleneck.signals import FixedCodes, PerClass, Signal, require_own_text
+from spikeconsol.bottleneck.signals import FixedCodes, PerClass, require_own_text
 from spikeconsol.brian import backend
 from spikeconsol.parameters import ParameterError
 
@@ -61,27 +61,20 @@ class SpikingBottleneckClassifier(BottleneckEstimator):
         How features become intensities of input cells.
     layer : SpikingLayer, optional
         Constants of cells, synapses and spikes.
-    epochs : int
-        Passes of `fit`, each in a new random order.
     target : {"standalone", "cython", "numpy"}, optional
         Where Brian2 runs; see `spikeconsol.brian.backend`.
-    verbose : int
-        Print a line after every epoch.
-    warm_start : bool
-        Let `fit` go on from the network of the last call.
-    random_state : int, RandomState instance or None
+    epochs, verbose, warm_start, random_state
+        As for `BottleneckClassifier`.
 
     Attributes
     ----------
-    classes_ : ndarray, shape (classes,)
     network_ : SpikingProgram
         The compiled program with the state of the network.
     weights_ : list of ndarray, shape (below, cells)
         Weights onto every hidden layer.
     readout_ : ndarray, shape (cells, classes)
-    n_features_in_ : int
-    n_epochs_ : int
-        Epochs of `fit` done.
+    classes_, n_features_in_, n_epochs_
+        As for `BottleneckClassifier`.
 
     Notes
     -----
@@ -182,9 +175,8 @@ class SpikingBottleneckClassifier(BottleneckEstimator):
 
     def _check_settings(self) -> None:
         signal, chosen, optimiser = self._signal, self._memory, self._optimiser
-        if type(signal).in_spikes is not Signal.in_spikes:
-            require_own_text(signal, "__call__")
         signal.in_spikes()  # says what is allowed
+        require_own_text(signal, "__call__")
         if type(chosen).in_spikes is Memory.in_spikes:
             chosen.in_spikes()
         require_own_text(chosen, "start", "push", "signal")
@@ -264,15 +256,16 @@ class SpikingBottleneckClassifier(BottleneckEstimator):
         results = []
         self._label_counts += np.bincount(labels, minlength=len(self.classes_))
         for part in net.runs.parts(len(X)):
-            told = self._told(labels[part])
-            noise_seed = int(self._noise_rng.integers(2**30, 2**31))
+            tables = {
+                "samples": X[part],
+                "labels": labels[part],
+                "memory_labels": self._told(labels[part]),
+                "schedule": schedule[part] * weight[part],
+            }
             results.append(
                 net.learn(
-                    X[part],
-                    labels[part],
-                    told,
-                    schedule[part] * weight[part],
-                    noise_seed,
+                    tables,
+                    noise_seed=int(self._noise_rng.integers(2**30, 2**31)),
                     rates=(rate, optimiser.readout_learning_rate),
                     surprise_gate=signal.surprise_gate,
                     target=self.target,

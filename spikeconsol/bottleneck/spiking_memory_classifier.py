@@ -28,8 +28,8 @@ _FREE = 0.5
 class SpikingMemoryCells(InputSpikes):
     """Constants of input spikes, and of the ramp by which cells compete."""
 
-    shown_time: float = parameter("50 ms", unit="second", above=0, doc="time a sample is shown")
-    read_time: float = parameter("100 ms", unit="second", above=0, doc="time of the ramp after it")
+    shown_time: float = parameter("50 ms", above=0, doc="time a sample is shown")
+    read_time: float = parameter("100 ms", above=0, doc="time of the ramp after it")
     reach: float = parameter(
         200.0, above=0, doc="squared distance that the ramp has reached at its end"
     )

@@ -49,8 +49,8 @@ class CellModel(Parameters):
 class LIF(CellModel):
     """Leaky integrate-and-fire cell; the potential is in units of the threshold."""
 
-    membrane_time: float = parameter("10 ms", unit="second", above=0, doc="membrane time constant")
-    refractory_time: float = parameter("6 ms", unit="second", above=0, doc="refractory period")
+    membrane_time: float = parameter("10 ms", above=0, doc="membrane time constant")
+    refractory_time: float = parameter("6 ms", above=0, doc="refractory period")
 
     equations: ClassVar[str] = "dv/dt = awake*(current - v)/membrane_time : 1"
     threshold: ClassVar[str] = "v > 1"
@@ -67,24 +67,37 @@ class LIF(CellModel):
 
 
 @dataclass(frozen=True)
-class AdEx(CellModel):
+class Capacitor(CellModel):
+    """A cell with a capacitance, and a leak by which the membrane averages noise."""
+
+    C: float = parameter("100 pF", above=0, doc="membrane capacitance")
+
+    #: Name of the constant that is the leak conductance.
+    leak: ClassVar[str]
+
+    @property
+    def noise_time(self) -> float:
+        return self.C / getattr(self, self.leak)
+
+
+@dataclass(frozen=True)
+class AdEx(Capacitor):
     """Adaptive exponential integrate-and-fire cell (Brette and Gerstner 2005).
 
     The rheobase is that without adaptation, of which the default constants have none.
     """
 
-    C: float = parameter("100 pF", unit="farad", above=0, doc="membrane capacitance")
     # Names are those of the paper.
-    g_L: float = parameter("10 nS", unit="siemens", above=0, doc="leak conductance")  # noqa: N815
-    E_L: float = parameter("-70 mV", unit="volt", doc="resting potential")
-    V_T: float = parameter("-50 mV", unit="volt", doc="threshold of the exponential")
-    Delta_T: float = parameter("2 mV", unit="volt", above=0, doc="its slope")
-    V_reset: float = parameter("-58 mV", unit="volt", doc="reset")
-    V_peak: float = parameter("0 mV", unit="volt", doc="potential at which a spike is counted")
-    a: float = parameter("0 nS", unit="siemens", doc="subthreshold adaptation")
-    b: float = parameter("0 pA", unit="amp", at_least=0, doc="adaptation per spike")
-    tau_w: float = parameter("30 ms", unit="second", above=0, doc="decay of adaptation")
-    refractory_time: float = parameter("4 ms", unit="second", above=0, doc="refractory period")
+    g_L: float = parameter("10 nS", above=0, doc="leak conductance")  # noqa: N815
+    E_L: float = parameter("-70 mV", doc="resting potential")
+    V_T: float = parameter("-50 mV", doc="threshold of the exponential")
+    Delta_T: float = parameter("2 mV", above=0, doc="its slope")
+    V_reset: float = parameter("-58 mV", doc="reset")
+    V_peak: float = parameter("0 mV", doc="potential at which a spike is counted")
+    a: float = parameter("0 nS", doc="subthreshold adaptation")
+    b: float = parameter("0 pA", at_least=0, doc="adaptation per spike")
+    tau_w: float = parameter("30 ms", above=0, doc="decay of adaptation")
+    refractory_time: float = parameter("4 ms", above=0, doc="refractory period")
 
     equations: ClassVar[str] = """
     dv/dt = awake*(g_L*(E_L - v) + g_L*Delta_T*exp(clip((v - V_T)/Delta_T, -50, 10))
@@ -94,29 +107,25 @@ class AdEx(CellModel):
     threshold: ClassVar[str] = "v > V_peak"
     reset: ClassVar[str] = "v = V_reset\nadaptation += b"
     start: ClassVar[Mapping[str, str | float]] = {"v": "E_L"}
-
-    @property
-    def noise_time(self) -> float:
-        return self.C / self.g_L
+    leak: ClassVar[str] = "g_L"
 
 
 @dataclass(frozen=True)
-class Izhikevich(CellModel):
+class Izhikevich(Capacitor, C="50 pF"):
     """Quadratic integrate-and-fire cell with recovery (Izhikevich 2003, in the form of 2007).
 
     C dv/dt = k (v - v_r)(v - v_t) - u + I; the rheobase k (v_t - v_r)^2/4 is that without recovery.
     """
 
-    C: float = parameter("50 pF", unit="farad", above=0, doc="membrane capacitance")
-    gain: float = parameter("14 nS", unit="siemens", above=0, doc="k (v_t - v_r)")
-    v_r: float = parameter("-60 mV", unit="volt", doc="resting potential")
-    v_t: float = parameter("-40 mV", unit="volt", doc="instantaneous threshold")
-    v_peak: float = parameter("35 mV", unit="volt", doc="potential at which a spike is counted")
-    v_reset: float = parameter("-50 mV", unit="volt", doc="reset")
-    recovery_time: float = parameter("33 ms", unit="second", above=0, doc="1/a, of recovery")
-    b: float = parameter("0 nS", unit="siemens", doc="subthreshold recovery")
-    d: float = parameter("10 pA", unit="amp", doc="recovery per spike")
-    refractory_time: float = parameter("4 ms", unit="second", above=0, doc="refractory period")
+    gain: float = parameter("14 nS", above=0, doc="k (v_t - v_r)")
+    v_r: float = parameter("-60 mV", doc="resting potential")
+    v_t: float = parameter("-40 mV", doc="instantaneous threshold")
+    v_peak: float = parameter("35 mV", doc="potential at which a spike is counted")
+    v_reset: float = parameter("-50 mV", doc="reset")
+    recovery_time: float = parameter("33 ms", above=0, doc="1/a, of recovery")
+    b: float = parameter("0 nS", doc="subthreshold recovery")
+    d: float = parameter("10 pA", doc="recovery per spike")
+    refractory_time: float = parameter("4 ms", above=0, doc="refractory period")
 
     equations: ClassVar[str] = """
     dv/dt = awake*(gain*(v - v_r)*(v - v_t)/(v_t - v_r) - recovery
@@ -126,10 +135,7 @@ class Izhikevich(CellModel):
     threshold: ClassVar[str] = "v > v_peak"
     reset: ClassVar[str] = "v = v_reset\nrecovery += d"
     start: ClassVar[Mapping[str, str | float]] = {"v": "v_r"}
-
-    @property
-    def noise_time(self) -> float:
-        return self.C / self.gain
+    leak: ClassVar[str] = "gain"
 
 
 class Cell(CellModel):

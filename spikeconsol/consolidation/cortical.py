@@ -64,10 +64,8 @@ class CorticalMemory(RecordedMemory):
 
     Attributes
     ----------
-    recording : Recording or None
-        Spikes of the last call.
-    stored : int
-        Number of patterns stored so far.
+    recording, stored
+        As for `SpikingMemory`.
     gains : Gains
         Strength of each kind of synapse, see `spikeconsol.consolidation.cortical_wiring.gains`.
 
@@ -239,10 +237,8 @@ class CorticalMemory(RecordedMemory):
 
         Raises
         ------
-        ResultError
-            If the file is missing, damaged, or holds something else.
-        ParameterError
-            If the rule is needed, or is another one than was saved.
+        ResultError, ParameterError
+            As with `SpikingMemory.load`.
         """
         given = EventDriven(rule) if isinstance(rule, Rule) else rule
         if sealed.is_zip(path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from spikeconsol.consolidation.parameters import Shown
 from spikeconsol.parameters import Parameters, parameter
 
 __all__ = [
@@ -21,15 +22,15 @@ __all__ = [
 class InhibitoryCells(Parameters):
     """Leaky integrate-and-fire cells; conductances are in units of the leak."""
 
-    membrane_time: float = parameter("10 ms", unit="second", above=0, doc="membrane time constant")
-    rest: float = parameter("-70 mV", unit="volt", doc="leak reversal potential")
-    drive: float = parameter("13 mV", unit="volt", doc="mean of the background drive")
+    membrane_time: float = parameter("10 ms", above=0, doc="membrane time constant")
+    rest: float = parameter("-70 mV", doc="leak reversal potential")
+    drive: float = parameter("13 mV", doc="mean of the background drive")
     noise: float = parameter(
-        "4 mV", unit="volt", at_least=0, doc="standard deviation that white noise alone causes"
+        "4 mV", at_least=0, doc="standard deviation that white noise alone causes"
     )
-    firing_threshold: float = parameter("-50 mV", unit="volt", doc="spike threshold")
-    reset_potential: float = parameter("-60 mV", unit="volt", doc="potential after a spike")
-    refractory_time: float = parameter("2 ms", unit="second", above=0, doc="refractory period")
+    firing_threshold: float = parameter("-50 mV", doc="spike threshold")
+    reset_potential: float = parameter("-60 mV", doc="potential after a spike")
+    refractory_time: float = parameter("2 ms", above=0, doc="refractory period")
 
 
 @dataclass(frozen=True)
@@ -47,10 +48,8 @@ class ExcitatoryCells(
     adaptation_jump: float = parameter(
         0.03, at_least=0, doc="potassium conductance that a spike opens"
     )
-    adaptation_time: float = parameter("300 ms", unit="second", above=0, doc="its decay")
-    slope: float = parameter(
-        "2 mV", unit="volt", above=0, doc="AdEx: sharpness of spike initiation"
-    )
+    adaptation_time: float = parameter("300 ms", above=0, doc="its decay")
+    slope: float = parameter("2 mV", above=0, doc="AdEx: sharpness of spike initiation")
     coupling: float = parameter(
         0.02, at_least=0, doc="AdEx: subthreshold adaptation, in units of the leak"
     )
@@ -64,22 +63,22 @@ class Strengths(Parameters):
     what excitatory cells send, that of all inhibitory inputs for what inhibitory cells send.
     """
 
-    ampa_time: float = parameter("5 ms", unit="second", above=0, doc="decay of fast excitation")
-    nmda_time: float = parameter("100 ms", unit="second", above=0, doc="decay of slow excitation")
+    ampa_time: float = parameter("5 ms", above=0, doc="decay of fast excitation")
+    nmda_time: float = parameter("100 ms", above=0, doc="decay of slow excitation")
     nmda_ratio: float = parameter(
         0.1, at_least=0, doc="jump of slow excitation per jump of fast excitation"
     )
-    gaba_time: float = parameter("10 ms", unit="second", above=0, doc="decay of inhibition")
-    excitation: float = parameter("0 mV", unit="volt", doc="reversal potential of excitation")
-    inhibition: float = parameter("-80 mV", unit="volt", doc="reversal potential of inhibition")
+    gaba_time: float = parameter("10 ms", above=0, doc="decay of inhibition")
+    excitation: float = parameter("0 mV", doc="reversal potential of excitation")
+    inhibition: float = parameter("-80 mV", doc="reversal potential of inhibition")
     recurrent: float = parameter(
         1.8, at_least=0, doc="E to E: jump when a whole assembly fires, all weights being 1"
     )
     recruiting: float = parameter(3.2, at_least=0, doc="E to I: jump when a whole assembly fires")
     inhibiting: float = parameter(7.0, at_least=0, doc="I to E: jump when all inputs fire")
     disinhibiting: float = parameter(4.0, at_least=0, doc="I to I: jump when all inputs fire")
-    delay: float = parameter("1 ms", unit="second", above=0, doc="delay from E to E")
-    short_delay: float = parameter("0.5 ms", unit="second", above=0, doc="all other delays")
+    delay: float = parameter("1 ms", above=0, doc="delay from E to E")
+    short_delay: float = parameter("0.5 ms", above=0, doc="all other delays")
 
 
 @dataclass(frozen=True)
@@ -99,23 +98,18 @@ class Wiring(Parameters):
 
 
 @dataclass(frozen=True)
-class Stimuli(Parameters):
-    """What is shown for how long, and what is read; multiples of the protocol's bin."""
+class Stimuli(Shown, present="400 ms", cue="100 ms"):
+    """What is shown for how long, and what is read."""
 
-    bin: float = parameter("50 ms", unit="second", above=0, doc="time grid of the protocol")
-    input_rate: float = parameter(
-        "1500 Hz", unit="hertz", at_least=0, doc="Poisson input of a stimulated cell"
-    )
+    input_rate: float = parameter("1500 Hz", at_least=0, doc="Poisson input of a stimulated cell")
     input_jump: float = parameter(0.25, at_least=0, doc="jump of fast excitation per input spike")
-    present: float = parameter("400 ms", unit="second", above=0, doc="a pattern is shown")
-    pause: float = parameter("600 ms", unit="second", at_least=0, doc="nothing, after a pattern")
-    cue: float = parameter("100 ms", unit="second", above=0, doc="a cue is shown")
-    rest: float = parameter("900 ms", unit="second", above=0, doc="nothing, after a cue")
+    pause: float = parameter("600 ms", at_least=0, doc="nothing, after a pattern")
+    rest: float = parameter("900 ms", above=0, doc="nothing, after a cue")
     read_start: float = parameter(
-        "50 ms", unit="second", at_least=0, doc="spikes are counted from here after a cue's end"
+        "50 ms", at_least=0, doc="spikes are counted from here after a cue's end"
     )
     read_stop: float = parameter(
-        "300 ms", unit="second", above=0, doc="spikes are counted until here after a cue's end"
+        "300 ms", above=0, doc="spikes are counted until here after a cue's end"
     )
     read_spikes: int = parameter(3, at_least=1, doc="spikes that make a cell active")
     branch: int = parameter(8, at_least=1, doc="cues shown on one branch of the state")
@@ -141,7 +135,7 @@ class CorticalParameters(Parameters):
     """All constants of a `CorticalMemory`."""
 
     coding_level: float = parameter(0.08, above=0, below=1, doc="cells of an assembly, k / N_E")
-    time_step: float = parameter("0.5 ms", unit="second", above=0, doc="integration time step")
+    time_step: float = parameter("0.5 ms", above=0, doc="integration time step")
     excitatory: ExcitatoryCells = parameter(ExcitatoryCells(), doc="excitatory cells")
     inhibitory: InhibitoryCells = parameter(InhibitoryCells(), doc="inhibitory cells")
     strengths: Strengths = parameter(Strengths(), doc="synapses")

@@ -25,6 +25,7 @@ The distribution, its energy and its samples are those of `spikeconsol.consolida
 from __future__ import annotations
 
 import warnings
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -111,15 +112,13 @@ def sampled(
     temperature: float = 1.0,
     full: bool = False,
     code: Code = BINARY,
-    start: ArrayLike | None = None,
-    chains: int = 300,
-    burn_in: int = 10,
-    sweeps: int = 30,
     seed: int | np.random.SeedSequence,
+    **sampler: Any,
 ) -> NDArray[np.float64]:
     """Fisher information estimated from states the network visits on its own.
 
-    The parameters of the model are those of `exact`, those of the sampler those of `gibbs`.
+    The parameters of the model are those of `exact`, those of the sampler those of `gibbs`:
+    `start`, `chains`, `burn_in` and `sweeps` beside the seed.
 
     Returns
     -------
@@ -131,15 +130,7 @@ def sampled(
         If the effective sample size of the energy is below 100.
     """
     states = gibbs(
-        weights,
-        thresholds=thresholds,
-        temperature=temperature,
-        code=code,
-        start=start,
-        chains=chains,
-        burn_in=burn_in,
-        sweeps=sweeps,
-        seed=seed,
+        weights, thresholds=thresholds, temperature=temperature, code=code, seed=seed, **sampler
     )
     flat = states.reshape(-1, states.shape[-1])
     energy = pattern_energy(flat, weights, thresholds=thresholds, code=code)

@@ -14,6 +14,7 @@ __all__ = [
     "Evidence",
     "Inhibition",
     "Phases",
+    "Shown",
     "SpikingParameters",
     "Stored",
 ]
@@ -44,21 +45,19 @@ class Cells(Parameters):
     background_correlation: float = parameter(
         0.0, at_least=0, below=1, doc="correlation of background spike counts between any two cells"
     )
-    synaptic_time: float = parameter(
-        "20 ms", unit="second", above=0, doc="decay of recurrent excitation"
-    )
+    synaptic_time: float = parameter("20 ms", above=0, doc="decay of recurrent excitation")
     recurrent_gain: float = parameter(
         18.0, at_least=0, doc="recurrent excitation of ten active units by full weights"
     )
-    delay: float = parameter("1 ms", unit="second", above=0, doc="delay of recurrent synapses")
+    delay: float = parameter("1 ms", above=0, doc="delay of recurrent synapses")
     facilitation_time: float = parameter(
-        "80 ms", unit="second", above=0, doc="decay of the facilitation of a cell's output"
+        "80 ms", above=0, doc="decay of the facilitation of a cell's output"
     )
     facilitation_jump: float = parameter(
         0.3, above=0, at_most=1, doc="jump of facilitation at a spike, times 1 - facilitation"
     )
     burst_rate: float = parameter(
-        "42 Hz", unit="hertz", above=0, doc="rate of regular firing above which a cell is heard"
+        "42 Hz", above=0, doc="rate of regular firing above which a cell is heard"
     )
     facilitation_range: float = parameter(
         0.05, above=0, doc="range above the threshold over which transmission rises to 1"
@@ -67,7 +66,7 @@ class Cells(Parameters):
         2.2, at_least=0, doc="depolarisation after burst spikes, at ten active units"
     )
     afterdepolarisation_time: float = parameter(
-        "40 ms", unit="second", above=0, doc="decay of the afterdepolarisation"
+        "40 ms", above=0, doc="decay of the afterdepolarisation"
     )
 
     @property
@@ -82,17 +81,15 @@ class Inhibition(Parameters):
     """Feedback inhibition: fires after about k spikes and silences everybody."""
 
     cells: int = parameter(1, at_least=1, doc="inhibitory cells; 1 unit or a population")
-    membrane_time: float = parameter("10 ms", unit="second", above=0, doc="membrane time constant")
+    membrane_time: float = parameter("10 ms", above=0, doc="membrane time constant")
     threshold: float = parameter(
         0.45, above=0, doc="excitatory spikes that make it fire, as a fraction of the active units"
     )
-    refractory_time: float = parameter("3 ms", unit="second", above=0, doc="refractory period")
+    refractory_time: float = parameter("3 ms", above=0, doc="refractory period")
     strength: float = parameter(18.0, above=0, doc="inhibition of every cell by one volley")
-    decay_time: float = parameter("8 ms", unit="second", above=0, doc="decay of inhibition")
+    decay_time: float = parameter("8 ms", above=0, doc="decay of inhibition")
     noise: float = parameter(0.1, at_least=0, doc="membrane noise, in a population only")
-    delay: float = parameter(
-        "1.5 ms", unit="second", above=0, doc="delay from excitatory to inhibitory cells"
-    )
+    delay: float = parameter("1.5 ms", above=0, doc="delay from excitatory to inhibitory cells")
     balance: float = parameter(
         0.5, at_least=0, doc="share of the mean recurrent excitation that graded inhibition cancels"
     )
@@ -125,12 +122,12 @@ class ContinuousTrace(Parameters):
     right after a coincidence and rises later, so that a synapse does not block its own learning.
     """
 
-    counter_time: float = parameter("200 ms", unit="second", above=0, doc="decay of the counters")
+    counter_time: float = parameter("200 ms", above=0, doc="decay of the counters")
     potentiation: float = parameter(0.15, at_least=0, at_most=1, doc="potentiation per spike")
     depression: float = parameter(0.02, at_least=0, at_most=1, doc="depression per spike")
     trace_jump: float = parameter(0.15, above=0, at_most=1, doc="jump of both traces per spike")
     window: float = parameter(
-        "0.3 s", unit="second", above=0, doc="time for which the gate stays open at a coincidence"
+        "0.3 s", above=0, doc="time for which the gate stays open at a coincidence"
     )
     steepness: float = parameter(16.0, at_least=1, doc="exponent of the gate")
 
@@ -180,17 +177,23 @@ class Cued(Stored):
 
 
 @dataclass(frozen=True)
-class Phases(Parameters):
-    """Durations of storage and recall; all are multiples of the protocol's bin."""
+class Shown(Parameters):
+    """For how long patterns and cues are shown; all durations are multiples of a bin."""
 
-    bin: float = parameter("50 ms", unit="second", above=0, doc="time grid of the protocol")
-    present: float = parameter("250 ms", unit="second", above=0, doc="a pattern is shown")
-    gap: float = parameter("50 ms", unit="second", at_least=0, doc="silence after a pattern")
-    cue: float = parameter("50 ms", unit="second", above=0, doc="a cue drives its cells")
-    recall: float = parameter("400 ms", unit="second", above=0, doc="recall, with its cue")
-    pause: float = parameter("100 ms", unit="second", at_least=0, doc="silence after a recall")
+    bin: float = parameter("50 ms", above=0, doc="time grid of the protocol")
+    present: float = parameter("250 ms", above=0, doc="a pattern is shown")
+    cue: float = parameter("50 ms", above=0, doc="a cue is shown")
+
+
+@dataclass(frozen=True)
+class Phases(Shown):
+    """Durations of storage and recall."""
+
+    gap: float = parameter("50 ms", at_least=0, doc="silence after a pattern")
+    recall: float = parameter("400 ms", above=0, doc="recall, with its cue")
+    pause: float = parameter("100 ms", at_least=0, doc="silence after a recall")
     read_out: float = parameter(
-        "300 ms", unit="second", above=0, doc="last part of recall, in which spikes are counted"
+        "300 ms", above=0, doc="last part of recall, in which spikes are counted"
     )
     read_out_fraction: float = parameter(
         0.6, above=0, doc="spikes that make a unit active, per inhibitory volley"
@@ -223,7 +226,7 @@ class SpikingParameters(Parameters):
     coding_level: float | None = parameter(
         None, above=0, below=1, doc="fraction of active units; none: as the rule says, or 0.05"
     )
-    time_step: float = parameter("0.5 ms", unit="second", above=0, doc="integration time step")
+    time_step: float = parameter("0.5 ms", above=0, doc="integration time step")
     cells: Cells = parameter(Cells(), doc="excitatory cells")
     inhibition: Inhibition = parameter(Inhibition(), doc="inhibitory cells")
     evidence: Evidence = parameter(Evidence(), doc="from spikes to coincidence and mismatch")

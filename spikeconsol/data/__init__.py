@@ -1,7 +1,7 @@
 """Patterns and data sets: random patterns, patterns from files, cues, digit images."""
 
 from spikeconsol.data.files import load_patterns
-from spikeconsol.data.images import as_pixels, load_images, read_idx
+from spikeconsol.data.images import as_pixels, load_images, load_task, read_idx
 from spikeconsol.data.omniglot import load_omniglot
 from spikeconsol.data.patterns import (
     binarised_digits,
@@ -39,6 +39,7 @@ __all__ = [
     "load_omniglot",
     "load_patterns",
     "load_photographs",
+    "load_task",
     "nback_stream",
     "read_idx",
     "sparse_patterns",

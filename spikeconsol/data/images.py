@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spikeconsol import checks
-from spikeconsol.data.tasks import Split
+from spikeconsol.data.tasks import Split, digits_task, linear_task, xor_task
 
 __all__ = ["as_pixels", "load_images", "read_idx"]
 
@@ -91,6 +91,20 @@ def load_images(name: str = "mnist") -> Split:
         as_pixels(X_test.reshape(len(X_test), -1)),
         y_test.astype(np.int64),
     )
+
+
+def load_task(
+    name: str, seed: int, *, train: int = 900, test: int = 100, **settings: bool
+) -> Split:
+    """Load a data set by name: linear, xor, digits, mnist or fashion-mnist.
+
+    `train`, `test` and settings are those of `linear_task` and `xor_task`; the others take none.
+    """
+    checks.choice("name", name, ("linear", "xor", "digits", *_URLS))
+    if name in ("linear", "xor"):
+        make = linear_task if name == "linear" else xor_task
+        return make(seed, train=train, test=test, **settings)
+    return digits_task(seed) if name == "digits" else load_images(name)
 
 
 def as_pixels(images: ArrayLike) -> NDArray[np.float32]:

@@ -54,10 +54,8 @@ def load_omniglot(
 
     Raises
     ------
-    FileNotFoundError
-        If an archive is neither in the folder nor can be downloaded.
-    ValueError
-        If an archive is damaged or is another one.
+    FileNotFoundError, ValueError
+        If an archive is missing or another one, as with `load_images`.
     """
     checks.choice("alphabets", alphabets, ("all", "background", "evaluation"))
     drawings, characters = [], 0

@@ -1,6 +1,6 @@
 """Run, repeat and store experiments; knows nothing about any of the models."""
 
-from spikeconsol.lab.experiment import Condition, Experiment, Figure
-from spikeconsol.lab.family import family
+from spikeconsol.lab.experiment import Condition, Experiment, Figure, Seeds
+from spikeconsol.lab.family import columns, family
 
-__all__ = ["Condition", "Experiment", "Figure", "family"]
+__all__ = ["Condition", "Experiment", "Figure", "Seeds", "columns", "family"]

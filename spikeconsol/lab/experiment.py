@@ -36,6 +36,7 @@ __all__ = [
     "Entry",
     "Experiment",
     "Figure",
+    "Seeds",
     "code_version",
     "find_experiment",
     "find_experiments",
@@ -44,6 +45,9 @@ __all__ = [
     "source_hash",
 ]
 
+
+#: Seeds that an experiment runs.
+Seeds = tuple[int, ...]
 
 _STEM = re.compile(r"[\w%.+=,~ -]+")
 

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import inspect
+import typing
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from spikeconsol.lab.experiment import Experiment
 
-__all__ = ["family"]
+__all__ = ["columns", "family"]
+
+Run = TypeVar("Run", bound=Callable[..., Any])
 
 
 def family(prefix: str, **shared: Any) -> Callable[..., Experiment]:
     """Return what makes the experiments of one model, ``make(name, summary, conditions)``.
 
-    Conditions are a function of the parameters, or the same for all parameters.
+    Conditions are a function of the parameters, or the same for all parameters. A `run` says by its
+    annotation what class of parameters it takes, and by `columns` what the table shows of it; what
+    is given by name counts more.
 
     Parameters
     ----------
@@ -26,14 +32,17 @@ def family(prefix: str, **shared: Any) -> Callable[..., Experiment]:
     Examples
     --------
     >>> from spikeconsol.parameters import Parameters
-    >>> make = family("toy/", parameters=Parameters, run=print, columns=("x",), demo={"cells": 9})
+    >>> @columns("x")
+    ... def run(parameters: Parameters, condition, seeds): ...
+    >>> make = family("toy/", run=run, demo={"cells": 9})
     >>> make("size", "against size", [], demo={"seeds": 2}).presets
     {'demo': {'cells': 9, 'seeds': 2}}
     """
 
     def make(name: str, summary: str, conditions: Any, **fields: Any) -> Experiment:
         demo = {**shared.get("demo", {}), **fields.get("demo", {})}
-        given = {"presets": {"demo": demo} if demo else {}, **shared, **fields}
+        said = {**_said(shared.get("run")), **shared, **_said(fields.get("run")), **fields}
+        given = {"presets": {"demo": demo} if demo else {}, **said}
         given.pop("demo", None)
         if isinstance(given.get("seeds"), int):
             given["seeds"] = (100, given["seeds"])
@@ -45,3 +54,22 @@ def family(prefix: str, **shared: Any) -> Callable[..., Experiment]:
         )
 
     return make
+
+
+def columns(*names: str) -> Callable[[Run], Run]:
+    """Say at a `run` which of its variables the printed table shows: `Experiment.columns`."""
+
+    def say(run: Run) -> Run:
+        run.columns = names  # type: ignore[attr-defined]
+        return run
+
+    return say
+
+
+def _said(run: Any) -> dict[str, Any]:
+    """Return the fields of an experiment that its `run` says."""
+    if run is None:
+        return {}
+    first, hints = next(iter(inspect.signature(run).parameters), ""), typing.get_type_hints(run)
+    said = {"parameters": hints[first]} if first in hints else {}
+    return said | ({"columns": run.columns} if hasattr(run, "columns") else {})

@@ -16,7 +16,7 @@ __all__ = ["CueReward"]
 
 
 @dataclass(frozen=True)
-class CueReward(Task):
+class CueReward(Task, gamma=0.9):
     """Find the target among cues by trial and reward.
 
     Cues are new random patterns in every episode, and one of them is the target. In each trial two
@@ -32,7 +32,6 @@ class CueReward(Task):
     closed_loop: ClassVar[bool] = True
     solved_below: ClassVar[float] = 0.3
 
-    gamma: float = parameter(0.9, at_least=0, below=1, doc="survival of a trace over one step")
     size: int = parameter(8, at_least=2, doc="elements of a cue")
     cues: int = parameter(4, at_least=3, doc="cues of an episode")
     steps: int = parameter(48, at_least=5, doc="steps in an episode")

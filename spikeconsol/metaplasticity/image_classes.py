@@ -11,7 +11,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from spikeconsol.metaplasticity.task import Episodes, Floats, Task
+from spikeconsol.metaplasticity.task import Episodes, Floats, Labelled
 from spikeconsol.parameters import parameter
 
 __all__ = ["ImageClasses"]
@@ -23,7 +23,7 @@ _CLASSES = {"digits": (5, 5), "mnist": (5, 5), "omniglot": (1523, 100)}
 
 
 @dataclass(frozen=True)
-class ImageClasses(Task):
+class ImageClasses(Labelled, gamma=0.9):
     """Five-way one-shot classification by a plastic last layer.
 
     Half of the ten classes of digits are for training, the other half for tests (`part`), or 1523
@@ -37,7 +37,6 @@ class ImageClasses(Task):
     convolutions; digits ship with scikit-learn, the other two sets are downloaded.
     """
 
-    gamma: float = parameter(0.9, at_least=0, below=1, doc="survival of a trace over one step")
     images: str = parameter("digits", choices=("digits", "mnist", "omniglot"), doc="data set")
     features: str = parameter(
         "components", choices=("components", "learned"), doc="what images are seen by"
@@ -53,14 +52,6 @@ class ImageClasses(Task):
     @property
     def label_inputs(self) -> int:  # type: ignore[override]
         """Leading inputs that carry labels."""
-        return self.ways
-
-    @property
-    def inputs(self) -> int:
-        return self.ways + self.size
-
-    @property
-    def outputs(self) -> int:
         return self.ways
 
     def draw(self, rng: Generator, episodes: int) -> Episodes:

@@ -18,7 +18,7 @@ __all__ = ["ImageCompletion"]
 
 
 @dataclass(frozen=True)
-class ImageCompletion(Recall):
+class ImageCompletion(Recall, shown=10, cycles=3, pause=2, tested=3):
     """Recall one of three pieces of photographs from its upper or lower half.
 
     Grey values of a piece have mean 0 and a largest magnitude of 1; cells that have an input are
@@ -28,12 +28,6 @@ class ImageCompletion(Recall):
 
     clamped: ClassVar[bool] = True
 
-    shown: int = parameter(10, at_least=1, doc="steps for which a pattern is shown")
-    cycles: int = parameter(3, at_least=1, doc="presentations of each pattern")
-    pause: int = parameter(2, at_least=0, doc="steps without input after it")
-    tested: int | None = parameter(
-        3, at_least=1, doc="steps for which a half is shown; none: as long as a pattern"
-    )
     side: int = parameter(16, at_least=4, at_most=64, doc="side of a piece, even, in pixels")
     shrunk: int = parameter(
         4, at_least=1, at_most=8, doc="pixels of a photograph, averaged, in one"

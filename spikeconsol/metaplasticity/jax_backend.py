@@ -17,7 +17,7 @@ from spikeconsol.metaplasticity.build import build
 from spikeconsol.metaplasticity.closed_loop import ClosedLoop, losses, runs_last
 from spikeconsol.metaplasticity.lstm import LSTM
 from spikeconsol.metaplasticity.network import Network
-from spikeconsol.metaplasticity.optimiser import Optimiser
+from spikeconsol.metaplasticity.optimiser import Learned, Learner, Optimiser
 from spikeconsol.metaplasticity.parameters import Plasticity
 from spikeconsol.metaplasticity.rate import FeedForward
 from spikeconsol.metaplasticity.recurrent import Recurrent
@@ -34,26 +34,23 @@ except ImportError as error:
         "or backend='numpy'"
     ) from error
 
-__all__ = ["gradient", "learn_chunk"]
+__all__ = ["gradient", "learner"]
 
 Array = Any
 
 
-def learn_chunk(
-    network: Network,
-    optimiser: Optimiser,
-    theta: NDArray,
-    state: NDArray,
-    episodes: Episodes,
-    done: int,
-) -> tuple[NDArray, NDArray, NDArray, NDArray]:
-    """Do what `train` does on its own for ``backend="numpy"``; arguments and results as there."""
+def learner(network: Network, optimiser: Optimiser) -> Learner:
+    """Return what does as `train` on its own for ``backend="numpy"``."""
     _differentiable(network)
-    with jax.enable_x64(True):
-        learn = _compiled(network.task, network.plasticity, optimiser)
-        found = learn(theta, state, (episodes.x, episodes.target, episodes.scored), done)
-        theta, state, error, accuracy = (np.asarray(part) for part in found)
-    return theta, state, error, accuracy
+
+    def learn(theta: NDArray, state: NDArray, episodes: Episodes, done: int) -> Learned:
+        with jax.enable_x64(True):
+            chunk = _compiled(network.task, network.plasticity, optimiser)
+            found = chunk(theta, state, (episodes.x, episodes.target, episodes.scored), done)
+            theta, state, error, accuracy = (np.asarray(part) for part in found)
+        return theta, state, error, accuracy
+
+    return learn
 
 
 def gradient(network: Network, theta: NDArray, episode: Episodes) -> NDArray:

@@ -5,22 +5,25 @@ Each optimiser is pure arithmetic on arrays of the namespace `xp`, so NumPy and 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
+from spikeconsol.metaplasticity.task import Episodes
 from spikeconsol.optimise import adam
 from spikeconsol.parameters import Parameters, parameter
 
-__all__ = ["OPTIMISERS", "SGD", "Adam", "Optimiser", "RMSClip"]
+__all__ = ["OPTIMISERS", "SGD", "Adam", "Learned", "Learner", "Optimiser", "RMSClip"]
 
 Array = Any
 
 
 @dataclass(frozen=True)
-class _Averaging(Parameters):
-    """An optimiser that keeps running averages of the gradient."""
+class _Descent(Parameters):
+    """What all optimisers share: running averages of the gradient, and a penalty on top."""
 
     averages: ClassVar[int] = 0
 
@@ -28,9 +31,39 @@ class _Averaging(Parameters):
         """Return the running averages before the first step, shape (averages, R, P)."""
         return np.zeros((self.averages, *theta.shape))
 
+    def step(
+        self, theta: Array, g: Array, state: Array, count: Array, penalised: Array, xp: Any = np
+    ) -> tuple[Array, Array]:
+        """Return parameters and running averages after update number `count` (from 0).
+
+        Parameters
+        ----------
+        theta, g : ndarray, shape (R, P)
+            Parameters and gradient.
+        state : ndarray, shape (averages, R, P)
+            Running averages.
+        count : int
+            Updates made before this one.
+        penalised : ndarray, shape (P,)
+            1 where the penalty applies, else 0.
+        xp : module
+            ``numpy`` or ``jax.numpy``.
+        """
+        change, state = self._change(g, state, count, xp)
+        theta = theta + change
+        return theta - penalised * self._penalty(theta, xp), state
+
+    def _change(self, g: Array, state: Array, count: Array, xp: Any) -> tuple[Array, Array]:
+        """Return the change that a gradient asks for, and the running averages after it."""
+        raise NotImplementedError
+
+    def _penalty(self, theta: Array, xp: Any) -> Array:
+        """Return what penalised parameters lose."""
+        return 0.0
+
 
 @dataclass(frozen=True)
-class RMSClip(_Averaging):
+class RMSClip(_Descent):
     r"""Gradient over its running root mean square, clipped, and a penalty on top.
 
     The optimiser of the published experiments. Where `clip` equals `learning_rate`, a gradient
@@ -45,35 +78,19 @@ class RMSClip(_Averaging):
 
     averages: ClassVar[int] = 1
 
-    def step(
-        self, theta: Array, g: Array, state: Array, count: Array, penalised: Array, xp: Any = np
-    ) -> tuple[Array, Array]:
-        """Return parameters and running averages after update number `count` (from 0).
-
-        Parameters
-        ----------
-        theta, g : ndarray, shape (R, P)
-            Parameters and gradient.
-        state : ndarray, shape (1, R, P)
-            Running averages.
-        count : int
-            Updates made before this one.
-        penalised : ndarray, shape (P,)
-            1 where the penalty applies, else 0.
-        xp : module
-            ``numpy`` or ``jax.numpy``.
-        """
+    def _change(self, g: Array, state: Array, count: Array, xp: Any) -> tuple[Array, Array]:
         squared = g * g
         # The first squared gradient starts the average.
         m = xp.where(count == 0, squared, state[0] + self.memory * (squared - state[0]))
         step = -self.learning_rate * g / xp.sqrt(m + 1e-8)
-        theta = theta + xp.minimum(xp.maximum(step, -self.clip), self.clip)
-        theta = theta - penalised * (self.l1 * xp.sign(theta) + self.l2 * theta)
-        return theta, m[None]
+        return xp.minimum(xp.maximum(step, -self.clip), self.clip), m[None]
+
+    def _penalty(self, theta: Array, xp: Any) -> Array:
+        return self.l1 * xp.sign(theta) + self.l2 * theta
 
 
 @dataclass(frozen=True)
-class Adam(_Averaging):
+class Adam(_Descent):
     """Adam, without penalty."""
 
     learning_rate: float = parameter(3e-3, above=0, doc="step for a steady gradient")
@@ -82,10 +99,7 @@ class Adam(_Averaging):
 
     averages: ClassVar[int] = 2
 
-    def step(
-        self, theta: Array, g: Array, state: Array, count: Array, penalised: Array, xp: Any = np
-    ) -> tuple[Array, Array]:
-        """Return parameters and running averages after an update; see `RMSClip.step`."""
+    def _change(self, g: Array, state: Array, count: Array, xp: Any) -> tuple[Array, Array]:
         step, mean, square = adam(
             g,
             state[0],
@@ -95,24 +109,27 @@ class Adam(_Averaging):
             decays=(self.first_decay, self.second_decay),
             xp=xp,
         )
-        return theta - step, xp.stack([mean, square])
+        return -step, xp.stack([mean, square])
 
 
 @dataclass(frozen=True)
-class SGD(_Averaging):
+class SGD(_Descent):
     """Plain gradient descent with a largest step: an option of the original program."""
 
     learning_rate: float = parameter(0.03, above=0, doc="step for a gradient of 1")
     clip: float = parameter(0.01, above=0, doc="largest step")
     l1: float = parameter(1e-4, at_least=0, doc="decrease of every magnitude per step")
 
-    def step(
-        self, theta: Array, g: Array, state: Array, count: Array, penalised: Array, xp: Any = np
-    ) -> tuple[Array, Array]:
-        """Return parameters after an update; see `RMSClip.step`."""
-        theta = theta - xp.clip(self.learning_rate * g, -self.clip, self.clip)
-        return theta - penalised * self.l1 * xp.sign(theta), state
+    def _change(self, g: Array, state: Array, count: Array, xp: Any) -> tuple[Array, Array]:
+        return -xp.clip(self.learning_rate * g, -self.clip, self.clip), state
+
+    def _penalty(self, theta: Array, xp: Any) -> Array:
+        return self.l1 * xp.sign(theta)
 
 
 Optimiser = RMSClip | Adam | SGD
+#: Parameters and running averages after learning, errors and accuracies on the way.
+Learned = tuple[NDArray, NDArray, NDArray, NDArray]
+#: What learns from more episodes, of which so many came before.
+Learner = Callable[[NDArray, NDArray, Episodes, int], Learned]
 OPTIMISERS: dict[str, type[Optimiser]] = {kind.__name__: kind for kind in (RMSClip, Adam, SGD)}

@@ -93,25 +93,19 @@ class SpikingParameters(Parameters):
         "counts", choices=("counts", "spikes"), doc="outputs: from counts, or populations that fire"
     )
     pairs: int = parameter(40, at_least=1, doc="pairs of neurons of opposite polarity per unit")
-    max_rate: float = parameter("100 Hz", unit="hertz", above=0, doc="highest firing rate")
-    membrane_time: float = parameter(
-        "5 ms", unit="second", above=0, doc="time constant of the summed input"
-    )
-    filter_time: float = parameter(
-        "10 ms", unit="second", above=0, doc="filter of own spikes for the trace"
-    )
+    max_rate: float = parameter("100 Hz", above=0, doc="highest firing rate")
+    membrane_time: float = parameter("5 ms", above=0, doc="time constant of the summed input")
+    filter_time: float = parameter("10 ms", above=0, doc="filter of own spikes for the trace")
     rest: float = parameter(0.5, below=1, doc="leaky cells: current at rest; the threshold is 1")
     slope: float = parameter(1.6, above=0, doc="leaky cells: current for a summed input of 1")
     noise: float = parameter(0.2, at_least=0, doc="leaky cells: standard deviation, private")
-    leak_time: float = parameter("10 ms", unit="second", above=0, doc="leaky cells: time constant")
-    refractory_time: float = parameter(
-        "8 ms", unit="second", at_least=0, doc="leaky cells: after a spike"
-    )
-    present: float = parameter("200 ms", unit="second", above=0, doc="time for which input is on")
-    gap: float = parameter("20 ms", unit="second", at_least=0, doc="silence after it")
-    settle: float = parameter("20 ms", unit="second", at_least=0, doc="time before counting starts")
-    time_step: float = parameter("1 ms", unit="second", above=0, doc="integration time step")
-    bin: float = parameter("10 ms", unit="second", above=0, doc="time resolution of the protocol")
+    leak_time: float = parameter("10 ms", above=0, doc="leaky cells: time constant")
+    refractory_time: float = parameter("8 ms", at_least=0, doc="leaky cells: after a spike")
+    present: float = parameter("200 ms", above=0, doc="time for which input is on")
+    gap: float = parameter("20 ms", at_least=0, doc="silence after it")
+    settle: float = parameter("20 ms", at_least=0, doc="time before counting starts")
+    time_step: float = parameter("1 ms", above=0, doc="integration time step")
+    bin: float = parameter("10 ms", above=0, doc="time resolution of the protocol")
 
     @classmethod
     def sparse(cls) -> SpikingParameters:

@@ -16,7 +16,7 @@ __all__ = ["AutoAssociation", "Conditioning", "Recall"]
 
 
 @dataclass(frozen=True)
-class Conditioning(Task):
+class Conditioning(Task, gamma=0.95):
     """Learn which of two stimuli predicts a reward, and respond to that one.
 
     Inputs are the two stimuli and the reward. One stimulus, drawn anew for each episode, is
@@ -28,7 +28,6 @@ class Conditioning(Task):
     middle: ClassVar[float] = 0.5
     solved_below: ClassVar[float] = 0.05
 
-    gamma: float = parameter(0.95, at_least=0, below=1, doc="survival of a trace over one step")
     stimuli: str = parameter(
         "exclusive", choices=("exclusive", "uncorrelated"), doc="one at a time, or independent"
     )
@@ -64,7 +63,7 @@ class Conditioning(Task):
 
 
 @dataclass(frozen=True)
-class Recall(Task):
+class Recall(Task, gamma=0.99):
     """Recall one of several patterns, each shown a few times, from a part of it.
 
     Patterns are each shown for `shown` steps with `pause` steps between them, in a new order in
@@ -79,7 +78,6 @@ class Recall(Task):
     drive: ClassVar[float] = 1.0
     bias_drive: ClassVar[float] = 1.0
 
-    gamma: float = parameter(0.99, at_least=0, below=1, doc="survival of a trace over one step")
     patterns: int = parameter(3, at_least=1, doc="patterns of an episode")
     cycles: int = parameter(2, at_least=1, doc="presentations of each pattern")
     shown: int = parameter(6, at_least=1, doc="steps for which a pattern is shown")

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from spikeconsol import checks
 from spikeconsol.parameters import ParameterError, Parameters, parameter
 
-__all__ = ["Episodes", "Floats", "Task", "random_signs", "stack"]
+__all__ = ["Episodes", "Floats", "Labelled", "Task", "random_signs", "stack"]
 
 Floats = NDArray[np.float64]
 LOSSES = ("cross-entropy", "squared", "manhattan")
@@ -155,6 +155,26 @@ class Task(Parameters):
             f"draws: got 'legacy' for {self}; allowed: a task of the original program "
             "(Completion, OneShot or Reversal, with its published episode)"
         )
+
+
+class Labelled(Task):
+    """Labels come in the leading inputs, before the `size` elements of what is shown.
+
+    There is an output for each label.
+    """
+
+    @property
+    def size(self) -> int:
+        """Elements of what is shown."""
+        raise NotImplementedError
+
+    @property
+    def inputs(self) -> int:
+        return self.label_inputs + self.size
+
+    @property
+    def outputs(self) -> int:
+        return self.label_inputs
 
 
 def random_signs(rng: Generator, shape: tuple[int, ...]) -> Floats:

@@ -20,7 +20,7 @@ from spikeconsol.metaplasticity.cue_reward import CueReward
 from spikeconsol.metaplasticity.image_classes import ImageClasses
 from spikeconsol.metaplasticity.image_completion import ImageCompletion
 from spikeconsol.metaplasticity.recurrent_tasks import AutoAssociation, Conditioning
-from spikeconsol.metaplasticity.task import Episodes, Floats, Task, random_signs, stack
+from spikeconsol.metaplasticity.task import Episodes, Floats, Labelled, Task, random_signs, stack
 from spikeconsol.parameters import ParameterError, parameter
 
 __all__ = [
@@ -40,7 +40,7 @@ __all__ = [
 
 
 @dataclass(frozen=True)
-class Completion(Task):
+class Completion(Task, gamma=0.75):
     """Complete a pattern, seen once, from one of its elements.
 
     Step 0 shows a random pattern of -1 and +1, step 1 only `kept` of its elements; the target of
@@ -51,7 +51,6 @@ class Completion(Task):
 
     readout: ClassVar[str] = "identity"
 
-    gamma: float = parameter(0.75, at_least=0, below=1, doc="survival of a trace over one step")
     size: int = parameter(8, at_least=2, doc="elements of a pattern")
     kept: int = parameter(1, at_least=1, doc="elements shown as cue")
     elements: str = parameter(
@@ -125,7 +124,7 @@ class Completion(Task):
 
 
 @dataclass(frozen=True)
-class OneShot(Task):
+class OneShot(Labelled):
     """Tell patterns apart after seeing each once with its label.
 
     Patterns are shown in turn. The first presentation of each (or the first `rounds`) carries its
@@ -170,14 +169,6 @@ class OneShot(Task):
 
     @property
     def label_inputs(self) -> int:  # type: ignore[override]
-        return self.patterns
-
-    @property
-    def inputs(self) -> int:
-        return self.patterns + self.size
-
-    @property
-    def outputs(self) -> int:
         return self.patterns
 
     @property

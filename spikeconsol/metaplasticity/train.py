@@ -22,7 +22,14 @@ from spikeconsol import checks
 from spikeconsol.metaplasticity.build import build
 from spikeconsol.metaplasticity.layer import GRADIENTS
 from spikeconsol.metaplasticity.network import Network
-from spikeconsol.metaplasticity.optimiser import OPTIMISERS, Adam, Optimiser, RMSClip
+from spikeconsol.metaplasticity.optimiser import (
+    OPTIMISERS,
+    Adam,
+    Learned,
+    Learner,
+    Optimiser,
+    RMSClip,
+)
 from spikeconsol.metaplasticity.parameters import Plasticity
 from spikeconsol.metaplasticity.result import Evaluation, Trained, Training
 from spikeconsol.metaplasticity.stream import Stream
@@ -149,10 +156,11 @@ def train(
         raise TypeError(f"progress: got {shown(progress)}; allowed: a function, True or False")
     network = build(task, plasticity, gradient)
     stage = 0 if start is None else getattr(start, "stage", 0) + 1
-    learn_chunk = _numpy_chunk
     if backend == "jax":
-        from spikeconsol.metaplasticity.jax_backend import learn_chunk
-
+        from spikeconsol.metaplasticity.jax_backend import learner
+    else:
+        learner = _learner
+    learn = learner(network, optimiser)
     # Streams 0 and 1 are the first training's and those of `evaluate`.
     stream = Stream(task, network, runs, draws, purpose=stage + bool(stage))
     theta = network.project(stream.start() if start is None else _started(start, network, runs))
@@ -182,9 +190,7 @@ def train(
         drawn = stream.next(upto - done)
         # What diverges is found below, and said.
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            theta, state, errors[done:upto], accuracy[done:upto] = learn_chunk(
-                network, optimiser, theta, state, drawn, done
-            )
+            theta, state, errors[done:upto], accuracy[done:upto] = learn(theta, state, drawn, done)
         _check_finite(theta, errors[done:upto], done, runs, optimiser)
         tell(upto, episodes)
         if path is not None and (upto == learning or upto % (CHECKPOINT_EVERY * CHUNK) == 0):
@@ -355,23 +361,23 @@ def _pieces(episodes: int, size: int = 50) -> list[int]:
     return [size] * full + [rest] * bool(rest)
 
 
-def _numpy_chunk(
-    network: Network,
-    optimiser: Optimiser,
-    theta: NDArray,
-    state: NDArray,
-    episodes: Episodes,
-    done: int,
-) -> tuple[NDArray, NDArray, NDArray, NDArray]:
-    """Learn from episodes, (E, R, ...); return parameters, averages, errors and accuracies."""
-    outputs = []
-    for n in range(len(episodes.x)):
-        g, o = network.learn(theta, episodes[n])
-        outputs.append(o)
-        theta, state = optimiser.step(theta, g, state, done + n, network.penalised)
-        theta = network.project(theta)
-    outcome = network.outcome(np.stack(outputs), episodes)
-    return theta, state, outcome.error, outcome.accuracy
+def _learner(network: Network, optimiser: Optimiser) -> Learner:
+    """Return what learns from episodes, (E, R, ...), of which `done` came before.
+
+    It returns parameters, averages, errors and accuracies.
+    """
+
+    def learn(theta: NDArray, state: NDArray, episodes: Episodes, done: int) -> Learned:
+        outputs = []
+        for n in range(len(episodes.x)):
+            g, o = network.learn(theta, episodes[n])
+            outputs.append(o)
+            theta, state = optimiser.step(theta, g, state, done + n, network.penalised)
+            theta = network.project(theta)
+        outcome = network.outcome(np.stack(outputs), episodes)
+        return theta, state, outcome.error, outcome.accuracy
+
+    return learn
 
 
 def _evaluate(

@@ -39,7 +39,7 @@ class Liquid(PastCodes):
     rhythm: ClassVar[str]
 
     cells: int = parameter(400, at_least=2, doc="number of cells")
-    membrane_time: float = parameter("20 ms", unit="second", above=0, doc="of cells")
+    membrane_time: float = parameter("20 ms", above=0, doc="of cells")
     bias: float = parameter(1.5, at_least=0, doc="mean drive, in thresholds")
     bias_spread: float = parameter(0.2, at_least=0, doc="its deviation over cells")
     homeostasis_rate: float = parameter(

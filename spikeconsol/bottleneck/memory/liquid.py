@@ -73,9 +73,9 @@ class SpikingReservoir(Memory):
     gain: float = parameter(
         0.5, at_least=0, doc="spectral radius of recurrence, of firing rates driven by rates"
     )
-    membrane_time: float = parameter("20 ms", unit="second", above=0, doc="of cells")
-    synaptic_time: float = parameter("100 ms", unit="second", above=0, doc="decay of currents")
-    trace_time: float = parameter("100 ms", unit="second", above=0, doc="of the spikes' filter")
+    membrane_time: float = parameter("20 ms", above=0, doc="of cells")
+    synaptic_time: float = parameter("100 ms", above=0, doc="decay of currents")
+    trace_time: float = parameter("100 ms", above=0, doc="of the spikes' filter")
     background: float = parameter(1.1, at_least=0, doc="mean constant drive, in thresholds")
     background_spread: float = parameter(0.2, at_least=0, doc="its deviation over cells")
     input_scale: float = parameter(

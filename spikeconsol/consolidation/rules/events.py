@@ -107,16 +107,14 @@ class EventDriven(Parameters):
     """
 
     rule: Rule = parameter(doc="rule")
-    presentation: float = parameter(
-        "1 s", unit="second", above=0, doc="time that counts as one presentation"
-    )
+    presentation: float = parameter("1 s", above=0, doc="time that counts as one presentation")
     window: float = parameter(
-        "0.4 s", unit="second", above=0, doc="time after a jump at which a trace begins to act"
+        "0.4 s", above=0, doc="time after a jump at which a trace begins to act"
     )
     level: float = parameter(
         0.2, above=0, below=1, doc="level at which it acts, where the rule has no threshold"
     )
-    burst_time: float = parameter("100 ms", unit="second", above=0, doc="decay of burst traces")
+    burst_time: float = parameter("100 ms", above=0, doc="decay of burst traces")
     burst_threshold: float = parameter(
         2.0, at_least=0, doc="spikes within a burst from which a cell counts as active"
     )

@@ -21,9 +21,9 @@ PAIRS, DT = 500, 1e-3
 class Rates(Parameters):
     """Rates of a check; reads the units."""
 
-    driven: float = parameter("60 Hz", unit="hertz", above=0, below=500, doc="of driven cells")
-    background: float = parameter("3 Hz", unit="hertz", at_least=0, below=500, doc="of others")
-    shown: float = parameter("0.4 s", unit="second", above=0, doc="time of drive")
+    driven: float = parameter("60 Hz", above=0, below=500, doc="of driven cells")
+    background: float = parameter("3 Hz", at_least=0, below=500, doc="of others")
+    shown: float = parameter("0.4 s", above=0, doc="time of drive")
 
 
 def pairs(
