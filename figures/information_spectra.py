@@ -53,7 +53,7 @@ def draw(results: Mapping[str, Mapping[str, Any]]) -> Any:
         list(held), np.array(list(held)) - 1, color=COLORS["instant"], ls=":", label="P − 1"
     )
     axes[2].set(xscale="log", yscale="log", xlabel="patterns P", ylabel="effective number")
-    axes[2].legend(loc="upper left")
+    axes[2].legend(loc="center right")
     for load, color in zip(free, ("rate", "gate", "instant"), strict=False):
         values = free[load].eigenvalue.values
         band(

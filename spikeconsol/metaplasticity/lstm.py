@@ -23,6 +23,7 @@ import numpy as np
 from numpy.random import Generator, RandomState
 from numpy.typing import NDArray
 
+from spikeconsol import checks
 from spikeconsol.metaplasticity.network import Named
 from spikeconsol.metaplasticity.parameters import Plasticity
 from spikeconsol.metaplasticity.recurrent import Recalling
@@ -43,8 +44,11 @@ class LSTM(Recalling):
     """
 
     def __init__(self, task: Task, plasticity: Plasticity, gradient: str = "exact") -> None:
+        checks.instance("task", task, Task)
+        checks.instance("plasticity", plasticity, Plasticity)
+        if plasticity.lstm is None:
+            raise ParameterError("lstm: got None; allowed: a number of cells")
         N, K = plasticity.lstm, task.inputs
-        assert N is not None
         if not task.recurrent or task.closed_loop:
             raise ParameterError(
                 f"lstm: got {N}; allowed: none, but for tasks of recall (AutoAssociation, "

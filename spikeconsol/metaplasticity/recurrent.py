@@ -24,6 +24,7 @@ import numpy as np
 from numpy.random import Generator, RandomState
 from numpy.typing import NDArray
 
+from spikeconsol import checks
 from spikeconsol.metaplasticity import recurrent_kernel
 from spikeconsol.metaplasticity.layer import Activity
 from spikeconsol.metaplasticity.network import Named, Network, Outcome
@@ -92,6 +93,8 @@ class Recurrent(Recalling):
     penalised_names = frozenset({"w", "alpha"})
 
     def __init__(self, task: Task, plasticity: Plasticity, gradient: str = "exact") -> None:
+        checks.instance("task", task, Task)
+        checks.instance("plasticity", plasticity, Plasticity)
         if plasticity.decay != "fixed" and task.gamma == 0:
             raise ParameterError("gamma: got 0.0; allowed: > 0 as the start of a learned decay")
         N = task.cells[0]
