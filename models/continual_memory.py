@@ -41,7 +41,9 @@ TUNED: dict[str, dict[str, Any]] = {
     },
     "permuted": TUNED_ALIKE | {
         "use": 70.0, "fixed": (0.03, 70.0), "first-come": 0.2,
-        "pixels": 3e-3, "frozen": 3e-4, "replay": 3e-3, "fisher": 1e3, "ewc": 1e4, "si": 1e3,
+        "pixels": 3e-3, "frozen": 3e-4, "replay": 3e-3, "none": 3e-4, "uniform": 3.0,
+        "coincidence": 1e2, "fisher": 3e3, "backprop": 3e-4, "first": 1e-3, "ewc": 3e1,
+        "si": 1e2, "mas": 1.0, "never": 80.0,
     },
     "class": TUNED_ALIKE | {
         "pixels": 1e-7, "frozen": 3e-9, "replay": 3e-3, "least-squares": 3e-3, "uniform": 3e1,
