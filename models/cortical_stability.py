@@ -148,7 +148,6 @@ EXPERIMENTS = (
         "rest",
         "what becomes of a few assemblies in a long rest, and of those that are cued again",
         rests,
-        parameters=Rest,
         run=rest,
         figures=("cortical_rest",),
         columns=(

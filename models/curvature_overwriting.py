@@ -140,7 +140,6 @@ EXPERIMENTS = (
         "overwriting",
         "one new pattern in many small steps, with synapses frozen by information, size or chance",
         conditions,
-        parameters=Overwriting,
         run=run,
         columns=("old_end", "new_end", "old_then", "learned"),
         seeds=10,

@@ -102,7 +102,6 @@ EXPERIMENTS = (
         "spectra",
         "diagonal and eigenvalues of the Fisher information matrix against load",
         conditions,
-        parameters=Spectra,
         run=run,
         columns=("informative", "synapses", "rank", "directions"),
         batched=True,

@@ -171,7 +171,6 @@ EXPERIMENTS = (
         "relative-change",
         "relative change of synapses against their size, day by day",
         conditions,
-        parameters=Days,
         run=run,
         columns=tuple(NAMES),
         seeds=10,

@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 from spikeconsol import checks
 from spikeconsol.data.tasks import Split, digits_task, linear_task, xor_task
 
-__all__ = ["as_pixels", "load_images", "read_idx"]
+__all__ = ["as_pixels", "load_images", "load_task", "read_idx"]
 
 FOLDER_VARIABLE = "SPIKECONSOL_DATA"
 #: IDX files of a data set: the number of samples, and the rest of the shape.
@@ -192,6 +192,30 @@ def _locate(name: str, file: str, published: str) -> Path:
         )
     return downloaded(
         f"{_URLS[name]}{file}.gz", published, name, "a folder with the four IDX files"
+    )
+
+
+def located(file: str, url: str, published: str, kind: str, place: str) -> Path:
+    """Return the path of an archive: in the user's folder, its subfolder of the kind, or the cache.
+
+    Parameters
+    ----------
+    file, url : str
+        Its name, and the address that it is below.
+    published : str
+        Its MD5.
+    kind, place : str
+        Name of the data set and of the subfolder; what a folder must be, in words.
+    """
+    folder = os.environ.get(FOLDER_VARIABLE)
+    if not folder:
+        return downloaded(f"{url}/{file}", published, kind, place)
+    for here in (Path(folder) / kind, Path(folder)):
+        if (here / file).is_file():
+            return here / file
+    raise FileNotFoundError(
+        f"{FOLDER_VARIABLE}: got {folder}, which holds no {file}; allowed: {place}, or unset, to "
+        f"download it from {url}"
     )
 
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
 import zipfile
 from pathlib import Path
 
@@ -22,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikeconsol import checks
-from spikeconsol.data.images import FOLDER_VARIABLE, downloaded
+from spikeconsol.data.images import located
 
 __all__ = ["load_omniglot"]
 
@@ -62,7 +61,7 @@ def load_omniglot(
     for archive, (md5, count) in _ARCHIVES.items():
         if alphabets not in ("all", archive[len("images_") : -len(".zip")]):
             continue
-        path = _located(archive, md5)
+        path = located(archive, _URL, md5, "omniglot", "a folder with both archives")
         contents = path.read_bytes()
         if hashlib.md5(contents).hexdigest() != md5:
             raise ValueError(f"{path}: got a wrong checksum; allowed: the published {archive}")
@@ -70,19 +69,6 @@ def load_omniglot(
         characters += count
     y = np.repeat(np.arange(characters), _DRAWINGS)
     return np.concatenate(drawings).reshape(len(y), -1), y
-
-
-def _located(archive: str, md5: str) -> Path:
-    folder = os.environ.get(FOLDER_VARIABLE)
-    if not folder:
-        return downloaded(f"{_URL}/{archive}", md5, "omniglot", "a folder with both archives")
-    for place in (Path(folder) / "omniglot", Path(folder)):
-        if (place / archive).is_file():
-            return place / archive
-    raise FileNotFoundError(
-        f"{FOLDER_VARIABLE}: got {folder}, which holds no {archive}; allowed: a folder with both "
-        f"archives of Omniglot, or unset, to download them from {_URL}"
-    )
 
 
 def _read(contents: bytes, path: Path, count: int) -> NDArray[np.float32]:

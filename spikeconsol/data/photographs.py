@@ -13,16 +13,14 @@ University of Toronto. https://www.cs.toronto.edu/~kriz/cifar.html
 from __future__ import annotations
 
 import hashlib
-import os
 import tarfile
 from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spikeconsol import checks
-from spikeconsol.data.images import FOLDER_VARIABLE, downloaded
+from spikeconsol.data.images import located
 
 __all__ = ["load_cifar10", "load_photographs"]
 
@@ -99,7 +97,7 @@ def load_cifar10() -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     ValueError
         If it is damaged or is another one.
     """
-    path = _located()
+    path = located(_ARCHIVE, _URL, _MD5, "cifar-10", "a folder with the archive")
     with path.open("rb") as file:
         if hashlib.file_digest(file, "md5").hexdigest() != _MD5:
             raise ValueError(f"{path}: got a wrong checksum; allowed: the published {_ARCHIVE}")
@@ -117,16 +115,3 @@ def load_cifar10() -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     both = np.concatenate(records)
     images = both[:, 1:].reshape(-1, 3, _SIDE, _SIDE).transpose(0, 2, 3, 1)
     return np.ascontiguousarray(images), both[:, 0].astype(np.int64)
-
-
-def _located() -> Path:
-    folder = os.environ.get(FOLDER_VARIABLE)
-    if not folder:
-        return downloaded(f"{_URL}/{_ARCHIVE}", _MD5, "cifar-10", "a folder with the archive")
-    for place in (Path(folder) / "cifar-10", Path(folder)):
-        if (place / _ARCHIVE).is_file():
-            return place / _ARCHIVE
-    raise FileNotFoundError(
-        f"{FOLDER_VARIABLE}: got {folder}, which holds no {_ARCHIVE}; allowed: a folder with it, "
-        f"or unset, to download it from {_URL}"
-    )
