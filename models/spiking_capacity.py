@@ -125,9 +125,10 @@ def at_once(protocol: Protocol, seed: int) -> xr.Dataset:
     rates = HopfieldNetwork(protocol.units, rule=CurvatureGate(), seed=[seed])
     course = Course.at_once(rates, batch.covariance, patterns[None], cues[None], every=5)
     p90 = course.p90()
-    about = {"long_name": "P90", "units": "patterns"}
-    values = dict.fromkeys(("kept", "p90"), ("seed", p90, about))
-    return xr.Dataset(values, coords={"seed": [seed]})
+    without_spikes = {name: ("seed", [np.nan]) for name in COLUMNS}
+    # All patterns are there: as many as it can hold are kept.
+    load = counts(protocol, p90[0], p90[0])
+    return xr.Dataset(without_spikes | load, coords={"seed": [seed]})
 
 
 def covariance_form(weights: Weights, coding_level: float) -> Weights:

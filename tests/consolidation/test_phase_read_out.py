@@ -1,4 +1,4 @@
-"""A read-out by phase: only spikes shortly before volleys of inhibition count."""
+"""How capacity is measured: by phase, and of networks without spikes."""
 
 from types import SimpleNamespace
 
@@ -6,7 +6,9 @@ import numpy as np
 
 from spikeconsol.brian.recording import Recording
 from spikeconsol.consolidation import SpikingParameters
-from spikeconsol.models.spiking_capacity import by_phase
+from spikeconsol.lab import Condition
+from spikeconsol.models.sequential_memory import Protocol
+from spikeconsol.models.spiking_capacity import COLUMNS, GATE, Trial, by_phase, run
 
 PARAMETERS = SpikingParameters().with_settings({"phases.volleys": 2})
 
@@ -36,3 +38,11 @@ def test_spikes_count_before_volleys_of_the_read_out_and_once_for_each():
 def test_with_too_few_volleys_nothing_is_recalled():
     end = PARAMETERS.phases.recall
     assert not recalled([0], [end - 0.021], [end - 0.02]).any()
+
+
+def test_batch_covariance_has_every_column_of_the_table():
+    condition = Condition("covariance", "rate", "batch covariance", Trial(GATE))
+    found = run(Protocol(units=60, stored=40, tested=40), condition, (1,))
+    assert set(COLUMNS) <= set(found)
+    assert 0 < found.kept[0] == found.p90[0] <= 40
+    assert np.isnan(found.active[0])

@@ -1,16 +1,18 @@
 r"""A liquid of spiking cells that holds a sliding window of a layer's rates, without any clock.
 
-Every rate is kept as the coefficients of Legendre polynomials over the last theta seconds, which
-follow from their own past alone,
+Every rate is kept as the coefficients of orthonormal Legendre polynomials over the last theta
+seconds, which follow from their own past alone,
 
 .. math::
     \theta \dot m = A m + b u, \quad
-    A_{ij} = (2i + 1) \cdot \begin{cases} -1 & i < j \\ (-1)^{i-j+1} & i \ge j \end{cases}, \quad
-    b_i = (2i + 1) (-1)^i .
+    A_{ij} = \sqrt{(2i + 1)(2j + 1)} \cdot
+    \begin{cases} -1 & i < j \\ (-1)^{i-j+1} & i \ge j \end{cases}, \quad
+    b_i = \sqrt{2i + 1} (-1)^i .
 
-Cells stand for random directions in the space of all coefficients and fire nearly linearly in
-their drive. A synapse that filters with a time constant tau turns this into recurrence I + tau
-A/theta and input tau b/theta.
+Orthonormal ones have equal variance, so that the noise of spikes harms none more than others.
+Cells stand for random directions in the space of all coefficients and fire linearly in their drive
+as long as it is above threshold: hence a bias that makes them fire fast. A synapse that filters
+with a time constant tau turns the equation into recurrence I + tau A/theta and input tau b/theta.
 
 References
 ----------
@@ -41,17 +43,18 @@ def legendre(order: int) -> tuple[Array, Array]:
     """Return A, shape (order, order), and b, shape (order,), of the equation above."""
     i = np.arange(order, dtype=float)
     sign = np.where(i[:, None] < i, -1.0, (-1.0) ** (i[:, None] - i + 1))
-    return (2 * i[:, None] + 1) * sign, (2 * i + 1) * (-1.0) ** i
+    norm = np.sqrt(2 * i + 1)
+    return norm[:, None] * sign * norm, norm * (-1.0) ** i
 
 
 @dataclass(frozen=True)
-class ContinuousLiquid(Liquid, bias=2.0):
+class ContinuousLiquid(Liquid, bias=3.0):
     """Constants of a liquid that nothing clocks, and of the fit of its readout."""
 
     rhythm: ClassVar[str] = "continuous"
 
     order: int = parameter(
-        8, at_least=1, doc="polynomials of each unit; fewer if there are not 3 cells for each"
+        12, at_least=1, doc="polynomials of each unit; fewer if there are not 3 cells for two"
     )
     synaptic_time: float = parameter("100 ms", unit="second", above=0, doc="decay of currents")
     trace_time: float = parameter(
@@ -61,7 +64,7 @@ class ContinuousLiquid(Liquid, bias=2.0):
     def draw(
         self, units: int, lag: int, layer: SpikingLayer, rng: np.random.Generator
     ) -> tuple[Array, Array]:
-        order = max(min(self.order, self.cells // (3 * units)), 1)
+        order = max(min(self.order, 2 * self.cells // (3 * units)), 1)
         A, b = legendre(order)
         step = self.synaptic_time / (layer.sample_time * (lag + 1))
         # Cells stand for directions in the space of all units' coefficients.
@@ -69,7 +72,10 @@ class ContinuousLiquid(Liquid, bias=2.0):
         stages /= np.linalg.norm(stages, axis=0)
         each = np.eye(units)
         onwards = np.kron(each, np.eye(order) + step * A.T)
-        return np.kron(each, step * b) @ stages, np.linalg.pinv(stages) @ onwards @ stages
+        # Of input that is independent from sample to sample, coefficients have a variance of
+        # 1/(lag + 1); drives are to have 1.
+        inwards = np.sqrt(lag + 1) * step * np.kron(each, b)
+        return inwards @ stages, np.linalg.pinv(stages) @ onwards @ stages
 
     def charges(self, heard: Array, recurrent: Array, layer: SpikingLayer) -> tuple[Array, Array]:
         # A count of 1 is a rate of 1/sample_time, a drive of 1 one of 1/membrane_time.
