@@ -61,6 +61,8 @@ class Trial:
 
 
 GATE = BoundedCurvatureGate()
+#: A trace that needs no clock, and patterns without gaps between them.
+CLOCKLESS = {"trace": "continuous", "phases.gap": 0.0}
 
 
 def run(protocol: Protocol, condition: Condition, seeds: tuple[int, ...]) -> xr.Dataset:
@@ -72,7 +74,7 @@ def run(protocol: Protocol, condition: Condition, seeds: tuple[int, ...]) -> xr.
         return at_once(protocol, seed)
     patterns, cues = draw(protocol, seed)
     memory = network(protocol, trial, trial.network, seed)
-    memory.store(patterns, durations=_durations(protocol, trial, seed))
+    memory.store(patterns, durations=durations(protocol, trial, seed))
     assert memory.recording is not None
     rates = memory.recording.rates()
     weights = memory.weights
@@ -138,7 +140,8 @@ def covariance_form(weights: Weights, coding_level: float) -> Weights:
     return mapped
 
 
-def _durations(protocol: Protocol, trial: Trial, seed: int) -> NDArray[np.float64] | None:
+def durations(protocol: Protocol, trial: Trial, seed: int) -> NDArray[np.float64] | None:
+    """Draw for how long each pattern is shown [s], on the bins; none: for equal times."""
     if trial.durations is None:
         return None
     step = protocol.spiking.phases.bin
@@ -329,12 +332,9 @@ def cue_quality(protocol: Protocol) -> Sequence[Condition]:
 
 def variants(protocol: Protocol) -> Sequence[Condition]:
     """Other inhibition, other traces, noise, and patterns of varying duration."""
-    clockless, rule = (
-        {"trace": "continuous", "phases.gap": 0.0},
-        BoundedCurvatureGate.for_capacity(170),
-    )
+    rule = BoundedCurvatureGate.for_capacity(170)
     # Without a clock the protection time is one in seconds: so many patterns of the mean duration.
-    longer = clockless | {"phases.present": 0.35}
+    longer = CLOCKLESS | {"phases.present": 0.35}
     firing = {"cells.background_rate": 4.0, "cells.input_rate": 79.0}
     return listed(
         {
@@ -347,14 +347,14 @@ def variants(protocol: Protocol) -> Sequence[Condition]:
             "noise-30": ("membrane noise x 2", Trial(GATE, {"cells.noise": 0.3})),
             "noise-45": ("membrane noise x 3", Trial(GATE, {"cells.noise": 0.45})),
             "noise-60": ("membrane noise x 4", Trial(GATE, {"cells.noise": 0.6})),
-            "continuous": ("continuous trace, no clock", Trial(rule, clockless)),
+            "continuous": ("continuous trace, no clock", Trial(rule, CLOCKLESS)),
             "continuous-poisson": (
                 "continuous trace, Poisson input, 4 Hz background",
-                Trial(rule, clockless | firing),
+                Trial(rule, CLOCKLESS | firing),
             ),
             "durations-narrow": (
                 "continuous trace, 150-350 ms a pattern",
-                Trial(rule, clockless, durations=(0.15, 0.35)),
+                Trial(rule, CLOCKLESS, durations=(0.15, 0.35)),
             ),
             "durations-wide": (
                 "continuous trace, 100-600 ms a pattern",

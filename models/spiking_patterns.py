@@ -11,7 +11,7 @@ recall, which the spiking network is not.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -22,7 +22,7 @@ from spikeconsol.consolidation import HopfieldNetwork
 from spikeconsol.consolidation.cells import LIF, AdEx, Izhikevich
 from spikeconsol.consolidation.rules import BoundedCurvatureGate
 from spikeconsol.consolidation.wiring import Sparse
-from spikeconsol.lab import Condition, columns
+from spikeconsol.lab import Condition
 from spikeconsol.models.sequential_memory import (
     TUNED_BOUNDS,
     TUNED_LEAKY,
@@ -30,7 +30,16 @@ from spikeconsol.models.sequential_memory import (
     counts,
     draw,
 )
-from spikeconsol.models.spiking_capacity import COLUMNS, DEMO, GATE, Trial, experiment, network
+from spikeconsol.models.spiking_capacity import (
+    CLOCKLESS,
+    COLUMNS,
+    DEMO,
+    GATE,
+    Trial,
+    durations,
+    experiment,
+    network,
+)
 from spikeconsol.models.spiking_capacity import run as run_spiking
 from spikeconsol.statistics import dice, longest_load
 
@@ -161,18 +170,33 @@ def operating_points(protocol: Protocol) -> Sequence[Condition]:
     return [Condition(name, "spiking", label, trial) for name, (label, trial) in points.items()]
 
 
-#: Streams on which one set of constants is chosen: what differs, and the protection time.
-STREAMS: Mapping[str, tuple[Mapping[str, Any], Mapping[str, float], float]] = {
-    "equal": ({}, {}, 190.0),
-    "equal-4Hz": ({}, FIRING, 190.0),
-    "narrow": ({"sizes": "8-12"}, {}, 190.0),
-    "narrow-4Hz": ({"sizes": "8-12"}, FIRING, 190.0),
-    "binomial": ({"sizes": "binomial"}, {}, 190.0),
-    "binomial-4Hz": ({"sizes": "binomial"}, FIRING, 190.0),
-    "usage": ({"usage": 0.5}, {}, 190.0),
-    "f-0.02": ({"coding_level": 0.02}, {}, 200.0),
-    "f-0.1": ({"coding_level": 0.1}, {}, 90.0),
+def stream(patterns: float, protocol: Mapping[str, Any], network: Mapping[str, Any]) -> Trial:
+    """A stream that differs from the default one, and the gate with its protection time."""
+    return Trial(BoundedCurvatureGate.for_capacity(patterns), network, protocol=protocol)
+
+
+#: Streams on which one set of constants is chosen.
+STREAMS: Mapping[str, Trial] = {
+    "equal": stream(190, {}, {}),
+    "equal-4Hz": stream(190, {}, FIRING),
+    "narrow": stream(190, {"sizes": "8-12"}, {}),
+    "narrow-4Hz": stream(190, {"sizes": "8-12"}, FIRING),
+    "binomial": stream(190, {"sizes": "binomial"}, {}),
+    "binomial-4Hz": stream(190, {"sizes": "binomial"}, FIRING),
+    "usage": stream(190, {"usage": 0.5}, {}),
+    "f-0.02": stream(200, {"coding_level": 0.02}, {}),
+    "f-0.1": stream(90, {"coding_level": 0.1}, {}),
 }
+#: Without a clock: patterns of one duration, and of several.
+CLOCKLESS_STREAMS = ("regular", "varying")
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Constants that are tried, the same for all streams: of the network, or `patterns`, T."""
+
+    changes: Mapping[str, Any]
+    streams: Mapping[str, Trial]
 
 
 def recall_settings(protocol: Protocol) -> Sequence[Condition]:
@@ -192,38 +216,72 @@ def recall_settings(protocol: Protocol) -> Sequence[Condition]:
         ("cells.burst_rate", (38.7, 44.0)),
     ):
         settings += [base | {name: value} for value in values]
+    return numbered([Setting(changes, STREAMS) for changes in settings])
+
+
+def clockless_settings(protocol: Protocol) -> Sequence[Condition]:
+    """Settings of the trace without a clock and of its recall: one constant changed at a time."""
+    tried = {
+        "patterns": (130, 150, 190, 210),
+        "continuous.potentiation": (0.1, 0.2, 0.3),
+        "continuous.depression": (0.01, 0.03),
+        "continuous.trace_jump": (0.1, 0.25),
+        "continuous.window": (0.2, 0.4),
+        "continuous.steepness": (8.0, 32.0),
+        "continuous.counter_time": (0.1, 0.3),
+        "cells.recurrent_gain": (16.5, 19.5),
+        "cells.afterdepolarisation": (2.0, 2.6),
+    }
+    changes = [{}, *({name: value} for name, values in tried.items() for value in values)]
+    return numbered([clockless(change) for change in changes])
+
+
+def clockless(changes: Mapping[str, Any]) -> Setting:
+    """The trace without a clock, with some constants changed; the protection time is one."""
+    rule = BoundedCurvatureGate.for_capacity(changes.get("patterns", 170))
+    streams = {
+        name: Trial(rule, CLOCKLESS, durations=shown)
+        for name, shown in zip(CLOCKLESS_STREAMS, (None, (0.15, 0.35)), strict=True)
+    }
+    return Setting(changes, streams)
+
+
+def numbered(settings: Sequence[Setting]) -> list[Condition]:
+    """Conditions of a search, labelled by what is changed."""
     return [
         Condition(
             f"setting-{number:02d}",
             "spiking",
-            ", ".join(f"{name.split('.')[1]} {value:g}" for name, value in changes.items()),
-            changes,
+            ", ".join(f"{name.rpartition('.')[2]} {v:g}" for name, v in setting.changes.items())
+            or "default",
+            setting,
         )
-        for number, changes in enumerate(settings)
+        for number, setting in enumerate(settings)
     ]
 
 
-@columns(*tuple(f"{measure}_{name}" for name in STREAMS for measure in ("kept", "p90")))
-def try_recall(protocol: Protocol, condition: Condition, seeds: tuple[int, ...]) -> xr.Dataset:
+def try_setting(protocol: Protocol, condition: Condition, seeds: tuple[int, ...]) -> xr.Dataset:
     """Store and recall every stream with one setting."""
     (seed,) = seeds
+    setting: Setting = condition.setup
+    changes = {name: value for name, value in setting.changes.items() if name != "patterns"}
     measured = {}
-    for name, (changes, firing, patterns) in STREAMS.items():
-        trial = Trial(
-            BoundedCurvatureGate.for_capacity(patterns),
-            {**condition.setup, **firing},
-            protocol=changes,
-        )
-        asked = protocol.replace(**changes)
+    for name, trial in setting.streams.items():
+        asked = protocol.replace(**trial.protocol)
         shown, cues = draw(asked, seed)
-        memory = network(asked, trial, trial.network, seed)
-        memory.store(shown)
+        memory = network(asked, trial, {**changes, **trial.network}, seed)
+        memory.store(shown, durations=durations(asked, trial, seed))
         tested = shown[-asked.tested :]
         kept = (dice(memory.recall(cues), tested) >= 0.9)[::-1]
         for measure, value in (("kept", kept.sum()), ("p90", longest_load(kept))):
             attributes = {"long_name": f"{measure}, {name}", "units": "patterns"}
             measured[f"{measure}_{name}"] = ("seed", [float(value)], attributes)
     return xr.Dataset(measured, coords={"seed": [seed]})
+
+
+def of_each(streams: Iterable[str]) -> tuple[str, ...]:
+    """Columns of the table of a search."""
+    return tuple(f"{measure}_{name}" for name in streams for measure in ("kept", "p90"))
 
 
 _shown = partial(
@@ -250,7 +308,16 @@ EXPERIMENTS = (
         "recall-tuning",
         "how the constants of recall were chosen, one set for all streams",
         recall_settings,
-        run=try_recall,
+        run=try_setting,
+        columns=of_each(STREAMS),
         seeds=(0, 3),
+    ),
+    experiment(
+        "clockless-tuning",
+        "how the constants of the trace without a clock were chosen",
+        clockless_settings,
+        run=try_setting,
+        columns=of_each(CLOCKLESS_STREAMS),
+        seeds=(0, 2),
     ),
 )
