@@ -8,7 +8,7 @@ of a logistic readout of the top code of single samples.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -60,6 +60,14 @@ class SpikingNBack(Parameters):
         end = self.test or len(split.X_test)
         rows = np.random.default_rng(seed).permutation(len(split.X))[: self.presentations]
         return data.Split(split.X[rows], split.y[rows], split.X_test[:end], split.y_test[:end])
+
+
+@dataclass(frozen=True)
+class SpikingNBackImages(SpikingNBack, hidden=(64, 16), presentations=20_000, cells=800):
+    """The same with random MNIST images, in a wider network with larger liquids."""
+
+    images: str = parameter("mnist", choices=("mnist",), doc="data set")
+    test: int = parameter(2000, at_least=0, doc="test images used; 0 for all")
 
 
 CONDITIONS = (
@@ -162,6 +170,15 @@ def capacity_conditions(parameters: SpikingNBack) -> Sequence[Condition]:
     return found
 
 
+def named(only: Collection[str] = dict(CONDITIONS)) -> list[Condition]:
+    """Return the conditions of these names."""
+    return [
+        Condition(name, "spiking", label, {"memory": name})
+        for name, label in CONDITIONS
+        if name in only
+    ]
+
+
 _experiment = family(
     "bottleneck/spiking-",
     run=learn,
@@ -173,8 +190,15 @@ EXPERIMENTS = (
     _experiment(
         "nback",
         "n-back in spikes: a gated liquid as the memory that learning needs, all controls",
-        [Condition(name, "spiking", label, {"memory": name}) for name, label in CONDITIONS],
+        named(),
         figures=("spiking_relational",),
+    ),
+    _experiment(
+        "nback-mnist",
+        "n-back in spikes with MNIST images, 784-64-16",
+        named(("exact", "liquid", "shift", "frozen", "silenced", "permuted")),
+        parameters=SpikingNBackImages,
+        seeds=1,
     ),
     _experiment(
         "nback-capacity",
