@@ -55,16 +55,22 @@ class Protocol(Parameters):
     added: float = parameter(0.1, at_least=0, doc="spurious cells of a cue, as a fraction of k")
     settling: float = parameter("1 s", above=0, doc="time before the first one")
     quiet: float = parameter("10 s", above=0, doc="rest, to measure background")
-    controls: str = parameter(
-        "all",
-        choices=("all", "bounds", "none"),
-        doc="controls that run beside the gate: all, bounds and BCPNN, none",
-    )
     network: CorticalParameters = parameter(CorticalParameters(), doc="the network")
 
     def __post_init__(self) -> None:
         super().__post_init__()
         checks.whole("tested", self.tested, at_most=self.stored)
+
+
+@dataclass(frozen=True)
+class Stream(Protocol):
+    """The same, and which rules are compared."""
+
+    controls: str = parameter(
+        "all",
+        choices=("all", "bounds", "none"),
+        doc="controls that run beside the gate: all, bounds and BCPNN, none",
+    )
 
 
 @dataclass(frozen=True)
@@ -249,7 +255,7 @@ def single(value: float, name: str, units: str) -> tuple[str, list[float], dict[
     return "seed", [float(value)], {"long_name": name, "units": units}
 
 
-def stream(protocol: Protocol) -> Sequence[Condition]:
+def stream(protocol: Stream) -> Sequence[Condition]:
     """The gate and its controls, in the network of the gate."""
     trials = {"gate": ("curvature gate", Trial(gate))}
     if protocol.controls != "none":
@@ -262,7 +268,7 @@ def stream(protocol: Protocol) -> Sequence[Condition]:
         trials |= {
             "bounds": ("hard bounds", Trial(bounds(0.0015))),
             "soft-bounds": ("soft bounds", Trial(ungated(0.0015))),
-            "leaky": ("leaky", Trial(leaky(50.0))),
+            "leaky": ("leaky", Trial(leaky(2.5))),
             "mas": ("memory aware synapses", Trial(memory_aware(3.0, 0.02))),
             "triplet": ("triplet STDP", Trial(triplet(1.0, 1.0))),
             "random-gate": ("random gate", Trial(random_gate(0.5, 0.005))),
@@ -276,7 +282,7 @@ DEPRESSIONS = (0.0004, 0.00075, 0.0015, 0.003, 0.006)
 TRIED: dict[str, tuple[Callable[..., Any], Sequence[tuple[float, ...]]]] = {
     "hard bounds": (bounds, [(depression,) for depression in DEPRESSIONS]),
     "soft bounds": (ungated, [(depression,) for depression in DEPRESSIONS]),
-    "leaky": (leaky, [(time,) for time in (12.5, 25.0, 50.0, 100.0, 200.0)]),
+    "leaky": (leaky, [(lifetimes,) for lifetimes in (0.625, 1.25, 2.5, 5.0, 10.0)]),
     "MAS": (memory_aware, [(s, d) for s in (1.0, 3.0, 10.0) for d in (0.005, 0.02, 0.06)]),
     "BCPNN": (bayesian, [(time, top) for time in (4.0, 8.0, 16.0) for top in (1.0, 1.5, 2.0)]),
     "random gate": (
@@ -427,8 +433,8 @@ LARGE = {
     "lifetime": "40 s",
     "stored": 130,
     "tested": 56,
-    "controls": "bounds",
 }
+BESIDE = {"controls": "bounds"}
 #: Sparser assemblies, of which more fit (k p is still above 15), and more background.
 LONG = LARGE | {
     "active": 64,
@@ -446,8 +452,9 @@ EXPERIMENTS = (
         "stream",
         "assemblies, each seen once, in an always-on network of E and I cells",
         stream,
+        parameters=Stream,
         seeds=5,
-        presets={"demo": DEMO, "large": LARGE, "long": LONG},
+        presets={"demo": DEMO, "large": LARGE | BESIDE, "long": LONG | BESIDE},
         figures=("cortical_network", "cortical_memory"),
     ),
     experiment(

@@ -14,6 +14,9 @@ from spikeconsol.parameters import ParameterError, parameter
 
 #: Share of a presentation that a spike is, as `EventDriven` has it.
 MISMATCH_SHARE = 0.077
+#: Lifetime at which constants of controls were searched; what sets how long they remember goes by
+#: the lifetime [s].
+SEARCHED = 20.0
 
 
 def gate(lifetime: float) -> EventDriven:
@@ -37,28 +40,38 @@ def bounds(depression: float) -> Callable[[float], EventDriven]:
     return lambda lifetime: EventDriven(rule=rule)
 
 
-def random_gate(share: float, depression: float = 0.02) -> Callable[[float], EventDriven]:
-    """A gate that is open for a random share of all events."""
-    rule = RandomGate(
-        potentiation=POTENTIATION, depression=depression / MISMATCH_SHARE, share=share
-    )
-    return lambda lifetime: EventDriven(rule=rule)
+def random_gate(share: float, depression: float) -> Callable[[float], EventDriven]:
+    """A gate that is open for a random share of all events; depression a spike at T = 20 s."""
+
+    def rule(lifetime: float) -> EventDriven:
+        return EventDriven(
+            rule=RandomGate(
+                potentiation=POTENTIATION, depression=slower(depression, lifetime), share=share
+            )
+        )
+
+    return rule
 
 
-def memory_aware(strength: float, depression: float = 0.02) -> Callable[[float], EventDriven]:
-    """Memory aware synapses, whose importance fades over the lifetime."""
+def memory_aware(strength: float, depression: float) -> Callable[[float], EventDriven]:
+    """Memory aware synapses, whose importance fades over the lifetime; depression at T = 20 s."""
 
     def rule(lifetime: float) -> EventDriven:
         return EventDriven(
             rule=BoundedMAS(
                 potentiation=POTENTIATION,
-                depression=depression / MISMATCH_SHARE,
+                depression=slower(depression, lifetime),
                 strength=strength,
                 memory_time=lifetime,
             )
         )
 
     return rule
+
+
+def slower(depression: float, lifetime: float) -> float:
+    """Depression a presentation, from that a spike at T = 20 s: in longer lifetimes, less."""
+    return depression / MISMATCH_SHARE * SEARCHED / lifetime
 
 
 @dataclass(frozen=True)
@@ -80,10 +93,10 @@ class Leak(EventDriven):
         return super()._variables() | {"w": "leak_time"}
 
 
-def leaky(leak_time: float) -> Callable[[float], EventDriven]:
-    """Weights that grow towards 1 with coincidences and fall with time only."""
+def leaky(leak: float) -> Callable[[float], EventDriven]:
+    """Weights that grow towards 1 with coincidences and fall with time, over `leak` lifetimes."""
     rule = BoundedLeaky(potentiation=POTENTIATION, depression=0.0)
-    return lambda lifetime: Leak(rule=rule, leak_time=leak_time)
+    return lambda lifetime: Leak(rule=rule, leak_time=leak * lifetime)
 
 
 def bayesian(memory: float, top: float = 3.0) -> Callable[[float], EventDriven]:

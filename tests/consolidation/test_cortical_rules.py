@@ -53,7 +53,7 @@ def test_triplets_change_a_weight_as_published():
 
 
 def test_weights_leak_in_real_time():
-    rule = Leak(rule=leaky(50.0)(20.0).rule, leak_time=50.0)
+    rule = Leak(rule=leaky(2.5)(20.0).rule, leak_time=50.0)
     (w,) = pair(rule.replace(burst_threshold=0.0))["w"]
     (slow,) = pair(rule.replace(burst_threshold=0.0, leak_time=5e5))["w"]
     assert 0 < w < slow
