@@ -6,11 +6,11 @@ import pytest
 from spikeconsol.brian.backend import default_target
 from spikeconsol.brian.recording import Recording
 from spikeconsol.models import cortical_memory, cortical_stability
-from spikeconsol.models.cortical_memory import Protocol
+from spikeconsol.models.cortical_memory import Stream
 from spikeconsol.parameters import ParameterError
 from spikeconsol.statistics import dice
 
-SMALL = Protocol(
+SMALL = Stream(
     cells=60, active=18, stored=4, tested=3, never_stored=2, lifetime="5 s", quiet="1 s"
 )
 
