@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import product
 from typing import Any
 
 import xarray as xr
@@ -220,7 +221,10 @@ def recall_settings(protocol: Protocol) -> Sequence[Condition]:
 
 
 def clockless_settings(protocol: Protocol) -> Sequence[Condition]:
-    """Settings of the trace without a clock and of its recall: one constant changed at a time."""
+    """Settings of the trace without a clock: one constant changed at a time, then the best three.
+
+    Recall is that of the latched rule: its two constants with the largest effect are among them.
+    """
     tried = {
         "patterns": (130, 150, 190, 210),
         "continuous.potentiation": (0.1, 0.2, 0.3),
@@ -232,7 +236,14 @@ def clockless_settings(protocol: Protocol) -> Sequence[Condition]:
         "cells.recurrent_gain": (16.5, 19.5),
         "cells.afterdepolarisation": (2.0, 2.6),
     }
-    changes = [{}, *({name: value} for name, values in tried.items() for value in values)]
+    changes: list[dict[str, float]] = [{}]
+    changes += [{name: value} for name, values in tried.items() for value in values]
+    together = {
+        "patterns": (190, 210, 230, 250),
+        "continuous.potentiation": (0.2, 0.3, 0.45),
+        "continuous.counter_time": (0.05, 0.1),
+    }
+    changes += [dict(zip(together, values, strict=True)) for values in product(*together.values())]
     return numbered([clockless(change) for change in changes])
 
 
