@@ -72,7 +72,7 @@ def of_seed(seeds: tuple[int, ...], **variables: Any) -> xr.Dataset:
 
 
 @dataclass(frozen=True)
-class ThousandBits(Protocol, episodes=90, frozen=10):  # type: ignore[call-arg]
+class ThousandBits(Protocol, episodes=220, frozen=20):  # type: ignore[call-arg]
     """A training that takes minutes: what is to be found is a size, not a structure."""
 
     elements: int = parameter(1000, at_least=4, doc="elements of a pattern")
@@ -85,7 +85,7 @@ def thousand_bits(protocol: ThousandBits) -> Sequence[Condition]:
     """
     plasticity = Plasticity(decay="layer", alpha_scale=0.1, weight_scale=0.29)
     task = tasks.AutoAssociation.thousand_bits().replace(size=protocol.elements)
-    return conditions(task, plasticity, 2e-3, lstm_rate=LSTM_RATE)
+    return conditions(task, plasticity, 1e-3, lstm_rate=LSTM_RATE)
 
 
 @dataclass(frozen=True)
