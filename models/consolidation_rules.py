@@ -249,8 +249,8 @@ CONTENDERS: tuple[Contender, ...] = (
         depths=(2, 1, 3, 4), depression_ratio=(4, 2, 8, 16, 32),
     ),
     _rule(
-        "serial-transfer", SerialTransfer, "serial transfer", c=11, h=0.5,
-        transfer=(0.0125, 0.0015, 0.003, 0.006, 0.025), depression_ratio=(8, 4, 16),
+        "serial-transfer", SerialTransfer, "serial transfer", c=8, h=0.0,
+        transfer=(0.006, 0.0015, 0.003, 0.0125, 0.025, 0.05), depression_ratio=(8, 4, 16, 32),
     ),
     _rule(
         "benna-fusi", BennaFusi, "Benna-Fusi chain", c=8, h=0.5,
