@@ -13,6 +13,7 @@ __all__ = [
     "Cued",
     "Evidence",
     "Inhibition",
+    "Integrated",
     "Phases",
     "Shown",
     "SpikingParameters",
@@ -220,13 +221,19 @@ class Phases(Shown):
 
 
 @dataclass(frozen=True)
-class SpikingParameters(Parameters):
+class Integrated(Parameters):
+    """How networks of spikes are integrated."""
+
+    time_step: float = parameter("0.5 ms", above=0, doc="integration time step")
+
+
+@dataclass(frozen=True)
+class SpikingParameters(Integrated):
     """All constants of a `SpikingMemory`."""
 
     coding_level: float | None = parameter(
         None, above=0, below=1, doc="fraction of active units; none: as the rule says, or 0.05"
     )
-    time_step: float = parameter("0.5 ms", above=0, doc="integration time step")
     cells: Cells = parameter(Cells(), doc="excitatory cells")
     inhibition: Inhibition = parameter(Inhibition(), doc="inhibitory cells")
     evidence: Evidence = parameter(Evidence(), doc="from spikes to coincidence and mismatch")

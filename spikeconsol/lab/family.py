@@ -17,7 +17,8 @@ Run = TypeVar("Run", bound=Callable[..., Any])
 def family(prefix: str, **shared: Any) -> Callable[..., Experiment]:
     """Return what makes the experiments of one model, ``make(name, summary, conditions)``.
 
-    Conditions are a function of the parameters, or the same for all parameters. A `run` says by its
+    Conditions are a function of the parameters, or the same for all parameters. A function may name
+    the experiment, ``make(conditions, summary)``. A `run` says by its
     annotation what class of parameters it takes, and by `columns` what the table shows of it; what
     is given by name counts more.
 
@@ -39,7 +40,9 @@ def family(prefix: str, **shared: Any) -> Callable[..., Experiment]:
     {'demo': {'cells': 9, 'seeds': 2}}
     """
 
-    def make(name: str, summary: str, conditions: Any, **fields: Any) -> Experiment:
+    def make(name: Any, summary: str, conditions: Any = None, **fields: Any) -> Experiment:
+        if conditions is None:
+            name, conditions = name.__name__.replace("_", "-"), name
         demo = {**shared.get("demo", {}), **fields.get("demo", {})}
         said = {**_said(shared.get("run")), **shared, **_said(fields.get("run")), **fields}
         given = {"presets": {"demo": demo} if demo else {}, **said}
