@@ -340,6 +340,7 @@ SMALL = (WINDOW, PROTOTYPES, FROZEN, PERMUTED, *RATE)
 
 experiment = family(
     "bottleneck/spiking-",
+    formerly="spiking-bottleneck/",
     run=learn,
     columns=("accuracy", "spikes"),
     figures=("spiking_bottleneck",),

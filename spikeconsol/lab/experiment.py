@@ -129,6 +129,8 @@ class Experiment:
     program : callable, optional
         ``program(parameters, condition)`` gives the compiled program of a spiking condition, from
         which ``spikeconsol describe`` makes the model description table.
+    formerly : str, optional
+        Name that it has in results of earlier versions.
     """
 
     name: str
@@ -142,6 +144,7 @@ class Experiment:
     presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     figures: tuple[str, ...] = ()
     program: Callable[[Any, Condition], Any] | None = None
+    formerly: str = ""
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not all(
@@ -305,6 +308,9 @@ def find_experiment(name: str, source: str = "", code: str = "") -> Experiment:
     else:
         known = listing()
         if name not in known:
+            for experiment in find_experiments().values():
+                if name == experiment.formerly:
+                    raise ValueError(f"experiment: got {name!r}; its name is now {experiment.name}")
             raise ValueError(unknown_name("experiment", name, known))
         experiments = _experiments(_modules("spikeconsol.models", known[name].module))
     if name not in experiments:

@@ -28,7 +28,8 @@ def family(prefix: str, **shared: Any) -> Callable[..., Experiment]:
         What the names begin with, for example ``"capacity/"``.
     **shared
         Fields of `Experiment`, which an experiment may replace. `seeds` may be their number, from
-        100 on, and `demo` the settings of that preset, to which an experiment adds its own.
+        100 on, and `demo` the settings of that preset, to which an experiment adds its own;
+        `formerly` is what names began with in earlier versions.
 
     Examples
     --------
@@ -49,6 +50,8 @@ def family(prefix: str, **shared: Any) -> Callable[..., Experiment]:
         given.pop("demo", None)
         if isinstance(given.get("seeds"), int):
             given["seeds"] = (100, given["seeds"])
+        if "formerly" in given:
+            given["formerly"] += name
         return Experiment(
             name=f"{prefix}{name}",
             summary=summary,
