@@ -6,7 +6,7 @@ import pytest
 import xarray as xr
 from rich.console import Console
 
-from spikeconsol.lab.experiment import find_experiment, find_experiments
+from spikeconsol.lab.catalogue import find_experiment, find_experiments
 from spikeconsol.lab.rerun import rerun
 from spikeconsol.lab.results import ResultError, load, save
 from spikeconsol.models import sequential_memory
