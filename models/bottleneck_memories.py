@@ -67,7 +67,7 @@ class MemoryProtocol(Parameters):
     )
 
 
-def memory_conditions(parameters: MemoryProtocol) -> Sequence[Condition]:
+def memories(parameters: MemoryProtocol) -> Sequence[Condition]:
     """Every memory and its controls, on XOR and on digits; neither needs one."""
     return [
         Condition(f"{task}-{name}", "rate", f"{task}: {label}", setup | {"task": task})
@@ -142,7 +142,7 @@ CAPACITIES: tuple[tuple[str, str, Setup], ...] = (
 )
 
 
-def capacity_conditions(parameters: CapacityProtocol) -> Sequence[Condition]:
+def reservoir_capacity(parameters: CapacityProtocol) -> Sequence[Condition]:
     """Every memory, and reservoirs whose constants are changed one at a time."""
     return [Condition(name, "rate", label, setup) for name, label, setup in CAPACITIES]
 
@@ -242,7 +242,7 @@ RELEASED: Setup = {
 }
 
 
-def release_conditions(parameters: ReleaseProtocol) -> Sequence[Condition]:
+def release_reservoir(parameters: ReleaseProtocol) -> Sequence[Condition]:
     """The published reservoir, and the same without its recurrent cells' saturation."""
     return [
         Condition("published", "rate", "as published", RELEASED),
@@ -320,24 +320,21 @@ def _error(outputs: Any, targets: Any) -> float:
 _experiment = family("bottleneck/", figures=("bottleneck_memory",))
 EXPERIMENTS = (
     _experiment(
-        "memories",
+        memories,
         "Window, prototypes, class means, reservoirs and a silenced one, on XOR and digits",
-        memory_conditions,
         run=compare_memories,
         seeds=10,
         demo={"epochs": 2, "rehearsed": 1000, "cells": 100, "seeds": 1},
     ),
     _experiment(
-        "reservoir-capacity",
+        reservoir_capacity,
         "What each memory holds: recall by lag, exact signal on unseen samples",
-        capacity_conditions,
         run=measure_capacity,
         demo={"samples": 600, "cells": 100, "rehearsed": 500, "seeds": 2},
     ),
     _experiment(
-        "release-reservoir",
+        release_reservoir,
         "The published training of the reservoir, tested with a frozen readout",
-        release_conditions,
         run=freeze_release,
         seeds=3,
         demo={"images": "digits", "cells": 200, "epochs": 2, "seeds": 1},

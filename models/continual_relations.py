@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 
 
 #: Plasticity and novelty threshold: thresholds from 2 to 4, fixed rates from 0.02 to 1.
-TUNED: dict[str, tuple[str | float, float]] = {
-    "use-novelty": ("use", 3.0),
-    "use-arrival": ("use", 0.0),
-    "fixed-novelty": (0.05, 3.5),
-    "fixed-arrival": (0.7, 0.0),
-    "never-novelty": (0.0, 3.5),
+TUNED: dict[str, tuple[str, str | float, float]] = {
+    "use-novelty": ("1/use, novelty", "use", 3.0),
+    "use-arrival": ("1/use, first come", "use", 0.0),
+    "fixed-novelty": ("fixed rate, novelty", 0.05, 3.5),
+    "fixed-arrival": ("fixed rate, first come", 0.7, 0.0),
+    "never-novelty": ("cells that never move", 0.0, 3.5),
 }
 #: Learning rates of linear readouts that are told the labels, from decades with threes between.
 READOUTS = {"pixels": 1e-7, "frozen": 1e-8}
@@ -62,16 +62,9 @@ class RelationStream(Parameters):
 
 def conditions(parameters: RelationStream) -> Sequence[Condition]:
     """Return the two by two, with controls of relations, of order and of cells."""
-    labels = {
-        "use-novelty": "1/use, novelty",
-        "use-arrival": "1/use, first come",
-        "fixed-novelty": "fixed rate, novelty",
-        "fixed-arrival": "fixed rate, first come",
-        "never-novelty": "cells that never move",
-    }
     ours: dict[str, Any] = {"cells": "use-novelty"}
     return (
-        *(Condition(name, "rate", label, {"cells": name}) for name, label in labels.items()),
+        *(Condition(name, "rate", label, {"cells": name}) for name, (label, *_) in TUNED.items()),
         Condition("mixed", "rate", "all classes at once", {**ours, "mixed": True}),
         Condition("told", "rate", "cells told their classes", {**ours, "read": "classes"}),
         Condition("permuted-bits", "rate", "bits permuted", {**ours, "permuted": True}),
@@ -127,7 +120,7 @@ def _of_cells(
 
     from spikeconsol.bottleneck import RelationalMemory
 
-    plasticity, novelty = TUNED[setup["cells"]]
+    _, plasticity, novelty = TUNED[setup["cells"]]
     memory = RelationalMemory(parameters.cells, plasticity, novelty, lag=parameters.lag)
     memory.fit(*stream)
     taken = memory.memory_.recruited_[0]

@@ -449,26 +449,24 @@ experiment = family("cortical-memory/", run=run, columns=COLUMNS, seeds=3, progr
 SOME = {"presets": {"few": FEW}}
 EXPERIMENTS = (
     experiment(
-        "stream",
-        "assemblies, each seen once, in an always-on network of E and I cells",
         stream,
+        "assemblies, each seen once, in an always-on network of E and I cells",
         parameters=Stream,
         seeds=5,
         presets={"demo": DEMO, "large": LARGE | BESIDE, "long": LONG | BESIDE},
         figures=("cortical_network", "cortical_memory"),
     ),
     experiment(
-        "tuning",
-        "how the constants of rules were chosen",
         tuning,
+        "how the constants of rules were chosen",
         seeds=(0, 1),
         presets={"large": LARGE, "long": LONG},
     ),
     experiment("size", "the always-on network at N = 400 to 3200", sizes),
     experiment("lifetime", "protection by the gate for 10 to 40 s", lifetimes),
-    experiment("background", "more and less background firing", background, **SOME),
-    experiment("connectivity", "density of connections", connectivity, **SOME),
+    experiment(background, "more and less background firing", **SOME),
+    experiment(connectivity, "density of connections", **SOME),
     experiment("cue", "recall from better and worse cues", cue_quality, **SOME),
     experiment("ablation", "what the network cannot do without", ablations, **SOME),
-    experiment("cells", "LIF and AdEx cells", cells, **SOME),
+    experiment(cells, "LIF and AdEx cells", **SOME),
 )

@@ -11,7 +11,7 @@ recalled. Protection times are set to the capacity of batch covariance learning,
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,7 +50,7 @@ from spikeconsol.consolidation.rules import (
     WeightThreshold,
 )
 from spikeconsol.data import correlated_patterns, corrupt, sparse_patterns
-from spikeconsol.lab import Condition, Experiment, Seeds, family
+from spikeconsol.lab import Condition, Seeds, family
 from spikeconsol.parameters import parameter
 
 Patterns = NDArray[np.bool_]
@@ -304,9 +304,12 @@ def rules(p: Protocol) -> list[Condition]:
             ("perceptron", "perceptron"),
         )
     ]
-    return conditions + [
-        Condition(name, "rate", label, Trial(rule, p)) for name, (label, rule) in sequential.items()
-    ]
+    return conditions + _trials(sequential, p)
+
+
+def _trials(rules: Mapping[str, tuple[str, Rule]], p: Protocol) -> list[Condition]:
+    """Rules by name, each with its label, under one protocol."""
+    return [Condition(name, "rate", label, Trial(rule, p)) for name, (label, rule) in rules.items()]
 
 
 def _grid(protocols: dict[str, Protocol]) -> list[Condition]:
@@ -380,7 +383,7 @@ def sensitivity(p: Protocol) -> list[Condition]:
         soft = CurvatureDamping(coding_level=p.coding_level, damping=damping)
         made[f"lambda={damping:g}"] = soft
         made[f"lambda={damping:g}-spike-gated"] = soft.replace(spike_gated=True)
-    return [Condition(name, "rate", name, Trial(rule, p)) for name, rule in made.items()]
+    return _trials({name: (name, rule) for name, rule in made.items()}, p)
 
 
 def trace_noise(p: Protocol) -> list[Condition]:
@@ -406,15 +409,9 @@ def trace_noise(p: Protocol) -> list[Condition]:
 
 def bounds(p: Protocol) -> list[Condition]:
     """Hard bounds without any trace: the strongest simple control."""
-    return [
-        Condition(
-            f"bound={bound:g}",
-            "rate",
-            f"bound {bound:g}",
-            Trial(HardBounds(coding_level=p.coding_level, bound=bound), p),
-        )
-        for bound in (0.1, 0.25, 0.4, 0.5, 0.55, 0.6, 0.65, 0.7, 0.8, 1.0, 2.0)
-    ]
+    values = (0.1, 0.25, 0.4, 0.5, 0.55, 0.6, 0.65, 0.7, 0.8, 1.0, 2.0)
+    rule = HardBounds(coding_level=p.coding_level)
+    return _trials({f"bound={b:g}": (f"bound {b:g}", rule.replace(bound=b)) for b in values}, p)
 
 
 COLUMNS = (
@@ -427,21 +424,13 @@ COLUMNS = (
 )
 
 
-_experiment = family(
+experiment = family(
     "curvature-capacity/",
     run=run,
     columns=COLUMNS,
     batched=True,
     demo={"stored": 150, "background": 150, "seeds": 2},
 )
-
-
-def experiment(
-    conditions: Callable[[Any], list[Condition]], summary: str, **fields: Any
-) -> Experiment:
-    """Return an experiment named after its conditions, which runs all seeds side by side."""
-    return _experiment(conditions.__name__.replace("_", "-"), summary, conditions, **fields)
-
 
 EXPERIMENTS = (
     experiment(

@@ -259,40 +259,33 @@ experiment = family(
 )
 EXPERIMENTS = (
     experiment(
-        "completion",
-        "complete a pattern seen once, by plastic connections",
         completion,
+        "complete a pattern seen once, by plastic connections",
         figures=("meta_learning_curves", "meta_maps"),
     ),
     experiment(
-        "one-shot",
-        "tell patterns apart after one labelled look at each",
         one_shot,
+        "tell patterns apart after one labelled look at each",
         figures=("meta_learning_curves", "meta_maps", "meta_signs"),
     ),
     experiment(
-        "reversal",
-        "learn labels anew when they are exchanged: the sign of plasticity decides",
         reversal,
+        "learn labels anew when they are exchanged: the sign of plasticity decides",
         figures=("meta_learning_curves", "meta_maps", "meta_signs"),
     ),
-    experiment("conditioning", "find the stimulus that predicts a reward", conditioning),
+    experiment(conditioning, "find the stimulus that predicts a reward"),
     experiment(
-        "auto-association",
-        "recall by a recurrent network with plastic connections",
         auto_association,
+        "recall by a recurrent network with plastic connections",
         seeds=(100, 10),
         demo={"episodes": 300, "frozen": 50, "seeds": 2},
     ),
     experiment(
-        "controls",
-        "without plasticity, with random, shared or clipped coefficients",
         controls,
+        "without plasticity, with random, shared or clipped coefficients",
         figures=("meta_controls",),
     ),
-    experiment("gamma", "decay of the traces, given and learned", gamma),
-    experiment("rules", "other traces: Oja's, covariance, BCM, instar and outstar", rules),
-    experiment(
-        "variants", "0 and 1, several rounds of labels, plain descent, positive weights", variants
-    ),
+    experiment(gamma, "decay of the traces, given and learned"),
+    experiment(rules, "other traces: Oja's, covariance, BCM, instar and outstar"),
+    experiment(variants, "0 and 1, several rounds of labels, plain descent, positive weights"),
 )

@@ -32,7 +32,7 @@ class ModulationProtocol(Tested, tested=200):  # type: ignore[call-arg]
     trials: int = parameter(9, at_least=1, doc="trials of an episode that are reported")
 
 
-def conditions(protocol: ModulationProtocol) -> Sequence[Condition]:
+def neuromodulation(protocol: ModulationProtocol) -> Sequence[Condition]:
     """Without plasticity; with traces that follow activity alone; with a modulating cell."""
     task = tasks.CueReward()
 
@@ -120,9 +120,8 @@ def held_modulator(training: Training, M: np.ndarray, episodes: tasks.Episodes) 
 
 EXPERIMENTS = (
     experiment(
-        "neuromodulation",
+        neuromodulation,
         "find the rewarded cue: plasticity gated by a cell of the network, or not",
-        conditions,
         run=run,
         demo={"tested": 50, "episodes": 4000, "seeds": 4},
         figures=("meta_neuromodulation",),

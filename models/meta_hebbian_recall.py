@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from spikeconsol.lab import Condition
+from spikeconsol.lab import Condition, columns
 from spikeconsol.metaplasticity import Plasticity, Training, evaluate, tasks
 from spikeconsol.metaplasticity.optimiser import Adam
 from spikeconsol.metaplasticity.recurrent import Recalling, Recurrent
@@ -103,6 +104,7 @@ def fifty_bits(protocol: FiftyBits) -> Sequence[Condition]:
     return conditions(task, Plasticity(decay="layer"), 3e-3, LSTM_RATE, protocol.lstm_cells)
 
 
+@columns("recalled", "wrong")
 def recall_bits(protocol: Protocol, condition: Condition, seeds: tuple[int, ...]) -> xr.Dataset:
     """Train one network; count wrong bits among all, as published, too."""
     training = learn(protocol, condition.setup, seeds)
@@ -139,6 +141,7 @@ def image_completion(protocol: Photographs) -> Sequence[Condition]:
     return conditions(tasks.ImageCompletion(side=protocol.side), plasticity, 1e-3, LSTM_RATE)
 
 
+@columns("difference", "grey_difference", "right_sign")
 def complete(protocol: Photographs, condition: Condition, seeds: tuple[int, ...]) -> xr.Dataset:
     """Train one network on some photographs; complete pieces of others."""
     training = learn(protocol, condition.setup, seeds)
@@ -166,40 +169,28 @@ def complete(protocol: Photographs, condition: Condition, seeds: tuple[int, ...]
     )
 
 
+_one_by_one = partial(experiment, batched=False, seeds=3)
+_bits = partial(_one_by_one, run=recall_bits)
 EXPERIMENTS = (
-    experiment(
-        "thousand-bits",
-        "recall a thousand bits from half of them",
+    _bits(
         thousand_bits,
-        run=recall_bits,
+        "recall a thousand bits from half of them",
         parameters=ThousandBits,
-        columns=("recalled", "wrong"),
-        batched=False,
-        seeds=(100, 3),
         demo={"episodes": 4, "frozen": 1, "elements": 100, "seeds": 1},
         figures=("meta_thousand_bits",),
     ),
-    experiment(
-        "fifty-bits",
-        "recall fifty bits from half of them, beside LSTMs",
+    _bits(
         fifty_bits,
-        run=recall_bits,
+        "recall fifty bits from half of them, beside LSTMs",
         parameters=FiftyBits,
-        columns=("recalled", "wrong"),
-        batched=False,
-        seeds=(100, 5),
+        seeds=5,
         demo={"episodes": 60, "frozen": 10, "seeds": 1},
         figures=("meta_fifty_bits",),
     ),
-    experiment(
-        "image-completion",
-        "complete a photograph from half of it",
+    _one_by_one(
         image_completion,
+        "complete a photograph from half of it",
         run=complete,
-        parameters=Photographs,
-        columns=("difference", "grey_difference", "right_sign"),
-        batched=False,
-        seeds=(100, 3),
         demo={"episodes": 30, "frozen": 5, "tested": 2, "examples": 1, "seeds": 1},
         figures=("meta_image_completion",),
     ),

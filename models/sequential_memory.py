@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from spikeconsol import checks
 from spikeconsol.consolidation import HopfieldNetwork, SpikingMemory, SpikingParameters, batch
+from spikeconsol.consolidation.parameters import Cued
 from spikeconsol.consolidation.rules import (
     BoundedAdditive,
     BoundedCurvatureGate,
@@ -39,7 +40,7 @@ from spikeconsol.consolidation.rules import (
 from spikeconsol.data import corrupt, sparse_patterns
 from spikeconsol.data.patterns import active_units
 from spikeconsol.lab import Condition, family
-from spikeconsol.parameters import ParameterError, Parameters, parameter
+from spikeconsol.parameters import ParameterError, parameter
 from spikeconsol.statistics import dice, longest_load
 
 if TYPE_CHECKING:
@@ -51,26 +52,20 @@ Batch = Callable[[Patterns], NDArray[np.float64]]
 
 
 @dataclass(frozen=True)
-class Protocol(Parameters):
+class Protocol(Cued):
     """What is stored, how it is tested, and the constants of the rules."""
 
-    units: int = parameter(200, at_least=20, doc="number of units, or of excitatory cells")
-    coding_level: float = parameter(0.05, above=0, below=0.5, doc="fraction of active units")
+    stored: int = parameter(700, at_least=10, doc="patterns stored, one after another")
+    tested: int = parameter(240, at_least=10, doc="newest patterns that are recalled at the end")
     sizes: str = parameter(
         "equal", doc="numbers of active units: equal, binomial, or a range such as 8-12"
     )
     usage: float = parameter(
         0.0, at_least=0, at_most=3, doc="spread of how readily units are used (logarithmic)"
     )
-    stored: int = parameter(700, at_least=10, doc="patterns stored, one after another")
-    tested: int = parameter(240, at_least=10, doc="newest patterns that are recalled at the end")
-    deleted: float = parameter(0.2, at_least=0, at_most=1, doc="cue: share of active units lost")
-    added: float = parameter(0.2, at_least=0, doc="cue: spurious units, as a share of the active")
-    rate_protection_time: float = parameter(
-        127.0, above=0, doc="protection time of the rate rule, in patterns"
-    )
+    rate_protection_time: float = parameter(127.0, above=0, doc="of the rate rule, in patterns")
     spiking_protection_time: float = parameter(
-        190.0, above=0, doc="protection time of the spiking rule, in patterns"
+        190.0, above=0, doc="of the spiking rule, in patterns"
     )
     background_rate: float = parameter(
         "4 Hz", above=0, doc="forced firing of all cells in the background conditions"

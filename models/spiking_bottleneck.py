@@ -336,16 +336,17 @@ def show(parameters: Training, condition: Condition, seeds: Seeds) -> xr.Dataset
 
 
 XOR_DEMO = {"train": 300, "epochs": 1, "seeds": 2}
-IMAGES_DEMO = {"train": 3000, "test": 1000, "seeds": 1}
 SMALL = (WINDOW, PROTOTYPES, FROZEN, PERMUTED, *RATE)
 
 experiment = family(
     "bottleneck/spiking-",
+    formerly="spiking-bottleneck/",
     run=learn,
     columns=("accuracy", "spikes"),
     figures=("spiking_bottleneck",),
 )
 _small = partial(experiment, columns=("accuracy",))
+_images = partial(experiment, seeds=3, demo={"train": 3000, "test": 1000, "seeds": 1})
 EXPERIMENTS = (
     experiment(
         "example",
@@ -367,21 +368,12 @@ EXPERIMENTS = (
         parameters=Digits,
         demo={"train": 600, "epochs": 1, "seeds": 2},
     ),
-    experiment(
-        "mnist",
-        "MNIST, each image seen once by 100 spiking cells",
-        IMAGES,
-        parameters=Mnist,
-        seeds=3,
-        demo=IMAGES_DEMO,
-    ),
-    experiment(
+    _images("mnist", "MNIST, each image seen once by 100 spiking cells", IMAGES, parameters=Mnist),
+    _images(
         "mnist-wide",
         "MNIST, each image seen once by 400 spiking cells",
         WIDE_IMAGES,
         parameters=WideMnist,
-        seeds=3,
-        demo=IMAGES_DEMO,
     ),
     experiment(
         "memories",

@@ -28,7 +28,7 @@ import hashlib
 import json
 import typing
 from collections.abc import Callable, Mapping
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from spikeconsol.values import (
     UNITS,
@@ -104,6 +104,9 @@ class Declared:
         gives a default to a field that it has not inherited.
     """
 
+    #: Names of earlier versions, or of groups of them, and what is there now.
+    _formerly: ClassVar[Mapping[str, str]] = {}
+
     def __init_subclass__(cls, **defaults: Any) -> None:
         super().__init_subclass__()
         for name, value in defaults.items():
@@ -149,7 +152,9 @@ class Declared:
         changes: dict[str, Any] = {}
         for name, value in settings.items():
             if name not in known:
-                raise ParameterError(unknown_name(name, list(known), type(self).__name__))
+                raise ParameterError(
+                    self._moved(name) or unknown_name(name, list(known), type(self).__name__)
+                )
             head, _, rest = name.partition(".")
             if rest:
                 nested.setdefault(head, {})[rest] = value
@@ -165,6 +170,17 @@ class Declared:
         for head, inner in nested.items():
             changes[head] = getattr(self, head).with_settings(inner)
         return self.replace(**changes) if changes else self
+
+    def _moved(self, name: str) -> str:
+        """Say what is there in place of a name of earlier versions; nothing for any other."""
+        owner: Any = self
+        for part in name.split("."):
+            if not isinstance(owner, Declared):
+                break
+            if part in owner._formerly:
+                return f"{name}: a name of an earlier version; now: {owner._formerly[part]}"
+            owner = getattr(owner, part, None)
+        return ""
 
     def flat(self) -> dict[str, Any]:
         """Return all values under dotted names, nested classes opened."""

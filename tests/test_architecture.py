@@ -4,6 +4,7 @@ import ast
 import re
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -78,6 +79,55 @@ def test_every_wing_has_the_same_rooms(wing):
     assert {"rate.py", "spiking.py", "parameters.py"} <= rooms
     assert {"rules.py", "rules", "hsic.py"} & rooms
     assert {"equations.py", "equations"} & rooms
+
+
+def test_the_page_names_every_module_and_no_other():
+    rooms = (ROOT / "docs" / "architecture.md").read_text().split("```")[1]
+    library = [path.relative_to(LIBRARY) for path in files(LIBRARY)]
+    named = set(re.findall(r"\w+", rooms))
+    assert [str(path) for path in library if path.stem not in named | {"__init__"}] == []
+    modules = {path.stem for path in library} | {part for path in library for part in path.parts}
+    of_folders = re.findall(r"^ {4}((?:\w+, )*\w+)(?=\s)", rooms, re.M)
+    alone = re.findall(r"\b(\w+)\.py", rooms)
+    said = {name for names in of_folders for name in names.split(", ")} | set(alone)
+    assert said - modules == set()
+
+
+def test_no_modules_import_each_other_in_a_circle():
+    """At the top of files; a function may import what needs its own module."""
+
+    def imported_at_the_top(path):
+        nodes = list(ast.parse(path.read_text()).body)
+        while nodes:
+            node = nodes.pop()
+            if isinstance(node, ast.ImportFrom) and node.module:
+                yield from (f"{node.module}.{alias.name}" for alias in node.names)
+            elif isinstance(node, ast.Import):
+                yield from (alias.name for alias in node.names)
+            elif isinstance(node, ast.Try):
+                nodes += node.body
+            elif isinstance(node, ast.If) and "TYPE_CHECKING" not in ast.dump(node.test):
+                nodes += node.body + node.orelse
+
+    paths = {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
+        for path in files(LIBRARY)
+    }
+    graph = {
+        module: {
+            found for found in (of(name, paths) for name in imported_at_the_top(path)) if found
+        }
+        for module, path in paths.items()
+    }
+    assert graph["spikeconsol.bottleneck.rate"] > {"spikeconsol.bottleneck.network"}
+    tuple(TopologicalSorter(graph).static_order())  # a CycleError names the circle
+
+
+def of(name, paths):
+    """The module that a dotted name is, or is in."""
+    while name and name not in paths:
+        name = name.rpartition(".")[0]
+    return name
 
 
 def test_nothing_imports_everything():

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from spikeconsol import figures, models
-from spikeconsol.lab.experiment import find_figures
+from spikeconsol.lab.catalogue import find_figures
 from spikeconsol.parameters import ParameterError
 
 EXPERIMENTS = [

@@ -25,6 +25,7 @@ Gretton A et al. (2005). Measuring statistical dependence with Hilbert-Schmidt n
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -262,11 +263,8 @@ def sliding_signals(
     Z: ArrayLike,
     *,
     window: int,
-    gamma: float,
-    widths: tuple[float, float, float],
     variant: str = "exact",
-    input_weight: float = 1.0,
-    code_weight: float = 0.0,
+    **constants: Any,
 ) -> Array:
     """Modulatory signals along a stream, one for each full window.
 
@@ -275,15 +273,17 @@ def sliding_signals(
     X, Y, Z : array_like, shapes (n, dx), (n, C) and (n, d)
     window : int
         Number of samples in the window, at least 2.
-    gamma, widths, variant, input_weight, code_weight
+    variant : str
         As for `modulatory_signal`.
+    **constants
+        Those of an `Objective`.
 
     Returns
     -------
     ndarray, shape (n - window + 1, d)
     """
     checks.choice("variant", variant, VARIANTS)
-    objective = Objective(gamma, widths, input_weight, code_weight)
+    objective = Objective(**constants)
     X, Y, Z = _window(X, Y, Z)
     window = checks.whole("window", window, at_least=2, at_most=len(Z))
     return _signals(X, Y, Z, window, objective, variant)

@@ -37,13 +37,10 @@ class SpikingBottleneckClassifier(BottleneckEstimator):
     the end of each sample changes by eligibility times the modulatory signal that a working
     memory supplies to its cell. A linear readout of the last code learns by the delta rule.
 
-    Settings are objects; their constants can be set by names such as ``memory__length``.
-
     Parameters
     ----------
-    hidden : tuple of int
-        Cells of the hidden layers.
-    objective : Objective, optional
+    hidden, objective
+        As for `BottleneckClassifier`.
     memory : Memory or str
         What remembers past samples, see `spikeconsol.bottleneck.memory`: an object that says what
         it is in spikes, or ``"window"``, ``"prototypes"``, ``"class_means"``, ``"reservoir"`` (of
@@ -56,7 +53,7 @@ class SpikingBottleneckClassifier(BottleneckEstimator):
         Learning rates, that of the hidden layers in units of the initial weights. They fall
         linearly over the epochs of `fit`, not in `partial_fit`.
     protection : Protection, optional
-        What damps synapses from task to task.
+        As for `BottleneckClassifier`.
     input_code : InputCode, optional
         How features become intensities of input cells.
     layer : SpikingLayer, optional

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from spikeconsol.consolidation.parameters import Shown
+from spikeconsol.consolidation.parameters import Integrated, Shown
 from spikeconsol.parameters import Parameters, parameter
 
 __all__ = [
@@ -131,11 +131,10 @@ class Balance(Parameters):
 
 
 @dataclass(frozen=True)
-class CorticalParameters(Parameters):
+class CorticalParameters(Integrated):
     """All constants of a `CorticalMemory`."""
 
     coding_level: float = parameter(0.08, above=0, below=1, doc="cells of an assembly, k / N_E")
-    time_step: float = parameter("0.5 ms", above=0, doc="integration time step")
     excitatory: ExcitatoryCells = parameter(ExcitatoryCells(), doc="excitatory cells")
     inhibitory: InhibitoryCells = parameter(InhibitoryCells(), doc="inhibitory cells")
     strengths: Strengths = parameter(Strengths(), doc="synapses")

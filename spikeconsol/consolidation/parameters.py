@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 from spikeconsol.parameters import ParameterError, Parameters, parameter
 
@@ -13,11 +15,16 @@ __all__ = [
     "Cued",
     "Evidence",
     "Inhibition",
+    "Integrated",
     "Phases",
     "Shown",
     "SpikingParameters",
     "Stored",
 ]
+
+
+#: Where constants of earlier pair counters have gone.
+EVIDENCE = "evidence, in other equations"
 
 
 @dataclass(frozen=True)
@@ -67,6 +74,14 @@ class Cells(Parameters):
     )
     afterdepolarisation_time: float = parameter(
         "40 ms", above=0, doc="decay of the afterdepolarisation"
+    )
+
+    _formerly: ClassVar[Mapping[str, str]] = dict.fromkeys(
+        ("membrane_time", "refractory_time"),
+        "a constant of LIF, which SpikingMemory takes as cells",
+    ) | dict.fromkeys(
+        ("burst_time", "burst_jump", "burst_scale", "burst_threshold", "facilitation_threshold"),
+        "cells.burst_rate, in other equations",
     )
 
     @property
@@ -130,6 +145,11 @@ class ContinuousTrace(Parameters):
         "0.3 s", above=0, doc="time for which the gate stays open at a coincidence"
     )
     steepness: float = parameter(16.0, at_least=1, doc="exponent of the gate")
+
+    _formerly: ClassVar[Mapping[str, str]] = dict.fromkeys(
+        ("coincidence_threshold", "coincidence_gain", "mismatch_threshold", "mismatch_gain"),
+        EVIDENCE,
+    ) | {"fast_time": "continuous.window, from which it follows"}
 
     def constants(self, lifetime: float, threshold: float) -> dict[str, float]:
         """Return all constants, with the two time constants that close and reopen the gate.
@@ -220,13 +240,19 @@ class Phases(Shown):
 
 
 @dataclass(frozen=True)
-class SpikingParameters(Parameters):
+class Integrated(Parameters):
+    """How networks of spikes are integrated."""
+
+    time_step: float = parameter("0.5 ms", above=0, doc="integration time step")
+
+
+@dataclass(frozen=True)
+class SpikingParameters(Integrated):
     """All constants of a `SpikingMemory`."""
 
     coding_level: float | None = parameter(
         None, above=0, below=1, doc="fraction of active units; none: as the rule says, or 0.05"
     )
-    time_step: float = parameter("0.5 ms", above=0, doc="integration time step")
     cells: Cells = parameter(Cells(), doc="excitatory cells")
     inhibition: Inhibition = parameter(Inhibition(), doc="inhibitory cells")
     evidence: Evidence = parameter(Evidence(), doc="from spikes to coincidence and mismatch")
@@ -241,3 +267,5 @@ class SpikingParameters(Parameters):
         True, doc="store each pair once; False stores both directions (any rule, twice the time)"
     )
     precision: str = parameter("single", choices=("single", "double"), doc="of synaptic variables")
+
+    _formerly: ClassVar[Mapping[str, str]] = {"latch": EVIDENCE}

@@ -18,14 +18,14 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from spikeconsol.lab.experiment import (
-    Experiment,
+from spikeconsol.lab.catalogue import (
     find_experiment,
     find_experiments,
     find_figures,
     listing,
     unknown_name,
 )
+from spikeconsol.lab.experiment import Experiment
 from spikeconsol.parameters import Parameters
 from spikeconsol.values import printable, shown
 

@@ -22,7 +22,8 @@ from typing import Any
 import xarray as xr
 
 from spikeconsol.lab import results
-from spikeconsol.lab.experiment import Experiment, code_version, find_experiment, source_hash
+from spikeconsol.lab.catalogue import code_version, find_experiment, source_hash
+from spikeconsol.lab.experiment import Experiment
 from spikeconsol.parameters import Parameters
 
 __all__ = [

@@ -13,7 +13,7 @@ import typer
 from rich.table import Table
 
 from spikeconsol.lab import actions
-from spikeconsol.lab.experiment import find_figures, listing, unknown_name
+from spikeconsol.lab.catalogue import find_figures, listing, unknown_name
 from spikeconsol.values import printable
 
 app = typer.Typer(

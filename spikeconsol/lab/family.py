@@ -17,7 +17,8 @@ Run = TypeVar("Run", bound=Callable[..., Any])
 def family(prefix: str, **shared: Any) -> Callable[..., Experiment]:
     """Return what makes the experiments of one model, ``make(name, summary, conditions)``.
 
-    Conditions are a function of the parameters, or the same for all parameters. A `run` says by its
+    Conditions are a function of the parameters, or the same for all parameters. A function may name
+    the experiment, ``make(conditions, summary)``. A `run` says by its
     annotation what class of parameters it takes, and by `columns` what the table shows of it; what
     is given by name counts more.
 
@@ -27,7 +28,8 @@ def family(prefix: str, **shared: Any) -> Callable[..., Experiment]:
         What the names begin with, for example ``"capacity/"``.
     **shared
         Fields of `Experiment`, which an experiment may replace. `seeds` may be their number, from
-        100 on, and `demo` the settings of that preset, to which an experiment adds its own.
+        100 on, and `demo` the settings of that preset, to which an experiment adds its own;
+        `formerly` is what names began with in earlier versions.
 
     Examples
     --------
@@ -39,13 +41,17 @@ def family(prefix: str, **shared: Any) -> Callable[..., Experiment]:
     {'demo': {'cells': 9, 'seeds': 2}}
     """
 
-    def make(name: str, summary: str, conditions: Any, **fields: Any) -> Experiment:
+    def make(name: Any, summary: str, conditions: Any = None, **fields: Any) -> Experiment:
+        if conditions is None:
+            name, conditions = name.__name__.replace("_", "-"), name
         demo = {**shared.get("demo", {}), **fields.get("demo", {})}
         said = {**_said(shared.get("run")), **shared, **_said(fields.get("run")), **fields}
         given = {"presets": {"demo": demo} if demo else {}, **said}
         given.pop("demo", None)
         if isinstance(given.get("seeds"), int):
             given["seeds"] = (100, given["seeds"])
+        if "formerly" in given:
+            given["formerly"] += name
         return Experiment(
             name=f"{prefix}{name}",
             summary=summary,

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import xarray as xr
 
+from spikeconsol.lab.catalogue import code_version, find_experiments
 from spikeconsol.lab.cells import Cell
-from spikeconsol.lab.experiment import Figure, code_version, find_experiments
+from spikeconsol.lab.experiment import Figure
 from spikeconsol.lab.results import (
     ResultError,
     load,

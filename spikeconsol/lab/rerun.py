@@ -14,8 +14,8 @@ import xarray as xr
 from rich.console import Console
 
 from spikeconsol.lab import results
+from spikeconsol.lab.catalogue import source_hash
 from spikeconsol.lab.cells import Cell
-from spikeconsol.lab.experiment import source_hash
 from spikeconsol.lab.runner import in_this_process, run_cells
 from spikeconsol.values import printable
 

@@ -62,6 +62,8 @@ class Network:
 
     #: Parameters that weight penalties apply to, without the number of their layer.
     penalised_names: frozenset[str] = frozenset()
+    #: Gradients that it has.
+    gradients: tuple[str, ...] = GRADIENTS
 
     def __init__(
         self,
@@ -70,7 +72,7 @@ class Network:
         gradient: str,
         shapes: Mapping[str, tuple[int, ...]],
     ) -> None:
-        checks.choice("gradient", gradient, GRADIENTS)
+        checks.choice("gradient", gradient, self.gradients)
         self.task, self.plasticity, self.gradient = task, plasticity, gradient
         self.shapes = dict(shapes)
         stops = np.cumsum([prod(shape) for shape in self.shapes.values()])

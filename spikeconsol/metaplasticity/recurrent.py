@@ -45,16 +45,7 @@ LARGE = 100
 class Recalling(Network):
     """What recurrent networks share: they must hold a pattern at the last step."""
 
-    def __init__(
-        self,
-        task: Task,
-        plasticity: Plasticity,
-        gradient: str,
-        shapes: Mapping[str, tuple[int, ...]],
-    ) -> None:
-        if gradient != "exact":
-            raise ValueError(f"gradient: got {gradient!r}; allowed: exact, in a recurrent network")
-        super().__init__(task, plasticity, gradient, shapes)
+    gradients = ("exact",)
 
     def recalled(self, parameters: Named, u: Array) -> Array:
         """Return outputs, (..., T, Z), at every step of an episode, (..., T, N)."""

@@ -10,8 +10,8 @@ from spikeconsol.models import bottleneck_memories as model
 
 SEEDS, TWENTY = range(100, 105), range(100, 120)
 PROTOCOL = model.MemoryProtocol()
-CONDITIONS = {c.name: c for c in model.memory_conditions(PROTOCOL)}
-CAPACITIES = {c.name: c for c in model.capacity_conditions(model.CapacityProtocol())}
+CONDITIONS = {c.name: c for c in model.memories(PROTOCOL)}
+CAPACITIES = {c.name: c for c in model.reservoir_capacity(model.CapacityProtocol())}
 
 
 def accuracy(name, seeds, jobs=1):
@@ -55,7 +55,7 @@ def test_a_gated_reservoir_holds_the_exact_signal():
 
 def test_the_published_reservoir_follows_its_teacher_but_does_not_generalise():
     protocol = model.ReleaseProtocol(images="digits", cells=400, epochs=3)
-    published, _ = model.release_conditions(protocol)
+    published, _ = model.release_reservoir(protocol)
     result = model.freeze_release(protocol, published, (100,))
     assert result.same_sample[0] < 0.5
     # 1 is the error of a constant.

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from spikeconsol import sources
-from spikeconsol.lab import cells, experiment
+from spikeconsol.lab import catalogue, cells
+from spikeconsol.lab.catalogue import find_experiment, find_experiments, listing
 from spikeconsol.lab.cells import Cell, attempt
-from spikeconsol.lab.experiment import find_experiment, find_experiments, listing
 from spikeconsol.lab.results import load
 
 OWN = """
@@ -77,7 +77,7 @@ def test_a_worker_that_stays_up_runs_the_code_that_is_asked_for(own, tmp_path):
     first = cell_of(own, tmp_path / "first")
     assert attempt(first) == ""
     (own.parent / "helpers.py").write_text("GAIN = 3000\n")
-    asked = replace(first, path=tmp_path / "second" / "c.nc", code=experiment._own_code(str(own)))
+    asked = replace(first, path=tmp_path / "second" / "c.nc", code=catalogue._own_code(str(own)))
     assert asked.code != first.code
     assert attempt(asked) == ""
     assert [gain(first.path), gain(asked.path)] == [3, 3000]
@@ -190,7 +190,7 @@ def test_the_listing_is_that_of_the_models_and_is_kept(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     first = listing()
     assert {*first} == {*find_experiments()}
-    monkeypatch.setattr(experiment, "_modules", lambda *_: pytest.fail("imported again"))
+    monkeypatch.setattr(catalogue, "_modules", lambda *_: pytest.fail("imported again"))
     assert listing() == first
     (kept,) = tmp_path.rglob("experiments-*.json")
     kept.write_text('{"key": "other"}')

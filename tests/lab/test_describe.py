@@ -6,8 +6,8 @@ import pytest
 
 from spikeconsol.brian.backend import Program
 from spikeconsol.brian.describe import describe
+from spikeconsol.lab.catalogue import find_experiment
 from spikeconsol.lab.describe import model_table
-from spikeconsol.lab.experiment import find_experiment
 from spikeconsol.lab.latex import formula
 
 

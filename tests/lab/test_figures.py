@@ -3,7 +3,7 @@ import re
 
 import pytest
 
-from spikeconsol.lab import experiment, pipeline
+from spikeconsol.lab import catalogue, pipeline
 from spikeconsol.lab.pipeline import result_files
 
 
@@ -17,12 +17,12 @@ def installed(toy, tmp_path, monkeypatch):
     own.write_text(toy.read_text().replace("figures=(", "batched=True, figures=("))
 
     def modules(package, *only):
-        return [experiment._own_file(str(own))]
+        return [catalogue._own_file(str(own))]
 
     def change(old, new):
         own.write_text(own.read_text().replace(old, new))
 
-    monkeypatch.setattr(experiment, "_modules", modules)
+    monkeypatch.setattr(catalogue, "_modules", modules)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     return change
 

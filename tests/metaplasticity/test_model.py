@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from spikeconsol.figures import style
-from spikeconsol.lab.experiment import find_experiments, find_figures
+from spikeconsol.lab.catalogue import find_experiments, find_figures
 
 EXPERIMENTS = {n: e for n, e in find_experiments().items() if n.startswith("meta-hebbian/")}
 BY_RATE = [name for name in EXPERIMENTS if name != "meta-hebbian/spiking"]

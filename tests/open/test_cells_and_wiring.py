@@ -113,6 +113,20 @@ def test_the_compiled_program_is_told_its_connections():
     assert not np.array_equal(compiled.weights > 0, other.weights > 0)
 
 
+def test_a_shuffled_gate_is_stored_by_one_program_call(monkeypatch):
+    """It was one call for each pattern, which took thirty times as long."""
+    calls = []
+    monkeypatch.setattr(
+        SpikingMemory,
+        "_run",
+        lambda self, *given, run=SpikingMemory._run, **named: (
+            calls.append(self.rule) or run(self, *given, **named)
+        ),
+    )
+    memory(rule=Shuffled(rule=RULE)).store(PATTERNS)
+    assert len(calls) == 1
+
+
 def test_gain_goes_by_the_number_of_inputs():
     network = memory(wiring=Sparse(0.25))
     degree = network._pairs.in_degree

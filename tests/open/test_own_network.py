@@ -197,7 +197,7 @@ def test_check_says_what_a_rule_does_at_given_rates():
     assert float(rows["one driven"][0]) < 0.03
     assert float(rows["one driven"][-1].rstrip("%")) < 2
     assert "for 60 s" in text
-    assert "no gate" in EventDriven(rule=HardBounds()).check()
+    assert "no gate" in HardBounds().check(driven="70 Hz")
     with pytest.raises(ParameterError, match="driven: got"):
         CurvatureGate.for_lifetime("60 s").check(driven="60 s")
 

@@ -71,6 +71,33 @@ def test_an_own_rule_runs_in_rates_in_spikes_and_in_synapses(calendar):
     arguments = rule.synapses(on_pre="v_post += w")
     assert "age - age_fast" in arguments["on_pre"]
     assert arguments["on_pre"].startswith("v_post += w")
+    weights, ages = in_brian2(arguments)
+    assert weights[0, 1] > 0.7
+    assert ages[0, 1] > 0.5
+    assert weights[0, 2] == weights[2, 0] == 0
+
+
+def in_brian2(arguments):
+    """Weights and ages of three cells joined by a rule, of which two have fired together."""
+    import brian2 as b2
+
+    target, b2.prefs.codegen.target = b2.prefs.codegen.target, "numpy"
+    try:
+        times = 0.003 + np.arange(0, 0.4, 1 / 70)
+        inputs = b2.SpikeGeneratorGroup(
+            2, np.repeat([0, 1], len(times)), np.tile(times, 2) * b2.second
+        )
+        cells = b2.NeuronGroup(3, "v : 1", threshold="v > 2", reset="v = 0")
+        drive = b2.Synapses(inputs, cells, on_pre="v_post = 3")
+        drive.connect(j="i")
+        pairs = b2.Synapses(cells, cells, **arguments)
+        pairs.connect(condition="i != j")
+        b2.Network(inputs, cells, drive, pairs).run(0.5 * b2.second)
+        found = np.zeros((2, 3, 3))
+        found[:, pairs.i[:], pairs.j[:]] = pairs.w[:], pairs.age[:]
+    finally:
+        b2.prefs.codegen.target = target
+    return found
 
 
 def small(coding_level):

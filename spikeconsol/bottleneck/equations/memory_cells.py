@@ -22,16 +22,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from brian2 import (
-    Clock,
-    Network,
-    NeuronGroup,
-    SpikeMonitor,
-    Synapses,
-    TimedArray,
-    linked_var,
-    second,
-)
+from brian2 import Network, NeuronGroup, SpikeMonitor, Synapses, TimedArray, linked_var, second
 
 from spikeconsol.bottleneck.equations.schedule import Schedule
 from spikeconsol.brian import noise
@@ -102,13 +93,12 @@ def build(structure: Mapping[str, Any]) -> Built:
         ``dt`` [s], ``shown`` and ``read`` (time steps of a sample and of the ramp after it),
         ``samples`` (capacity of a run), ``inputs``, ``classes``, ``cells`` (of every class).
     """
-    step = Clock(structure["dt"] * second, name="step")
     moments = {
         "period": structure["shown"] + structure["read"],
         "shown": structure["shown"],
     }
-    sample = Clock(moments["period"] * structure["dt"] * second, name="sample_clock")
-    at_start = Schedule(step, sample)
+    at_start = Schedule(structure["dt"], moments["period"] * structure["dt"])
+    step, sample = at_start.step, at_start.sample
     capacity, classes, pool = structure["samples"], structure["classes"], structure["cells"]
     timed = {
         name: TimedArray(np.zeros(shape), dt=sample.dt, name=name)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from brian2 import Clock, Network, NeuronGroup, SpikeMonitor, TimedArray, second
+from brian2 import Network, NeuronGroup, SpikeMonitor, TimedArray, second
 
 from spikeconsol.bottleneck.equations import layers, parts
 from spikeconsol.bottleneck.equations.reservoirs import REHEARSED
@@ -29,7 +29,7 @@ def build(structure: Mapping[str, Any]) -> Built:
         the memory says), ``importance`` (``"none"``, ``"uniform"``, ``"coincidence"`` or
         ``"fisher"``: what damps synapses), ``recorded`` (spikes, signals and modulators).
     """
-    at_end = _schedule(structure)
+    at_end = Schedule(structure["dt"], structure["sample_time"])
     recorded, sizes = structure["recorded"], structure["sizes"]
     timed_arrays = _timed_arrays(structure)
     inputs = layers.inputs(sizes[0], timed_arrays, at_end)
@@ -71,7 +71,7 @@ def build_rehearsal(structure: Mapping[str, Any]) -> Built:
         ``dt`` [s], ``sample_time`` [s], ``samples`` (capacity of a run), ``units`` (cells of the
         layer), ``classes``, ``memory`` (the liquid's parts).
     """
-    at_end = _schedule(structure)
+    at_end = Schedule(structure["dt"], structure["sample_time"])
     period, samples, units = at_end.sample.dt, structure["samples"], structure["units"]
     expected = TimedArray(np.zeros((samples, units)), dt=period, name="expected_spikes")
     memory_labels = TimedArray(np.zeros(samples), dt=period, name="memory_labels")
@@ -102,11 +102,6 @@ def build_rehearsal(structure: Mapping[str, Any]) -> Built:
         at_end.step,
         tables | {"expected_spikes": expected, "memory_labels": memory_labels},
     )
-
-
-def _schedule(structure: Mapping[str, Any]) -> Schedule:
-    step = Clock(structure["dt"] * second, name="step")
-    return Schedule(step, Clock(structure["sample_time"] * second, name="sample_clock"))
 
 
 def _timed_arrays(structure: Mapping[str, Any]) -> dict[str, TimedArray]:

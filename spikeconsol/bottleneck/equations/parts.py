@@ -7,19 +7,22 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from brian2 import NeuronGroup, SpikeMonitor, Synapses, TimedArray, linked_var, second
+from brian2 import Clock, NeuronGroup, SpikeMonitor, Synapses, TimedArray, linked_var, second
 
 from spikeconsol.bottleneck.equations.schedule import Schedule
 from spikeconsol.brian import noise
 
 __all__ = ["make"]
 
+Part = Mapping[str, Any]
+Groups = Mapping[str, NeuronGroup]
+
 
 def make(
-    parts: Sequence[Mapping[str, Any]],
+    parts: Sequence[Part],
     number: int,
     classes: int,
-    others: Mapping[str, NeuronGroup],
+    others: Groups,
     timed_arrays: Mapping[str, TimedArray],
     at_end: Schedule,
     *,
@@ -52,12 +55,19 @@ def make(
     tables: dict[str, TimedArray] = {}
     for part in parts:
         if part["kind"] == "Cells":
-            made[part["name"]], arrays = _cells(part, number, classes, timed_arrays, at_end)
-            tables |= arrays
+            own = {
+                f"{name}{number}": TimedArray(
+                    np.zeros((classes, part["size"])), dt=at_end.sample.dt, name=f"{name}{number}"
+                )
+                for name in part["tables"]
+            }
+            known = {**noise.functions(), **own, **timed_arrays, "sample_time": at_end.sample.dt}
+            made[part["name"]] = _cells(part, number, known, at_end.step)
+            tables |= own
     groups |= made
     for part in parts:
         if part["kind"] == "Wires":
-            made[part["name"]] = _wires(part, number, classes, groups, at_end)
+            made[part["name"]] = _wires(part, number, groups, classes, at_end.step)
             continue
         cells = made[part["name"]]
         for name, owner in part["links"].items():
@@ -74,40 +84,19 @@ def make(
     return objects, tables
 
 
-def _cells(
-    part: Mapping[str, Any],
-    number: int,
-    classes: int,
-    timed_arrays: Mapping[str, TimedArray],
-    at_end: Schedule,
-) -> tuple[NeuronGroup, dict[str, TimedArray]]:
-    tables = {
-        f"{name}{number}": TimedArray(
-            np.zeros((classes, part["size"])), dt=at_end.sample.dt, name=f"{name}{number}"
-        )
-        for name in part["tables"]
-    }
+def _cells(part: Part, number: int, namespace: dict[str, Any], clock: Clock) -> NeuronGroup:
     dynamics = {name: part[name] for name in ("threshold", "reset", "method") if part[name]}
-    cells = NeuronGroup(
+    return NeuronGroup(
         part["size"],
         part["equations"],
-        clock=at_end.step,
-        namespace={
-            **noise.functions(), **tables, **timed_arrays, "sample_time": at_end.sample.dt
-        },
+        clock=clock,
+        namespace=namespace,
         name=f"{part['name']}{number}",
         **dynamics,
-    )  # fmt: skip
-    return cells, tables
+    )
 
 
-def _wires(
-    part: Mapping[str, Any],
-    number: int,
-    classes: int,
-    groups: Mapping[str, NeuronGroup],
-    at_end: Schedule,
-) -> Synapses:
+def _wires(part: Part, number: int, groups: Groups, classes: int, clock: Clock) -> Synapses:
     source, goal = groups[part["source"]], groups[part["target"]]
     synapses = Synapses(
         source,
@@ -115,7 +104,7 @@ def _wires(
         part["equations"],
         on_pre=part["on_pre"] or None,
         delay=0 * second if part["on_pre"] else None,
-        clock=at_end.step,
+        clock=clock,
         name=f"{part['name']}{number}",
     )
     # All to all, with weights of 0: which cells are connected is drawn anew for every seed.

@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from brian2 import Clock, Network, NeuronGroup, Synapses, TimedArray, linked_var, second
+from brian2 import Network, NeuronGroup, Synapses, TimedArray, linked_var, second
 
 from spikeconsol.bottleneck.equations import layers
 from spikeconsol.bottleneck.equations.schedule import Schedule
@@ -150,9 +150,8 @@ def build_relational(structure: Mapping[str, Any]) -> Built:
         layers), ``slots`` (of the ring, 0 for none), ``liquid`` (its cells, 0 for none), ``rhythm``
         (a key of `LIQUIDS`). Without ring and liquid cells only respond.
     """
-    step = Clock(structure["dt"] * second, name="step")
-    period = structure["sample_time"] * second
-    at_end = Schedule(step, Clock(period, name="sample_clock"))
+    at_end = Schedule(structure["dt"], structure["sample_time"])
+    step, period = at_end.step, structure["sample_time"] * second
     samples, sizes = structure["samples"], structure["sizes"]
     known = ("relations", "schedule", "agos")
     shapes: dict[str, Any] = dict.fromkeys((*known, "noise_seeds", "first_steps"), samples)
@@ -314,9 +313,8 @@ def build_relational_rehearsal(structure: Mapping[str, Any]) -> Built:
         ``dt`` [s], ``sample_time`` [s], ``samples`` (capacity of a run), ``units`` (cells of the
         layer), ``liquid`` (its cells), ``rhythm`` (a key of `LIQUIDS`).
     """
-    step = Clock(structure["dt"] * second, name="step")
-    period = structure["sample_time"] * second
-    at_end = Schedule(step, Clock(period, name="sample_clock"))
+    at_end = Schedule(structure["dt"], structure["sample_time"])
+    step, period = at_end.step, structure["sample_time"] * second
     shape = (structure["samples"], structure["units"])
     expected = TimedArray(np.zeros(shape), dt=period, name="expected_spikes")
     rehearsed = NeuronGroup(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from brian2 import Clock, NeuronGroup, StateMonitor, Synapses
+from brian2 import Clock, NeuronGroup, StateMonitor, Synapses, second
 
 #: What happens at the end of a sample, in this order.
 ORDER = (
@@ -31,12 +31,18 @@ class Schedule:
 
     Parameters
     ----------
+    dt, sample_time : float
+        Time step and duration of a sample, in seconds.
+
+    Attributes
+    ----------
     step, sample : brian2.Clock
-        Clocks of the time step and of samples.
+        Clocks of the two.
     """
 
-    def __init__(self, step: Clock, sample: Clock) -> None:
-        self.step, self.sample = step, sample
+    def __init__(self, dt: float, sample_time: float) -> None:
+        self.step = Clock(dt * second, name="step")
+        self.sample = Clock(sample_time * second, name="sample_clock")
 
     def __call__(self, owner: NeuronGroup | Synapses, moment: str, statements: str) -> None:
         owner.run_regularly(

@@ -343,6 +343,12 @@ class Rule(Parameters):
 
         return EventDriven(self).latched(**arguments)
 
+    def check(self, **rates: Any) -> str:
+        """Say what spikes of given rates do to a pair; see `EventDriven.check`."""
+        from spikeconsol.consolidation.rules.events import EventDriven
+
+        return EventDriven(self).check(**rates)
+
 
 def _joined(*parts: str) -> str:
     return "\n".join(part.strip() for part in parts if part.strip())

@@ -16,6 +16,9 @@ from spikeconsol.parameters import parameter
 
 __all__ = ["BCPNN", "MESU", "BoundedBCPNN"]
 
+#: Running average of coincidences.
+JOINT = "joint += averaging_rate*((1 - chance**2)*A + chance**2 - joint)\n"
+
 
 @plasticity_rule
 class BCPNN(Rule):
@@ -41,10 +44,7 @@ class BCPNN(Rule):
     cell_model: ClassVar[str] = "usage : 1"
     initial: ClassVar[dict[str, float | str]] = {"usage": "coding_level", "joint": "independent"}
     cell_text: ClassVar[str] = "usage += averaging_rate*((1 - chance)*S + chance - usage)"
-    remember_text: ClassVar[str] = (
-        "joint += averaging_rate*((1 - chance**2)*A + chance**2 - joint)\n"
-        "w = log((joint + 1e-12)/(usage_i*usage_j + 1e-12))"
-    )
+    remember_text: ClassVar[str] = JOINT + "w = log((joint + 1e-12)/(usage_i*usage_j + 1e-12))"
 
     @property
     def parameters_in_text(self) -> dict[str, float]:
@@ -66,8 +66,7 @@ class BoundedBCPNN(BCPNN):
     model: ClassVar[str] = "w : 1\njoint : 1\nusage : 1"
     cell_model: ClassVar[str] = ""
     cell_text: ClassVar[str] = ""
-    remember_text: ClassVar[str] = (
-        "joint += averaging_rate*((1 - chance**2)*A + chance**2 - joint)\n"
+    remember_text: ClassVar[str] = JOINT + (
         "usage += averaging_rate*((1 - chance)*(A + M/2) + chance - usage)\n"
         "w = clip(log((joint + 1e-12)/(usage**2 + 1e-12))/top, 0, 1)*clip(ceiling, 0, 1)"
     )

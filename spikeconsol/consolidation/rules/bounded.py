@@ -22,6 +22,11 @@ from typing import Any, ClassVar, Self
 
 from spikeconsol.consolidation.rules import covariance, gates, weight_gates
 from spikeconsol.consolidation.rules.base import Rule
+from spikeconsol.consolidation.rules.constants import (
+    protection_parameter,
+    residual_parameter,
+    trace_decay_parameter,
+)
 from spikeconsol.consolidation.rules.controls import Shuffled, Ungated
 from spikeconsol.consolidation.rules.definition import checked_rule, plasticity_rule
 from spikeconsol.parameters import ParameterError, parameter
@@ -71,15 +76,9 @@ class BoundedLeaky(Rule):
 class BoundedCurvatureGate(BoundedLeaky):
     """Non-negative curvature gate, G = eps + (1 - eps) [q < q_c]."""
 
-    protection_time: float = parameter(
-        190.0, above=0, doc="T, patterns for which a potentiated synapse is protected"
-    )
-    trace_decay: float = parameter(
-        3.81, above=0, doc="decay of the trace over the protection time in e-folds"
-    )
-    residual_plasticity: float = parameter(
-        3 / 190, at_least=0, at_most=1, doc="eps, plasticity that a protected synapse keeps"
-    )
+    protection_time: float = protection_parameter(190.0)
+    trace_decay: float = trace_decay_parameter(3.81)
+    residual_plasticity: float = residual_parameter(3 / 190)
 
     model: ClassVar[str] = "w : 1\ndtrace/dt = -trace*trace_decay/protection_time : 1"
     gate_text: ClassVar[str] = (
@@ -157,9 +156,7 @@ class BoundedWeightThreshold(BoundedLeaky, depression=0.05):
     """Non-negative rule that protects weights above a threshold."""
 
     weight_threshold: float = parameter(0.5, doc="c, weight from which a synapse is protected")
-    residual_plasticity: float = parameter(
-        0.1, at_least=0, at_most=1, doc="eps, plasticity that a protected synapse keeps"
-    )
+    residual_plasticity: float = residual_parameter(0.1)
 
     gate_text: ClassVar[str] = weight_gates.WeightThreshold.gate_text
 

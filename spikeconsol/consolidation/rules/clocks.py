@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from spikeconsol.consolidation.rules.base import Rule
+from spikeconsol.consolidation.rules.constants import protection_parameter
 from spikeconsol.consolidation.rules.definition import plasticity_rule
 from spikeconsol.parameters import parameter
 
@@ -21,9 +22,7 @@ __all__ = ["Timer", "WillshawClock"]
 class Clock(Rule):
     """The time n since the last coincidence, kept as recent = exp(-n/T)."""
 
-    protection_time: float = parameter(
-        190.0, above=0, doc="T, patterns for which a potentiated synapse is protected"
-    )
+    protection_time: float = protection_parameter(190.0)
     coincidence: float = parameter(
         0.1, at_least=0, below=1, doc="A above which a presentation is a coincidence"
     )

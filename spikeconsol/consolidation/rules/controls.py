@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from spikeconsol.consolidation.rules import text as language
 from spikeconsol.consolidation.rules.base import Rule, State
+from spikeconsol.consolidation.rules.constants import residual_parameter
 from spikeconsol.consolidation.rules.covariance import Leaky
 from spikeconsol.consolidation.rules.definition import plasticity_rule
 from spikeconsol.consolidation.rules.gates import CurvatureGate, SmoothCurvatureGate
@@ -114,9 +115,7 @@ class RateProduct(Leaky):
 
     trace_rate: float = parameter(0.03, above=0, at_most=1, doc="a, trace update per presentation")
     curvature_threshold: float = parameter(0.0025, above=0, doc="F_c, curvature closing the gate")
-    residual_plasticity: float = parameter(
-        0.06, at_least=0, at_most=1, doc="eps, plasticity that a protected synapse keeps"
-    )
+    residual_plasticity: float = residual_parameter(0.06)
 
     cell_model: ClassVar[str] = "rate : 1"
     cell_text: ClassVar[str] = "rate += trace_rate*(S - rate)"

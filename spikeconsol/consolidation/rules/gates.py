@@ -14,6 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikeconsol.consolidation.rules.base import State
+from spikeconsol.consolidation.rules.constants import (
+    protection_parameter,
+    residual_parameter,
+    trace_decay_parameter,
+)
 from spikeconsol.consolidation.rules.covariance import ByHand, Leaky, SpikeGatedLeaky
 from spikeconsol.consolidation.rules.definition import plasticity_rule
 from spikeconsol.parameters import ParameterError, parameter
@@ -122,15 +127,9 @@ class CurvatureGate(CoincidenceTrace, SpikeGatedLeaky):
     `CurvatureGate.for_capacity` sets all constants from the number of patterns to hold.
     """
 
-    protection_time: float = parameter(
-        127.0, above=0, doc="T, patterns for which a potentiated synapse is protected"
-    )
-    trace_decay: float = parameter(
-        3.81, above=0, doc="a T, decay of the trace over the protection time in e-folds"
-    )
-    residual_plasticity: float = parameter(
-        0.06, at_least=0, at_most=1, doc="eps, plasticity that a protected synapse keeps"
-    )
+    protection_time: float = protection_parameter(127.0)
+    trace_decay: float = trace_decay_parameter(3.81)
+    residual_plasticity: float = residual_parameter(0.06)
 
     gate_text: ClassVar[str] = (
         "gate = int(A + M > 0)*(residual_plasticity"
@@ -173,12 +172,8 @@ class SmoothCurvatureGate(CoincidenceTrace, Leaky):
     """Smooth curvature gate, dw = eta (t - w) / (1 + (F / F_c)^h); no spike gate, no residual."""
 
     learning_rate: float = parameter(0.1, above=0, at_most=1, doc="eta, change per presentation")
-    protection_time: float = parameter(
-        121.0, above=0, doc="T, patterns for which a potentiated synapse is protected"
-    )
-    trace_decay: float = parameter(
-        2.42, above=0, doc="a T, decay of the trace over the protection time in e-folds"
-    )
+    protection_time: float = protection_parameter(121.0)
+    trace_decay: float = trace_decay_parameter(2.42)
     steepness: float = parameter(8.0, at_least=1, doc="h, exponent of the gate")
 
     gate_text: ClassVar[str] = "gate = 1/(1 + (trace*(1 - trace)/curvature_threshold)**steepness)"

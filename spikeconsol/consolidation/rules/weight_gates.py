@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from spikeconsol.consolidation.rules.base import Rule
+from spikeconsol.consolidation.rules.constants import residual_parameter
 from spikeconsol.consolidation.rules.covariance import Leaky
 from spikeconsol.consolidation.rules.definition import plasticity_rule
 from spikeconsol.parameters import parameter
@@ -34,9 +35,7 @@ class WeightThreshold(Gated):
     """Protect weights above a threshold: g = eps + (1 - eps) [w < c]."""
 
     weight_threshold: float = parameter(0.1, doc="c, weight from which a synapse is protected")
-    residual_plasticity: float = parameter(
-        0.0, at_least=0, at_most=1, doc="eps, plasticity that a protected synapse keeps"
-    )
+    residual_plasticity: float = residual_parameter(0.0)
 
     gate_text: ClassVar[str] = (
         "gate = residual_plasticity + (1 - residual_plasticity)*int(w < weight_threshold)"
