@@ -10,9 +10,7 @@ from spikeconsol.models.cortical_memory import Stream
 from spikeconsol.parameters import ParameterError
 from spikeconsol.statistics import dice
 
-SMALL = Stream(
-    cells=60, active=18, stored=4, tested=3, never_stored=2, lifetime="5 s", quiet="1 s"
-)
+SMALL = Stream(cells=60, active=18, stored=4, tested=3, never_stored=2, lifetime="5 s", quiet="1 s")
 
 
 def recording(cells, times, n=3, end=100.0):
