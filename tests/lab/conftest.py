@@ -1,11 +1,13 @@
 """The toy experiment, run from the command line as a user would."""
 
+import functools
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import typer
 
 from spikeconsol.lab import cli as command_line
 from spikeconsol.lab.runner import in_this_process
@@ -17,6 +19,12 @@ WITHOUT_DASK = [
     "from spikeconsol.lab import runner; runner.on_dask = lambda *_: runner.in_this_process; "
     + PROGRAM[2],
 ]
+
+
+@functools.cache
+def command():
+    """The command line as Typer makes it, once for all calls: most of the time of a short one."""
+    return typer.main.get_command(command_line.app)
 
 
 @pytest.fixture
@@ -35,6 +43,7 @@ def cli(tmp_path, monkeypatch, capsys):
         capsys.readouterr()
         with monkeypatch.context() as patch:
             patch.setattr("sys.argv", ["spikeconsol", *words])
+            patch.setattr(command_line, "app", command())
             for name, value in environment.items():
                 patch.setenv(name, str(value))
             with pytest.raises(SystemExit) as ended:
