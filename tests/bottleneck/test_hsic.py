@@ -138,8 +138,11 @@ def test_newest_term_times_n_is_the_full_gradient_on_average():
             z = np.tanh(x @ W)[[*order]]
             xi = hsic.modulatory_signal(x[[*order]], y[[*order]], z, gamma=2.0, widths=WIDTHS)
             newest += np.outer(x[order[-1]], xi * (1 - z[-1] ** 2)) / math.factorial(N)
-        for j in range(len(W)):
-            full[j] += complex_step(lambda w: objective(x, y, np.tanh(x @ w), 2.0), W, row=j)
+
+        def of_weights(w, x=x, y=y):
+            return objective(x, y, np.tanh(x @ w), 2.0)
+
+        full += [complex_step(of_weights, W, row) for row in range(len(W))]
     np.testing.assert_allclose(N * newest, full, rtol=1e-10)
 
 

@@ -1,6 +1,7 @@
 """The toy experiment, run from the command line as a user would."""
 
 import functools
+import os
 import signal
 import subprocess
 import sys
@@ -54,16 +55,35 @@ def cli(tmp_path, monkeypatch, capsys):
     return call
 
 
+#: Python runs it as it starts, where it finds it in a file of the name ``sitecustomize.py``.
+WITHOUT = """
+from importlib.machinery import PathFinder
+
+given = PathFinder.find_spec
+PathFinder.find_spec = lambda name, *rest: None if name == "dask" else given(name, *rest)
+"""
+
+
+@pytest.fixture
+def no_dask_in_processes(tmp_path_factory, monkeypatch):
+    """Hide Dask from processes that start here: xarray imports it, for most of their time."""
+    folder = tmp_path_factory.mktemp("hidden")
+    (folder / "sitecustomize.py").write_text(WITHOUT)
+    monkeypatch.setenv("PYTHONPATH", str(folder), prepend=os.pathsep)
+
+
 @pytest.fixture(
     params=[WITHOUT_DASK, pytest.param(PROGRAM, marks=pytest.mark.slow)], ids=["alone", "dask"]
 )
 def sweeping(request):
     """Words that start the command line as a process, with and without Dask behind its sweeps."""
+    if request.param is WITHOUT_DASK:
+        request.getfixturevalue("no_dask_in_processes")
     return request.param
 
 
 @pytest.fixture
-def process(tmp_path, monkeypatch):
+def process(tmp_path, monkeypatch, no_dask_in_processes):
     """Run the command line as a process of its own, which may be killed."""
 
     def call(*words, **environment):
@@ -96,3 +116,11 @@ def computed(tmp_path, monkeypatch):
 def without_dask(monkeypatch):
     """Compute the cells of sweeps in this process, where the cluster is not what is tested."""
     monkeypatch.setattr("spikeconsol.lab.runner.on_dask", lambda *_: in_this_process)
+
+
+@pytest.fixture
+def unrendered(monkeypatch):
+    """Draw figures but render nothing, where the pictures are not what is tested."""
+    monkeypatch.setattr(
+        "spikeconsol.lab.pipeline._save", lambda drawing, path, **_: path.write_bytes(b"drawn")
+    )
