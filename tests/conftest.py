@@ -1,5 +1,6 @@
 """Fixtures for all tests."""
 
+import functools
 import gc
 import os
 import sys
@@ -27,12 +28,11 @@ def pytest_collection_modifyitems(items):
 
 def pytest_collection_finish():
     """Keep what is imported out of the garbage collection that Brian2 asks for at every run."""
-    if "brian2" in sys.modules:
-        quicker_brian2()
     gc.collect()
     gc.freeze()
 
 
+@functools.cache
 def quicker_brian2():
     """Halve what it takes to build a network on Brian2's numpy target, most of it for two things.
 
@@ -116,6 +116,8 @@ def _global_state():
 @pytest.fixture(autouse=True)
 def unchanged_global_state():
     """Fail any test that changes global state which other tests depend on."""
+    if "brian2" in sys.modules:
+        quicker_brian2()
     before = _global_state()
     yield
     after = _global_state()
