@@ -92,10 +92,12 @@ def test_half_matrix_equals_full_matrix(rule):
     np.testing.assert_allclose(half.trace, full.trace, rtol=0, atol=1e-12)
 
 
-def test_single_precision_is_close_to_double(compiled):
-    single, double = stored(DEFAULTS), stored(DOUBLE)
+@pytest.mark.parametrize("target", ["numpy", pytest.param("standalone", marks=pytest.mark.slow)])
+def test_single_precision_is_close_to_double(compiled, target):
+    single, double = stored(DEFAULTS, PATTERNS[:3], target=target), stored(patterns=PATTERNS[:3])
     same_spikes(single.recording, double.recording)
     np.testing.assert_allclose(single.weights, double.weights, rtol=0, atol=1e-5)
+    assert np.any(single.weights != double.weights)
 
 
 def test_repeats_are_identical_and_seeds_differ(compiled):
