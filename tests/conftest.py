@@ -1,5 +1,6 @@
 """Fixtures for all tests."""
 
+import functools
 import gc
 import os
 import sys
@@ -29,6 +30,45 @@ def pytest_collection_finish():
     """Keep what is imported out of the garbage collection that Brian2 asks for at every run."""
     gc.collect()
     gc.freeze()
+
+
+@functools.cache
+def quicker_brian2():
+    """Halve what it takes to build a network on Brian2's numpy target, most of it for two things.
+
+    Keys of Brian2's caches are made of all that every variable has; here they are the same keys,
+    without asking strings, numbers and types for what they might be. And no garbage is collected
+    for the sake of a warning about objects that are in no network.
+    """
+    import brian2
+    from brian2.utils import caching
+
+    if "logging.warn_for_unused_objects" in brian2.prefs:  # new in Brian2 2.10
+        brian2.prefs["logging.warn_for_unused_objects"] = False
+    made = caching._hashable
+    leaves, names = {str, int, float, bool, type(None)}, {}
+
+    def hashable(obj):
+        kind = type(obj)
+        if kind in leaves or (kind is type and issubclass(obj, np.generic)):
+            return obj
+        if kind is dict:
+            return frozenset([(hashable(key), hashable(value)) for key, value in obj.items()])
+        if kind in (tuple, list):
+            return tuple([hashable(value) for value in obj])
+        if getattr(kind, "_state_tuple", None) is caching.CacheKey._state_tuple:
+            own = vars(obj)
+            relevant = names.get((kind, *own))
+            if relevant is None:
+                relevant = sorted({*own} - obj._cache_irrelevant_attributes)
+                names[kind, *own] = relevant
+            return tuple([hashable(own[name]) for name in relevant])
+        found = made(obj)
+        if found is obj and kind is not type:
+            leaves.add(kind)
+        return found
+
+    caching._hashable = hashable
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -76,6 +116,8 @@ def _global_state():
 @pytest.fixture(autouse=True)
 def unchanged_global_state():
     """Fail any test that changes global state which other tests depend on."""
+    if "brian2" in sys.modules:
+        quicker_brian2()
     before = _global_state()
     yield
     after = _global_state()

@@ -76,7 +76,7 @@ def test_a_test_sample_s_answer_depends_on_nothing_else():
 
 
 def test_one_program_for_all_values():
-    X, y = corners()
+    X, y = corners(3)
     one = make(novelty=0.5).fit(X, y).program()
     other = make(novelty=2.0, plasticity=0.1, random_state=7).fit(X, y).program()
     assert one.key() == other.key()

@@ -167,9 +167,10 @@ def test_drives_of_a_liquid_without_a_clock_follow_the_coefficients():
     # Input is scaled to drives of deviation 1, if it is independent from sample to sample.
     wanted = m + step * (m @ A.T + np.sqrt(lag + 1) * np.outer(u, b))
     np.testing.assert_allclose(m.ravel() @ stages @ recurrent + u @ heard, wanted.ravel() @ stages)
-    # Not more polynomials than there are cells for: three for two.
-    small = ContinuousLiquid(cells=12, order=8).draw(2, lag, layer, rng)[1]
-    assert np.linalg.matrix_rank(small) == 8
+    # Not more polynomials than there are cells for, seven for four; the more, the longer the lag.
+    for (cells, lag), order in {(12, 4): 3, (200, 4): 12, (200, 1): 6}.items():
+        drawn = ContinuousLiquid(cells=cells).draw(2, lag, layer, rng)[1]
+        assert np.linalg.matrix_rank(drawn) == 2 * order
 
 
 @pytest.mark.slow

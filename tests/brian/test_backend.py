@@ -165,10 +165,13 @@ def test_failing_binary_shows_its_last_lines(tmp_path, monkeypatch):
         run(COUNTING, {}, steps=1, target="standalone")
 
 
-def test_error_in_the_builder_is_shown():
+def test_error_in_the_builder_is_shown_whatever_lies_in_the_current_folder(tmp_path, monkeypatch):
+    (tmp_path / "random.py").write_text("raise SystemExit('the wrong random')")
+    monkeypatch.chdir(tmp_path)
     program = replace(COUNTING, name="unbuildable", structure={"dt": 1e-4, "n": -1})
-    with pytest.raises(BuildError, match="could not be compiled"):
+    with pytest.raises(BuildError, match=r"could not be compiled: .*negative") as error:
         run(program, {}, steps=1, target="standalone")
+    assert "wrong random" not in str(error.value)
 
 
 # ------------------------------------------------------------------------------------- cache
@@ -189,7 +192,15 @@ def test_repeat_in_a_new_process_neither_compiles_nor_imports_brian2():
 
 
 def test_two_processes_share_an_empty_cache(tmp_path):
+    """The one that comes second waits for the first one's build, a copy of a program here."""
+    original, _ = cache.compiled(COUNTING)
     text = (
+        "import os, shutil, time\n"
+        "def build(program, folder):\n"
+        "    (folder.parent / f'built-{os.getpid()}').mkdir()\n"
+        "    time.sleep(1)\n"
+        f"    shutil.copytree({str(original)!r}, folder)\n"
+        "cache._build = build\n"
         "print(json.dumps(backend.run(program, {}, steps=4, target='standalone')"
         "['cells.y'].tolist()))"
     )
@@ -200,8 +211,8 @@ def test_two_processes_share_an_empty_cache(tmp_path):
         assert not process.returncode, errors
         outputs.append(json.loads(output))
     assert outputs[0] == outputs[1]
-    folders = [path.name for path in tmp_path.iterdir() if path.is_dir()]
-    assert len(folders) == 1, folders
+    assert len(list(tmp_path.glob("built-*"))) == 1
+    assert len(list(tmp_path.glob("counting-*/main"))) == 1
 
 
 def test_clearing_removes_programs_and_nothing_else(tmp_path, monkeypatch):

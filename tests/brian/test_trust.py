@@ -287,14 +287,6 @@ def test_the_compiler_may_have_a_launcher_and_flags(monkeypatch, command):
         backend.default_target.cache_clear()
 
 
-def test_files_of_the_current_folder_are_no_modules_of_the_build(tmp_path, monkeypatch):
-    (tmp_path / "random.py").write_text("raise SystemExit('the wrong random')")
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("CXX", "env g++ -O0")
-    monkeypatch.setenv("SPIKECONSOL_CACHE", str(tmp_path / "cache"))
-    np.testing.assert_array_equal(counted()["cells.steps"], 5)
-
-
 def test_a_builder_may_import_its_neighbours_and_they_decide_the_key(tmp_path, monkeypatch):
     for name in ("one", "two"):
         folder = tmp_path / name

@@ -25,11 +25,11 @@ def accuracy(name, seeds, jobs=1):
 def test_memories_solve_xor_where_signals_without_memory_cannot():
     pytest.importorskip("numba", reason="the compiled loop makes these runs short")
     for memory in ("window", "class-means"):
-        assert accuracy(f"xor-{memory}", SEEDS[:3]).mean() >= 0.99
+        assert accuracy(f"xor-{memory}", SEEDS[:2]).mean() >= 0.99
     # As good, but a seed may end with two corners of the square merged.
     assert np.median(accuracy("xor-prototypes", SEEDS)) >= 0.99
     for control in ("per-class", "permuted", "frozen"):
-        assert accuracy(f"xor-{control}", SEEDS[:3]).mean() <= 0.85
+        assert accuracy(f"xor-{control}", SEEDS[:2]).mean() <= 0.85
 
 
 @pytest.mark.slow

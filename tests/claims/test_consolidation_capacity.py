@@ -56,12 +56,16 @@ MAIN_SLOW = {
 
 
 @pytest.mark.parametrize(
-    "name",
-    [*MAIN, *(pytest.param(name, marks=pytest.mark.slow) for name in MAIN_SLOW)],
+    ("name", "seeds"),
+    [
+        *((name, THREE) for name in MAIN),
+        *(pytest.param(name, TEN, marks=pytest.mark.slow) for name in MAIN | MAIN_SLOW),
+    ],
+    ids=lambda value: value if isinstance(value, str) else len(value),
 )
-def test_main_table(name):
+def test_main_table(name, seeds):
     blank, steady, kept = (MAIN | MAIN_SLOW)[name]
-    found = measured(claimed(name), Protocol(), TEN)
+    found = measured(claimed(name), Protocol(), seeds)
     assert agrees(found.p90_blank, *blank)
     assert agrees(found.p90_steady, *steady)
     assert agrees(found.recalled_steady, *kept, step=1)

@@ -81,17 +81,19 @@ def test_inhibition_changes_as_published():
     assert network.inhibitory_weights.shape == (N // 4, N)
 
 
-def test_plastic_inhibition_is_saved_and_otherwise_weights_are_one(compiled, tmp_path):
-    network = memory(BALANCED, target=compiled)
+@pytest.mark.parametrize("target", ["numpy", pytest.param("standalone", marks=pytest.mark.slow)])
+def test_plastic_inhibition_is_saved_and_otherwise_weights_are_one(target, tmp_path):
+    network = memory(BALANCED, target=target)
     network.store(PATTERNS[:1])
     network.save(tmp_path / "memory.nc")
-    again = CorticalMemory.load(tmp_path / "memory.nc", target=compiled)
+    again = CorticalMemory.load(tmp_path / "memory.nc", target=target)
     for one in (network, again):
         one.run(0.1)
     same_spikes(network.recording, again.recording)
     np.testing.assert_array_equal(
         network.inhibitory_weights.toarray(), again.inhibitory_weights.toarray()
     )
+    assert (network.inhibitory_weights.data != 1).any()
     assert (memory().inhibitory_weights.data == 1).all()
 
 

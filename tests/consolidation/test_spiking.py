@@ -84,7 +84,7 @@ def test_cython_agrees(compiled):
 
 @pytest.mark.parametrize("rule", [RULE, Shuffled(rule=RULE, seed=2)], ids=["gate", "shuffled"])
 def test_half_matrix_equals_full_matrix(rule):
-    patterns = PATTERNS[:3]
+    patterns = PATTERNS[:2]
     half = stored(DOUBLE, patterns, rule=rule, target="numpy")
     full = stored(DOUBLE.replace(symmetric=False), patterns, rule=rule, target="numpy")
     same_spikes(half.recording, full.recording)
@@ -92,10 +92,12 @@ def test_half_matrix_equals_full_matrix(rule):
     np.testing.assert_allclose(half.trace, full.trace, rtol=0, atol=1e-12)
 
 
-def test_single_precision_is_close_to_double(compiled):
-    single, double = stored(DEFAULTS), stored(DOUBLE)
+@pytest.mark.parametrize("target", ["numpy", pytest.param("standalone", marks=pytest.mark.slow)])
+def test_single_precision_is_close_to_double(compiled, target):
+    single, double = stored(DEFAULTS, PATTERNS[:3], target=target), stored(patterns=PATTERNS[:3])
     same_spikes(single.recording, double.recording)
     np.testing.assert_allclose(single.weights, double.weights, rtol=0, atol=1e-5)
+    assert np.any(single.weights != double.weights)
 
 
 def test_repeats_are_identical_and_seeds_differ(compiled):
@@ -171,7 +173,7 @@ def evidence(recording, parameters, size):
 
 @pytest.mark.parametrize("rule", [RULE, Shuffled(rule=RULE), Leaky(coding_level=F)], ids=str)
 def test_spike_trains_and_numpy_rule_give_the_weights(rule):
-    patterns = PATTERNS[:3].copy()
+    patterns = PATTERNS[:2].copy()
     patterns[1, np.flatnonzero(~patterns[1])[:3]] = True  # a larger one
     network = stored(DOUBLE, patterns, rule=rule, target="numpy")
     bounded = spiking_form(rule)
@@ -198,7 +200,9 @@ def test_coincident_pairs_are_potentiated_and_mismatched_ones_depressed(compiled
 
 def test_weights_stay_in_bounds_symmetric_and_without_self_connections(compiled):
     for rule in (RULE, HardBounds(coding_level=F)):
-        w = stored(rule=rule, target="numpy" if rule is not RULE else None).weights
+        w = (
+            stored() if rule is RULE else stored(DOUBLE, PATTERNS[:2], rule=rule, target="numpy")
+        ).weights
         assert w.min() >= 0
         assert w.max() <= 1
         np.testing.assert_array_equal(w, w.T)
@@ -280,13 +284,13 @@ def test_recording_counts_spikes_by_slot(compiled):
 
 
 def test_continuous_trace_learns_without_a_clock():
-    network = stored(DOUBLE.replace(trace="continuous"), PATTERNS[:3], target="numpy")
+    network = stored(DOUBLE.replace(trace="continuous"), PATTERNS[:2], target="numpy")
     pairs = ~np.eye(N, dtype=bool)
-    together = np.any([np.outer(s, s) for s in PATTERNS[:3]], axis=0) & pairs
+    together = np.any([np.outer(s, s) for s in PATTERNS[:2]], axis=0) & pairs
     assert network.weights[together].mean() > 0.5
     assert network.weights[~together].mean() < 0.05
     assert network.trace[together].min() > network.trace[~together].max()
-    assert dice(network.recall(PATTERNS[2:3]), PATTERNS[2:3]) > 0.9
+    assert dice(network.recall(PATTERNS[1:2]), PATTERNS[1:2]) > 0.9
 
 
 @pytest.mark.parametrize("lifetime", [5.0, 12.5, 42.5, 1000.0])
@@ -321,17 +325,18 @@ def test_without_a_clock_the_gate_protects_at_short_protection_times():
 
 def test_inhibitory_population_takes_the_place_of_the_unit():
     parameters = DEFAULTS.with_settings({"inhibition.cells": 5})
-    network = stored(parameters, PATTERNS[:2], target="numpy")
-    assert dice(network.recall(PATTERNS[:2]), PATTERNS[:2]).mean() > 0.9
+    network = stored(parameters, PATTERNS[:1], target="numpy")
+    assert dice(network.recall(PATTERNS[:1]), PATTERNS[:1]).mean() > 0.9
     assert set(network.recording.inhibitory_cells) == set(range(5))
 
 
 def test_poisson_input_and_background_have_their_rates():
     settings = {"cells.input_rate": "60 Hz", "cells.background_rate": "4 Hz", "cells.noise": 0.0}
-    network = stored(DEFAULTS.with_settings(settings), target="numpy")
+    patterns = PATTERNS[:3]
+    network = stored(DEFAULTS.with_settings(settings), patterns, target="numpy")
     present = DEFAULTS.phases.present
     counts, _ = network.recording.counts(0.0, present)
-    for cells, rate in ((PATTERNS, 64), (~PATTERNS, 4)):
+    for cells, rate in ((patterns, 64), (~patterns, 4)):
         expected = rate * present * cells.sum()
         assert abs(counts[cells].sum() - expected) < 5 * np.sqrt(expected)
     gaps, _ = network.recording.counts(present, np.inf)

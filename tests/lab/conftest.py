@@ -1,11 +1,14 @@
 """The toy experiment, run from the command line as a user would."""
 
+import functools
+import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import typer
 
 from spikeconsol.lab import cli as command_line
 from spikeconsol.lab.runner import in_this_process
@@ -17,6 +20,12 @@ WITHOUT_DASK = [
     "from spikeconsol.lab import runner; runner.on_dask = lambda *_: runner.in_this_process; "
     + PROGRAM[2],
 ]
+
+
+@functools.cache
+def command():
+    """The command line as Typer makes it, once for all calls: most of the time of a short one."""
+    return typer.main.get_command(command_line.app)
 
 
 @pytest.fixture
@@ -35,6 +44,7 @@ def cli(tmp_path, monkeypatch, capsys):
         capsys.readouterr()
         with monkeypatch.context() as patch:
             patch.setattr("sys.argv", ["spikeconsol", *words])
+            patch.setattr(command_line, "app", command())
             for name, value in environment.items():
                 patch.setenv(name, str(value))
             with pytest.raises(SystemExit) as ended:
@@ -45,16 +55,35 @@ def cli(tmp_path, monkeypatch, capsys):
     return call
 
 
+#: Python runs it as it starts, where it finds it in a file of the name ``sitecustomize.py``.
+WITHOUT = """
+from importlib.machinery import PathFinder
+
+given = PathFinder.find_spec
+PathFinder.find_spec = lambda name, *rest: None if name == "dask" else given(name, *rest)
+"""
+
+
+@pytest.fixture
+def no_dask_in_processes(tmp_path_factory, monkeypatch):
+    """Hide Dask from processes that start here: xarray imports it, for most of their time."""
+    folder = tmp_path_factory.mktemp("hidden")
+    (folder / "sitecustomize.py").write_text(WITHOUT)
+    monkeypatch.setenv("PYTHONPATH", str(folder), prepend=os.pathsep)
+
+
 @pytest.fixture(
     params=[WITHOUT_DASK, pytest.param(PROGRAM, marks=pytest.mark.slow)], ids=["alone", "dask"]
 )
 def sweeping(request):
     """Words that start the command line as a process, with and without Dask behind its sweeps."""
+    if request.param is WITHOUT_DASK:
+        request.getfixturevalue("no_dask_in_processes")
     return request.param
 
 
 @pytest.fixture
-def process(tmp_path, monkeypatch):
+def process(tmp_path, monkeypatch, no_dask_in_processes):
     """Run the command line as a process of its own, which may be killed."""
 
     def call(*words, **environment):
@@ -87,3 +116,11 @@ def computed(tmp_path, monkeypatch):
 def without_dask(monkeypatch):
     """Compute the cells of sweeps in this process, where the cluster is not what is tested."""
     monkeypatch.setattr("spikeconsol.lab.runner.on_dask", lambda *_: in_this_process)
+
+
+@pytest.fixture
+def unrendered(monkeypatch):
+    """Draw figures but render nothing, where the pictures are not what is tested."""
+    monkeypatch.setattr(
+        "spikeconsol.lab.pipeline._save", lambda drawing, path, **_: path.write_bytes(b"drawn")
+    )

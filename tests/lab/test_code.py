@@ -112,6 +112,7 @@ def test_two_files_with_neighbours_of_the_same_names_do_not_mix(own, tmp_path):
         assert gain(cell.path) == (3 if cell.source == str(own) else 5)
 
 
+@pytest.mark.usefixtures("no_dask_in_processes")
 def test_a_random_module_of_the_users_folder_harms_nobody(cli, own):
     (own.parent / "random.py").write_text("raise SystemExit('the wrong random')")
     ran = cli("run", own, "--out", "out", "--jobs", 2)

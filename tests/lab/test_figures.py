@@ -3,7 +3,7 @@ import re
 
 import pytest
 
-from spikeconsol.lab import catalogue, pipeline
+from spikeconsol.lab import catalogue
 from spikeconsol.lab.pipeline import result_files
 
 
@@ -25,12 +25,6 @@ def installed(toy, tmp_path, monkeypatch):
     monkeypatch.setattr(catalogue, "_modules", modules)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     return change
-
-
-@pytest.fixture
-def unrendered(monkeypatch):
-    """Draw figures but render nothing, where the pictures are not what is tested."""
-    monkeypatch.setattr(pipeline, "_save", lambda drawing, path, **_: path.write_bytes(b"drawn"))
 
 
 def states(printed):

@@ -103,9 +103,11 @@ def test_a_worker_whose_parent_was_gone_before_it_began_ends(tmp_path):
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks at /proc")
 @pytest.mark.parametrize("command", ["run", "sweep"])
-def test_no_worker_outlives_a_killed_parent(toy, tmp_path, command):
+def test_no_worker_outlives_a_killed_parent(toy, tmp_path, command, request):
     words = ["run", f"{toy}/lines", "--jobs", "2"]
-    if command == "sweep":
+    if command == "run":
+        request.getfixturevalue("no_dask_in_processes")
+    else:
         pytest.importorskip("distributed")
         words = ["sweep", f"{toy}/lines", "--over", "points=10,20", "--workers", "2"]
     log = tmp_path / "log.txt"

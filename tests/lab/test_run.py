@@ -46,6 +46,7 @@ def test_a_run_writes_files_prints_the_table_and_draws_the_figure(cli, toy, tmp_
     assert len(caption["files"]) == 3
 
 
+@pytest.mark.usefixtures("no_dask_in_processes", "unrendered")
 def test_seed_by_seed_in_processes_equals_all_seeds_at_once(cli, toy, tmp_path):
     for name, jobs in (("lines", 2), ("batch", 1)):
         words = ("--out", name, "--jobs", jobs, "--seeds", 2, "--level", "rate")
@@ -56,6 +57,7 @@ def test_seed_by_seed_in_processes_equals_all_seeds_at_once(cli, toy, tmp_path):
         assert lines[stem].example.dims == ("time",)
 
 
+@pytest.mark.usefixtures("unrendered")
 @pytest.mark.parametrize(
     ("stop", "name"),
     [
@@ -113,6 +115,7 @@ def test_a_truncated_result_is_said_so_and_computed_again(cli, toy, tmp_path):
     assert_same(numbers(tmp_path / "out"), before)
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_a_failing_condition_leaves_the_others_and_its_traceback(cli, toy, tmp_path):
     command = ("run", toy, "--out", "out", "--seeds", 1)
     ran = cli(*command, TOY_FAIL="rate-flat")

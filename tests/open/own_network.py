@@ -24,6 +24,7 @@ dge/dt = -ge/(5*ms) : 1
 dgi/dt = -gi/(10*ms) : 1
 drive : 1
 """
+defaultclock.dt = 0.2 * ms
 E = NeuronGroup(
     12, membrane, threshold="v > -50*mV", reset="v = -60*mV", refractory=5 * ms, method="euler"
 )

@@ -53,8 +53,11 @@ class ContinuousLiquid(Liquid, bias=3.0):
 
     rhythm: ClassVar[str] = "continuous"
 
-    order: int = parameter(
-        12, at_least=1, doc="polynomials of each unit; fewer if there are not 3 cells for two"
+    order: int | None = parameter(
+        None,
+        at_least=1,
+        doc="polynomials of each unit; none: 4 and 2 for each sample of the lag, beyond which they "
+        "run away; fewer if there are not 7 cells for 4",
     )
     synaptic_time: float = parameter("100 ms", unit="second", above=0, doc="decay of currents")
     trace_time: float = parameter(
@@ -64,7 +67,8 @@ class ContinuousLiquid(Liquid, bias=3.0):
     def draw(
         self, units: int, lag: int, layer: SpikingLayer, rng: np.random.Generator
     ) -> tuple[Array, Array]:
-        order = max(min(self.order, 2 * self.cells // (3 * units)), 1)
+        wanted = 4 + 2 * lag if self.order is None else self.order
+        order = max(min(wanted, 4 * self.cells // (7 * units)), 1)
         A, b = legendre(order)
         step = self.synaptic_time / (layer.sample_time * (lag + 1))
         # Cells stand for directions in the space of all units' coefficients.
