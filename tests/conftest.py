@@ -45,7 +45,9 @@ def quicker_brian2():
 
     if "logging.warn_for_unused_objects" in brian2.prefs:  # new in Brian2 2.10
         brian2.prefs["logging.warn_for_unused_objects"] = False
-    made = caching._hashable
+    made = getattr(caching, "_hashable", None)
+    if made is None:  # another Brian2: as fast as it is
+        return
     leaves, names = {str, int, float, bool, type(None)}, {}
 
     def hashable(obj):
