@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 
@@ -18,22 +19,28 @@ from spikeconsol.statistics import mean_and_interval
 SHADES = ("#56B4E9", "#0072B2", "#009E73", "#E69F00", "#D55E00")
 MARKERS = "osD^v"
 #: Conditions with a memory of cells that is left as it is.
-MEMORIES = ("reservoir", "liquid", "shift", "dale")
+MEMORIES = ("reservoir", "liquid", "shift", "dale", "continuous")
 
 
 def draw(results: Mapping[str, Mapping[str, xr.Dataset]]) -> Drawing:
     """Draw the controls of both tasks, and what learning owes to the size of the memory."""
     mosaic = [["nback", "capacity"], ["contiguity", "recall"], ["contiguity", "cosine"]]
     figure, axes = style.figure(style.TWO_COLUMNS, 6.0, mosaic=mosaic)
-    accuracies(axes["nback"], results["bottleneck/nback"], "Test accuracy, n-back, lag 4")
+    nback = results["bottleneck/nback"]
+    accuracies(axes["nback"], nback, f"Test accuracy, n-back, lag {lag(nback)}")
     accuracies(axes["contiguity"], results["bottleneck/contiguity"], "Test accuracy, contiguity")
     capacity = results["bottleneck/nback-capacity"]
     against_cells(axes["capacity"], capacity)
     against_recall(axes["recall"], capacity)
-    _against_cosine(axes["cosine"], results["bottleneck/nback"], capacity)
+    _against_cosine(axes["cosine"], nback, capacity)
     panels = ("nback", "contiguity", "capacity", "recall", "cosine")
     style.panel_labels([axes[name] for name in panels])
     return figure
+
+
+def lag(found: Mapping[str, xr.Dataset]) -> int:
+    """Say how far back the samples were that results compare."""
+    return int(json.loads(next(iter(found.values())).attrs["parameters"])["lag"])
 
 
 def accuracies(ax: Axes, found: Mapping[str, xr.Dataset], label: str) -> None:
@@ -69,13 +76,13 @@ def sizes(found: Mapping[str, xr.Dataset]) -> dict[int, dict[int | None, xr.Data
 def against_cells(ax: Axes, found: Mapping[str, xr.Dataset]) -> None:
     """Draw accuracy against the size of the memory, one line per lag; open: exact memory."""
     table = sizes(found)
-    for (lag, row), color, marker in zip(table.items(), SHADES, MARKERS, strict=False):
+    for (ago, row), color, marker in zip(table.items(), SHADES, MARKERS, strict=False):
         cells = [n for n in row if n is not None]
         values = np.stack([row[n].accuracy for n in cells], axis=1)
-        style.band(ax, cells, values, label=f"lag {lag}", color=color, marker=marker, ms=3)
+        style.band(ax, cells, values, label=f"lag {ago}", color=color, marker=marker, ms=3)
         if None in row:
             mean, half = mean_and_interval(row[None].accuracy)
-            place = 2 * max(cells) * 1.08 ** list(table).index(lag)
+            place = 2 * max(cells) * 1.08 ** list(table).index(ago)
             shown = half if row[None].sizes["seed"] > 2 else None
             ax.errorbar(place, mean, yerr=shown, fmt=marker, mfc="white", color=color, ms=4)
     ax.set(xscale="log", xlabel="Cells", ylabel="Test accuracy", ylim=(0, 1))
@@ -86,12 +93,12 @@ def against_cells(ax: Axes, found: Mapping[str, xr.Dataset]) -> None:
 def against_recall(ax: Axes, found: Mapping[str, xr.Dataset]) -> None:
     """Draw every seed's accuracy against what its memory recalls of random codes."""
     variable = "random_recall"
-    for (lag, row), color, marker in zip(sizes(found).items(), SHADES, MARKERS, strict=False):
+    for (ago, row), color, marker in zip(sizes(found).items(), SHADES, MARKERS, strict=False):
         chosen = [dataset for cells, dataset in row.items() if cells is not None]
         recall = [dataset[variable].values.reshape(dataset.sizes["seed"], -1) for dataset in chosen]
         points = np.concatenate([values[:, -1] for values in recall])
         accuracy = np.concatenate([dataset.accuracy for dataset in chosen])
-        ax.plot(points, accuracy, marker, ms=3, color=color, label=f"lag {lag}")
+        ax.plot(points, accuracy, marker, ms=3, color=color, label=f"lag {ago}")
     ax.set(xlabel="$R^2$ of recalled random codes, top layer", ylabel="Test accuracy", ylim=(0, 1))
     ax.legend(loc="lower right", fontsize=6, ncols=2)
 
@@ -128,7 +135,7 @@ FIGURES = (
         ),
         caption=(
             "Digits learned without classes. (a) n-back: layers are told only whether a sample is "
-            "of the class of the one four samples before; conditions differ in what stands for "
+            "of the class of the one some samples before; conditions differ in what stands for "
             "the remembered code. Line: frozen layers. (b) Contiguity: nothing is told, the stream "
             "stays eight samples in a class; in the last rows the beginnings of stays are told. "
             "(c) n-back against the size of the reservoir and the lag; open: exact memory. (d) The "

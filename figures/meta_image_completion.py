@@ -28,7 +28,7 @@ def draw_bits(results: Mapping[str, Mapping[str, xr.Dataset]]) -> Drawing:
     ax.set_yscale("symlog", linthresh=1e-3)
     ax.set(ylabel="Fraction of wrong bits", ylim=(0, 0.6))
     ax.set_yticks([0, 1e-3, 1e-2, 1e-1], ["0", "0.001", "0.01", "0.1"])
-    ax.legend(loc="lower left")
+    ax.legend(loc="center right", bbox_to_anchor=(1.0, 0.71))
     return fig
 
 

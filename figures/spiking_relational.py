@@ -9,7 +9,7 @@ import xarray as xr
 from matplotlib.figure import Figure as Drawing
 
 from spikeconsol.figures import style
-from spikeconsol.figures.bottleneck_relational import accuracies
+from spikeconsol.figures.bottleneck_relational import accuracies, lag
 from spikeconsol.lab import Figure
 
 
@@ -17,7 +17,7 @@ def draw(results: Mapping[str, Mapping[str, xr.Dataset]]) -> Drawing:
     """Draw the conditions, and what learning owes to the signal that the memory makes."""
     found = results["bottleneck/spiking-nback"]
     figure, axes = style.figure(style.TWO_COLUMNS, 2.6, columns=2)
-    accuracies(axes[0], found, "Test accuracy, n-back in spikes, lag 4")
+    accuracies(axes[0], found, f"Test accuracy, n-back in spikes, lag {lag(found)}")
     groups = (
         ("exact memory", "instant", "s", ("exact",)),
         ("liquids", "gate", "o", ("liquid", "shift", "dale", "continuous")),
@@ -43,7 +43,7 @@ FIGURES = (
         name="spiking_relational",
         needs=("bottleneck/spiking-nback",),
         caption=(
-            "Spiking layers told only whether a digit is of the class of the one four samples "
+            "Spiking layers told only whether a digit is of the class of the one some samples "
             "before. (a) Conditions that differ in their memory; dots are seeds, line: frozen "
             "layers. (b) Accuracy against the cosine, in use, of the layers' signals to those of "
             "an exact memory; dots are seeds. n = {n} seeds."
