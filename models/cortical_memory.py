@@ -446,6 +446,7 @@ LONG = LARGE | {
 
 
 experiment = family("cortical-memory/", run=run, columns=COLUMNS, seeds=3, program=program)
+SHOWN = {"figures": ("cortical_conditions",)}
 SOME = {"presets": {"few": FEW}}
 EXPERIMENTS = (
     experiment(
@@ -463,10 +464,10 @@ EXPERIMENTS = (
         presets={"large": LARGE, "long": LONG},
     ),
     experiment("size", "the always-on network at N = 400 to 3200", sizes),
-    experiment("lifetime", "protection by the gate for 10 to 40 s", lifetimes),
-    experiment(background, "more and less background firing", **SOME),
-    experiment(connectivity, "density of connections", **SOME),
+    experiment("lifetime", "protection by the gate for 10 to 40 s", lifetimes, **SHOWN),
+    experiment(background, "more and less background firing", **SOME, **SHOWN),
+    experiment(connectivity, "density of connections", **SOME, **SHOWN),
     experiment("cue", "recall from better and worse cues", cue_quality, **SOME),
-    experiment("ablation", "what the network cannot do without", ablations, **SOME),
-    experiment(cells, "LIF and AdEx cells", **SOME),
+    experiment("ablation", "what the network cannot do without", ablations, **SOME, **SHOWN),
+    experiment(cells, "LIF and AdEx cells", **SOME, **SHOWN),
 )
