@@ -332,7 +332,6 @@ def cue_quality(protocol: Protocol) -> Sequence[Condition]:
 
 def variants(protocol: Protocol) -> Sequence[Condition]:
     """Other inhibition, other traces, noise, and patterns of varying duration."""
-    rule = BoundedCurvatureGate.for_capacity(170)
     # Without a clock the protection time is one in seconds: so many patterns of the mean duration.
     longer = CLOCKLESS | {"phases.present": 0.35}
     firing = {"cells.background_rate": 4.0, "cells.input_rate": 79.0}
@@ -347,18 +346,18 @@ def variants(protocol: Protocol) -> Sequence[Condition]:
             "noise-30": ("membrane noise x 2", Trial(GATE, {"cells.noise": 0.3})),
             "noise-45": ("membrane noise x 3", Trial(GATE, {"cells.noise": 0.45})),
             "noise-60": ("membrane noise x 4", Trial(GATE, {"cells.noise": 0.6})),
-            "continuous": ("continuous trace, no clock", Trial(rule, CLOCKLESS)),
+            "continuous": ("continuous trace, no clock", Trial(GATE, CLOCKLESS)),
             "continuous-poisson": (
                 "continuous trace, Poisson input, 4 Hz background",
-                Trial(rule, CLOCKLESS | firing),
+                Trial(GATE, CLOCKLESS | firing),
             ),
             "durations-narrow": (
                 "continuous trace, 150-350 ms a pattern",
-                Trial(rule, CLOCKLESS, durations=(0.15, 0.35)),
+                Trial(GATE, CLOCKLESS, durations=(0.15, 0.35)),
             ),
             "durations-wide": (
                 "continuous trace, 100-600 ms a pattern",
-                Trial(rule, longer, durations=(0.1, 0.6)),
+                Trial(GATE, longer, durations=(0.1, 0.6)),
             ),
         }
     )

@@ -225,6 +225,7 @@ def clockless_settings(protocol: Protocol) -> Sequence[Condition]:
 
     Recall is that of the latched rule: its two constants with the largest effect are among them.
     """
+    base = {"patterns": 170, "continuous.potentiation": 0.15, "continuous.counter_time": 0.2}
     tried = {
         "patterns": (130, 150, 190, 210),
         "continuous.potentiation": (0.1, 0.2, 0.3),
@@ -236,8 +237,8 @@ def clockless_settings(protocol: Protocol) -> Sequence[Condition]:
         "cells.recurrent_gain": (16.5, 19.5),
         "cells.afterdepolarisation": (2.0, 2.6),
     }
-    changes: list[dict[str, float]] = [{}]
-    changes += [{name: value} for name, values in tried.items() for value in values]
+    changes: list[dict[str, float]] = [base]
+    changes += [base | {name: value} for name, values in tried.items() for value in values]
     together = {
         "patterns": (190, 210, 230, 250),
         "continuous.potentiation": (0.2, 0.3, 0.45),
@@ -249,7 +250,7 @@ def clockless_settings(protocol: Protocol) -> Sequence[Condition]:
 
 def clockless(changes: Mapping[str, Any]) -> Setting:
     """The trace without a clock, with some constants changed; the protection time is one."""
-    rule = BoundedCurvatureGate.for_capacity(changes.get("patterns", 170))
+    rule = BoundedCurvatureGate.for_capacity(changes["patterns"])
     streams = {
         name: Trial(rule, CLOCKLESS, durations=shown)
         for name, shown in zip(CLOCKLESS_STREAMS, (None, (0.15, 0.35)), strict=True)

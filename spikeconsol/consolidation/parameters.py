@@ -137,8 +137,8 @@ class ContinuousTrace(Parameters):
     right after a coincidence and rises later, so that a synapse does not block its own learning.
     """
 
-    counter_time: float = parameter("200 ms", above=0, doc="decay of the counters")
-    potentiation: float = parameter(0.15, at_least=0, at_most=1, doc="potentiation per spike")
+    counter_time: float = parameter("100 ms", above=0, doc="decay of the counters")
+    potentiation: float = parameter(0.3, at_least=0, at_most=1, doc="potentiation per spike")
     depression: float = parameter(0.02, at_least=0, at_most=1, doc="depression per spike")
     trace_jump: float = parameter(0.15, above=0, at_most=1, doc="jump of both traces per spike")
     window: float = parameter(
