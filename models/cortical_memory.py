@@ -262,7 +262,8 @@ def stream(protocol: Stream) -> Sequence[Condition]:
         trials |= {
             "slow-bounds": ("hard bounds, slow depression", Trial(bounds(0.00075))),
             "slow-soft-bounds": ("soft bounds, slow depression", Trial(ungated(0.00075))),
-            "bcpnn": ("BCPNN", Trial(bayesian(8.0, 1.5))),
+            "bcpnn": ("BCPNN, 8 lifetimes", Trial(bayesian(8.0, 1.5))),
+            "bcpnn-4": ("BCPNN, 4 lifetimes", Trial(bayesian(4.0, 1.5))),  # best in preset long
         }
     if protocol.controls == "all":
         trials |= {
