@@ -46,3 +46,11 @@ def test_large_networks_hold_more_and_more_than_hard_bounds(name, seeds, least):
     assert gate.mean() >= least
     if name == "n400-k20":  # paired; the other size is left to the table, for its time
         assert (gate - kept(spiking_capacity.sizes, f"bounds-{name}", seeds)).min() > 50
+
+
+def test_without_a_clock_patterns_may_be_shown_for_unequal_times():
+    """The latch, which needs equal ones, keeps 191.6."""
+    equal = kept(spiking_capacity.variants, "continuous", (100, 101))
+    unequal = kept(spiking_capacity.variants, "durations-narrow", (100, 101))
+    assert equal.mean() >= 172
+    assert unequal.mean() >= 165
