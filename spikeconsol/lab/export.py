@@ -19,17 +19,19 @@ from spikeconsol.sealed import replacing
 __all__ = ["FORMATS", "export"]
 
 
-def export(path: Path, kind: str, out: Path | None = None, *, large: bool = False) -> Path:
+def export(
+    path: Path | str, kind: str, out: Path | str | None = None, *, large: bool = False
+) -> Path:
     """Write a result in the format of another tool.
 
     Parameters
     ----------
-    path : pathlib.Path
+    path : pathlib.Path or str
         Result file.
     kind : str
         One of `FORMATS`: ``"neo-nix"`` and ``"nwb"`` hold spikes and signals, ``"npz"`` every
         variable, ``"csv"`` (a folder) every variable as a table with a row for each value.
-    out : pathlib.Path, optional
+    out : pathlib.Path or str, optional
         File or folder to write; beside the result where it is not given.
     large : bool, optional
         As for `results.load`.
@@ -49,6 +51,7 @@ def export(path: Path, kind: str, out: Path | None = None, *, large: bool = Fals
     if kind not in FORMATS:
         raise ValueError(f"to: got {kind!r}; allowed: {', '.join(FORMATS)}")
     suffix, write = FORMATS[kind]
+    path, out = Path(path), None if out is None else Path(out)
     dataset = load(path, large=large)
     if kind in ("neo-nix", "nwb") and not find_spikes(dataset) and not find_signals(dataset):
         raise ResultError(f"{path}: has neither spikes nor signals; it can go to npz or csv")

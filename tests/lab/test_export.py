@@ -205,6 +205,12 @@ def test_elephant_measures_the_exported_trains(exported):
     assert fanofactor(pieces) == pytest.approx(1, abs=0.6)
 
 
+def test_paths_may_be_text(recorded, tmp_path):
+    written = export(str(recorded[0]), "npz", str(tmp_path / "b.npz"))
+    assert written == tmp_path / "b.npz"
+    assert written.exists()
+
+
 def test_numpy_archives_hold_every_variable_without_pickle(recorded, exported):
     _, dataset, _ = recorded
     with np.load(exported("npz"), allow_pickle=False) as archive:
