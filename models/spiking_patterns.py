@@ -264,8 +264,7 @@ def numbered(settings: Sequence[Setting]) -> list[Condition]:
         Condition(
             f"setting-{number:02d}",
             "spiking",
-            ", ".join(f"{name.rpartition('.')[2]} {v:g}" for name, v in setting.changes.items())
-            or "default",
+            ", ".join(f"{name.rpartition('.')[2]} {v:g}" for name, v in setting.changes.items()),
             setting,
         )
         for number, setting in enumerate(settings)
