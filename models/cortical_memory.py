@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import xarray as xr
@@ -55,6 +55,9 @@ class Protocol(Parameters):
     added: float = parameter(0.1, at_least=0, doc="spurious cells of a cue, as a fraction of k")
     settling: float = parameter("1 s", above=0, doc="time before the first one")
     quiet: float = parameter("10 s", above=0, doc="rest, to measure background")
+    _formerly: ClassVar[Mapping[str, str]] = {
+        "controls": "a parameter of cortical-memory/stream, without which it had no effect"
+    }
     network: CorticalParameters = parameter(CorticalParameters(), doc="the network")
 
     def __post_init__(self) -> None:

@@ -46,6 +46,7 @@ def predict(
     rule: Rule | None = None,
     *,
     tested: int | None = None,
+    stored: int | None = None,
     seed: int = 0,
 ) -> Prediction:
     """Predict what a sparsely wired memory keeps in its steady state.
@@ -65,6 +66,9 @@ def predict(
         curvature gate that closes completely.
     tested : int, optional
         Newest assemblies that are recalled; by default twice the lifetime.
+    stored : int, optional
+        Assemblies shown, at least those tested; by default three lifetimes more. That is the steady
+        state of a gate, but not of a rule that remembers for longer than the lifetime.
     seed : int, optional
         Seed of wiring, assemblies and cues.
 
@@ -89,6 +93,9 @@ def predict(
         rule = BoundedCurvatureGate(
             potentiation=1.0, trace_decay=float(np.log(5)), residual_plasticity=0.0
         )
+    shown = round(3 * lifetime) + tested
+    if stored is not None:
+        shown = checks.whole("stored", stored, at_least=tested)
     rule = spiking_form(rule)
     if isinstance(rule, Shuffled) or rule.cell_traces:
         raise ParameterError(
@@ -101,15 +108,15 @@ def predict(
     np.fill_diagonal(connected, False)
     i, j = np.nonzero(connected)
     state = rule.state((len(i),))
-    stored = np.zeros((round(3 * lifetime) + tested, n), bool)
-    for assembly in stored:
+    assemblies = np.zeros((shown, n), bool)
+    for assembly in assemblies:
         assembly[rng.choice(n, active, replace=False)] = True
-    for s in stored.astype(float):
+    for s in assemblies.astype(float):
         A = s[i] * s[j]
         rule.step(state, A, s[i] + s[j] - 2 * A, rng=rng)
     weights = np.zeros((n, n), np.float32)
     weights[i, j] = state["w"]
-    newest = stored[::-1][:tested]
+    newest = assemblies[::-1][:tested]
     recalled = np.array([_complete(weights, connected, s, rng) for s in newest])
     return Prediction(dice(recalled, newest))
 

@@ -14,6 +14,7 @@ from spikeconsol.bottleneck.memory import (
     Traces,
 )
 from spikeconsol.bottleneck.memory.continuous_liquid import legendre
+from spikeconsol.bottleneck.memory.gated_liquid import FittedLiquid
 from spikeconsol.bottleneck.relations import OBJECTIVE, match_signal
 from spikeconsol.parameters import ParameterError
 
@@ -184,3 +185,19 @@ def test_a_liquid_without_a_clock_recalls_and_its_state_goes_on():
     assert silent.liquids_[0].recall < 0.1
     assert not silent._state["liquid0.trace"].any()
     assert net._state["liquid0.trace"].any()
+
+
+@pytest.mark.parametrize("silent", [False, True])
+def test_a_liquid_that_recalls_nothing_says_so(silent, monkeypatch, recwarn):
+    """Not where it is the control that it recalls nothing."""
+    liquid = ContinuousLiquid(cells=20, samples=200, order=2, silent=silent)
+    rng = np.random.default_rng(0)
+
+    def noise(self, expected, *_):
+        return rng.poisson(expected), rng.standard_normal((len(expected), 20))
+
+    monkeypatch.setattr(FittedLiquid, "rehearse", noise)
+    made = liquid.fitted(4, 4, SpikingLayer(), np.random.default_rng(1))
+    assert made.recall < 0
+    said = [str(warning.message) for warning in recwarn]
+    assert any("4 samples back with R2 -" in text for text in said) is not silent

@@ -18,6 +18,14 @@ def recording(cells, times, n=3, end=100.0):
     return Recording(np.array(cells), np.array(times), none, none, np.zeros(1), end, n)
 
 
+def test_only_the_stream_has_controls_and_the_others_say_so():
+    Stream().with_settings({"controls": "none"})
+    with pytest.raises(
+        ParameterError, match=r"controls: .* now: a parameter of cortical-memory/st"
+    ):
+        cortical_memory.Protocol().with_settings({"controls": "none"})
+
+
 def test_cues_are_damaged_and_the_stored_ones_come_first():
     patterns, cued, cues = cortical_memory.draw(SMALL, 5)
     assert patterns.shape == (4, 60)

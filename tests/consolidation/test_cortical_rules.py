@@ -5,7 +5,13 @@ import numpy as np
 import pytest
 
 from spikeconsol.consolidation.rules import Timer
-from spikeconsol.models.cortical_rules import Leak, TripletSTDP, leaky
+from spikeconsol.models.cortical_rules import (
+    Leak,
+    TripletSTDP,
+    leaky,
+    memory_aware,
+    random_gate,
+)
 from spikeconsol.parameters import ParameterError
 
 SENDER, RECEIVER = [10, 30, 50, 120], [15, 35, 42, 60, 130]  # ms
@@ -65,3 +71,11 @@ def test_what_triplets_do_not_read_is_refused():
         TripletSTDP(burst_time="200 ms")
     with pytest.raises(ParameterError, match="triplet STDP does not read"):
         TripletSTDP(rule=Timer())
+
+
+def test_controls_remember_in_proportion_to_the_lifetime():
+    assert leaky(2.5)(40.0).leak_time == 100.0
+    for make in (memory_aware(3.0, 0.02), random_gate(0.5, 0.005)):
+        short, long = (make(lifetime).rule.depression for lifetime in (20.0, 40.0))
+        assert long == pytest.approx(short / 2)
+    assert memory_aware(3.0, 0.02)(40.0).rule.memory_time == 40.0

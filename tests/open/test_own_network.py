@@ -183,6 +183,12 @@ def test_the_reduced_model_keeps_more_with_the_gate_than_without():
     ungated = predict(300, 40, 0.5, 10, rule, seed=1, tested=16)
     assert gate.kept() > ungated.kept() + 2
     assert predict(100, 8, 0.3, 10, seed=1).kept() < 5  # k p = 2.4
+    # The default is three lifetimes and those tested; without new ones nothing is lost.
+    again = predict(300, 40, 0.5, 10, seed=1, tested=16, stored=46)
+    np.testing.assert_array_equal(again.overlap, gate.overlap)
+    assert predict(300, 40, 0.5, 10, rule, seed=1, tested=3, stored=3).kept() == 3
+    with pytest.raises(ParameterError, match=r"stored: got 2; allowed: .* >= 3"):
+        predict(300, 40, 0.5, 10, seed=1, tested=3, stored=2)
     assert predict(300, 40, 0.5, 10, BoundedAdditive(), seed=1, tested=4).overlap.shape == (4,)
     for wrong in ({"probability": 0}, {"active": 300}, {"lifetime": 0}):
         with pytest.raises(ValueError, match=next(iter(wrong))):

@@ -8,6 +8,7 @@ nearly linear in the drive, so that the recurrence decides what is kept and for 
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -187,6 +188,13 @@ class FittedLiquid:
         self.offset = weights[-1]
         found, right = layer.codes(tested @ weights), layer.codes(wanted[len(used) :])
         self.recall = 1 - np.sum((found - right) ** 2) / np.sum((right - right.mean(axis=0)) ** 2)
+        if self.recall < 0 and not p.silent:
+            warnings.warn(
+                f"memory: a liquid of {p.cells} cells for {units} units recalls random codes "
+                f"{lag} samples back with R2 {self.recall:.2f}, worse than a constant; more cells, "
+                "a shorter lag, or in a ContinuousLiquid a lower order",
+                stacklevel=2,
+            )
 
     def rehearse(
         self, expected: Array, layer: SpikingLayer, noise_seed: int, target: str | None = None
